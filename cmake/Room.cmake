@@ -1,0 +1,39 @@
+# seedcore_room(NAME [DEPENDS room...] [LIBRARIES target...])
+#
+# One folder, one static library `seedcore_NAME`, one test program `NAME_test` out of the folder's *_test.cc files.
+# DEPENDS lists rooms further down; tests/architecture checks the includes against the same order.
+function(seedcore_room name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+
+  set(target seedcore_${name})
+  add_library(${target} STATIC ${sources})
+  target_link_libraries(${target} PUBLIC seedcore_options ${ARG_LIBRARIES})
+  foreach(room IN LISTS ARG_DEPENDS)
+    target_link_libraries(${target} PUBLIC seedcore_${room})
+  endforeach()
+  seedcore_precompile(${target})
+
+  if(tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE ${target} GTest::gmock GTest::gtest_main)
+    target_compile_definitions(${name}_test PRIVATE SEEDCORE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    seedcore_precompile(${name}_test)
+    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                         PROPERTIES TIMEOUT 120)
+  endif()
+endfunction()
+
+# The standard headers and Boost.JSON's value cost more than most of our own files; they are compiled once.
+function(seedcore_precompile target)
+  if(NOT TARGET seedcore_pch)
+    add_library(seedcore_pch STATIC ${PROJECT_SOURCE_DIR}/cmake/pch.cc)
+    target_link_libraries(seedcore_pch PUBLIC seedcore_options Boost::json fmt::fmt)
+    target_precompile_headers(seedcore_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch.h)
+  endif()
+  target_link_libraries(${target} PRIVATE Boost::json fmt::fmt)
+  target_precompile_headers(${target} REUSE_FROM seedcore_pch)
+endfunction()

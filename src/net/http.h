@@ -1,0 +1,89 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/call_context.h"
+#include "base/result.h"
+
+/// HTTP as the rest of SeedCore sees it: plain values, no Asio and no Beast.
+namespace seedcore::net {
+
+enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions };
+
+[[nodiscard]] std::string_view ToString(Method method);
+
+/// Header fields in order. Names compare without case.
+class Headers {
+ public:
+  void Add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+  /// Value of the first field called `name`; nullopt when there is none.
+  [[nodiscard]] std::optional<std::string_view> Find(std::string_view name) const;
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& All() const { return fields_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+struct Request {
+  Method method = Method::kGet;
+  std::string path;                                  ///< percent-decoded, dot segments refused, starts with '/'
+  std::multimap<std::string, std::string> query;     ///< decoded
+  std::map<std::string, std::string> path_params;    ///< filled from the matched pattern, "{id}" -> "id"
+  Headers headers;
+  std::string body;                                  ///< complete, de-chunked, gunzipped
+  CallContext call;                                  ///< deadline, stop (client gone), request id, trace, idempotency key
+  std::string peer;                                  ///< "127.0.0.1:53122"
+
+  [[nodiscard]] std::optional<std::string_view> QueryParam(const std::string& name) const;
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  Headers headers;
+};
+
+/// {"error":{"code","message","path"}} with the status of the error's code.
+[[nodiscard]] Response ErrorResponse(const Error& error);
+[[nodiscard]] Response JsonResponse(std::string body, int status = 200);
+
+/// One server-sent-events connection. Thread-safe. The sender never blocks: a client that does not read has its bounded
+/// buffer fill up and is disconnected.
+class EventStream {
+ public:
+  virtual ~EventStream() = default;
+  /// False once the client has gone, was too slow, or the server is draining.
+  virtual bool Send(std::string_view event, std::string_view data, std::string_view id = {}) = 0;
+  virtual void Close() = 0;
+  /// Called once, on an I/O thread, when the connection has ended for whatever reason.
+  virtual void OnClosed(std::function<void()> callback) = 0;
+};
+
+/// Where a handler runs.
+enum class Execution {
+  kInline,  ///< on the I/O thread: must never block; microseconds of work
+  kPool,    ///< on the bounded worker pool: may block until the call's deadline
+};
+
+using Handler = std::function<Response(const Request&)>;
+/// Accepts the stream, keeps the pointer for as long as it sends, and returns at once. An error becomes the response.
+using StreamHandler = std::function<Result<void>(const Request&, std::shared_ptr<EventStream>)>;
+
+struct Route {
+  Method method = Method::kGet;
+  std::string pattern;  ///< literal segments and "{name}" segments: "/api/v1/tasks/{id}/events"
+  Execution execution = Execution::kPool;
+  Handler handler;              ///< this one,
+  StreamHandler stream;         ///< or this one
+  bool requires_auth = true;    ///< false for health and metrics probes
+};
+
+}  // namespace seedcore::net

@@ -1,0 +1,302 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "store/task.h"
+
+/// What SeedCore keeps. Coarse operations, one transaction each, durable on return. Every method may be called from any
+/// thread and blocks for at most one group commit or one read. Errors: kUnavailable (closed, disk full, busy file,
+/// read-only), kCorrupt (damaged, newer schema), plus what a method names. SQLite and PostgreSQL implement these
+/// interfaces and pass the one suite in conformance.h.
+namespace seedcore::store {
+
+struct SubmitResult {
+  Task task;
+  bool duplicate = false;  ///< the idempotency key was known: `task` is the earlier one
+};
+
+// How an execution ended. One of these goes to Finish.
+struct Completed {
+  json::value result;
+};
+struct RetryLater {
+  Error error;
+  std::chrono::milliseconds delay{0};  ///< already jittered by the caller
+};
+struct FailedForGood {
+  Error error;
+  json::value result;  ///< what there is of it; may be null
+};
+struct Held {
+  std::string reason;
+};
+/// The worker stops before the work began or finished; the execution does not count as an attempt.
+struct HandedBack {};
+
+struct NewFact {
+  std::string text;
+  std::vector<std::string> tags;
+  json::object meta_data;
+};
+struct Fact {
+  std::string id;
+  std::string text;
+  std::vector<std::string> tags;
+  json::object meta_data;
+  WallTime created_at;
+  WallTime updated_at;
+};
+
+/// Energy ledger entry (P§6.9): `delta_e` is the measured change, never the total. balance_after = before - delta_e - cost.
+struct NewLedgerEntry {
+  std::string scope;     ///< agent, organ or cluster
+  std::string scope_id;
+  std::string task_id;   ///< may be empty
+  double energy_before = 0.0;
+  double energy_after = 0.0;
+  double delta_e = 0.0;
+  double cost = 0.0;
+  json::object breakdown;
+  json::object meta;
+};
+struct LedgerEntry : NewLedgerEntry {
+  std::string tx_id;
+  WallTime at;
+  double balance_after = 0.0;
+};
+
+struct NewIncident {
+  double salience_score = 0.0;
+  json::object event_data;
+};
+struct Incident {
+  std::string incident_id;
+  double salience_score = 0.0;
+  json::object event_data;
+  WallTime created_at;
+};
+
+/// Written in the same transaction as the task's terminal state, or not at all.
+struct Effects {
+  std::vector<NewFact> facts;
+  std::vector<NewLedgerEntry> ledger;
+  std::vector<NewIncident> incidents;
+};
+
+struct Finish {
+  Lease lease;
+  std::variant<Completed, RetryLater, FailedForGood, Held, HandedBack> outcome;
+  Effects effects;
+};
+
+struct ClaimRequest {
+  std::string owner_id;
+  int limit = 1;
+  std::chrono::milliseconds lease{30'000};
+  std::vector<std::string> types;  ///< empty: every type
+};
+
+struct RenewResult {
+  bool renewed = false;           ///< false: the lease is lost
+  bool cancel_requested = false;  ///< the worker should stop; its result will be refused
+};
+
+struct TaskCounts {
+  std::map<TaskStatus, std::int64_t> by_status;
+  std::int64_t dead_letters = 0;
+  std::optional<WallTime> oldest_queued;
+};
+
+class TaskStore {
+ public:
+  virtual ~TaskStore() = default;
+
+  /// All or none. kConflict: an idempotency key known with other content. kNotFound: an unknown dependency.
+  [[nodiscard]] virtual Result<std::vector<SubmitResult>> Submit(std::span<const NewTask> tasks) = 0;
+
+  /// Up to `limit` runnable tasks, by priority, then by age. attempts and fencing_token grow by one.
+  [[nodiscard]] virtual Result<std::vector<Claim>> ClaimTasks(const ClaimRequest& request) = 0;
+  [[nodiscard]] virtual Result<std::vector<RenewResult>> Renew(std::span<const Lease> leases,
+                                                               std::chrono::milliseconds lease) = 0;
+  /// One result per element: kLeaseLost when a newer token, a cancellation or another state stands in its way.
+  /// Completion releases dependants; failure for good fails them.
+  [[nodiscard]] virtual Result<std::vector<Result<void>>> FinishTasks(std::span<const Finish> finishes) = 0;
+
+  /// Running tasks whose lease has run out go to retry (or fail, attempts used up); tasks past their deadline fail.
+  /// Returns how many were touched; call again while it equals `limit`.
+  [[nodiscard]] virtual Result<int> Reap(int limit) = 0;
+
+  /// Terminal tasks unchanged. A running task is marked: its worker is told at the next renewal and its result is refused.
+  [[nodiscard]] virtual Result<Task> Cancel(const std::string& id) = 0;
+  /// created, failed, cancelled, retry -> queued, attempts and error reset; running and completed unchanged. Also resumes
+  /// a held task.
+  [[nodiscard]] virtual Result<Task> Run(const std::string& id) = 0;
+  /// Dead letters that match -> queued. Returns how many.
+  [[nodiscard]] virtual Result<int> Redrive(const TaskFilter& filter, int limit) = 0;
+
+  /// A full id, or a prefix of at least 4 characters: kNotFound, kAmbiguous.
+  [[nodiscard]] virtual Result<Task> Get(const std::string& id_or_prefix) = 0;
+  [[nodiscard]] virtual Result<TaskPage> List(const TaskFilter& filter, int limit, const std::string& cursor) = 0;
+  [[nodiscard]] virtual Result<std::vector<TaskEvent>> Events(const std::string& task_id) = 0;
+  /// Events with seq > after, in order, at most `limit`.
+  [[nodiscard]] virtual Result<std::vector<TaskEvent>> EventsAfter(std::int64_t after, int limit) = 0;
+  [[nodiscard]] virtual Result<TaskCounts> Counts() = 0;
+  /// When the next waiting task becomes runnable, so that a dispatcher can sleep exactly as long.
+  [[nodiscard]] virtual Result<std::optional<WallTime>> NextRunAfter() = 0;
+  /// Terminal tasks finished before `before`, with their events; facts, ledger and incidents stay. Returns how many.
+  [[nodiscard]] virtual Result<int> DeleteFinished(WallTime before, int limit) = 0;
+
+  /// `listener` runs after each commit that made a task runnable. It must only signal: it is called on the writer's thread.
+  virtual void OnRunnable(std::function<void()> listener) = 0;
+  /// The same for every appended event.
+  virtual void OnEvents(std::function<void()> listener) = 0;
+};
+
+struct FactQuery {
+  std::string text;   ///< full-text words; empty: any
+  std::string tag;    ///< empty: any
+  int limit = 100;    ///< 1..1000
+  int offset = 0;
+};
+
+class FactStore {
+ public:
+  virtual ~FactStore() = default;
+  [[nodiscard]] virtual Result<Fact> Add(const NewFact& fact) = 0;
+  /// Full id or unique prefix: kNotFound, kAmbiguous.
+  [[nodiscard]] virtual Result<Fact> Get(const std::string& id_or_prefix) = 0;
+  /// Best match first when `text` is given, newest first otherwise.
+  [[nodiscard]] virtual Result<std::vector<Fact>> Search(const FactQuery& query) = 0;
+  [[nodiscard]] virtual Result<Fact> Update(const std::string& id, const std::optional<std::string>& text,
+                                            const std::optional<std::vector<std::string>>& tags,
+                                            const std::optional<json::object>& meta_data) = 0;
+  [[nodiscard]] virtual Result<void> Delete(const std::string& id) = 0;
+  [[nodiscard]] virtual Result<std::int64_t> Count() = 0;
+};
+
+class IncidentStore {
+ public:
+  virtual ~IncidentStore() = default;
+  [[nodiscard]] virtual Result<Incident> Add(const NewIncident& incident) = 0;
+  /// Highest salience first among those at or above `min_salience`.
+  [[nodiscard]] virtual Result<std::vector<Incident>> Search(double min_salience, int limit) = 0;
+};
+
+class LedgerStore {
+ public:
+  virtual ~LedgerStore() = default;
+  [[nodiscard]] virtual Result<LedgerEntry> Append(const NewLedgerEntry& entry) = 0;
+  [[nodiscard]] virtual Result<double> Balance(const std::string& scope, const std::string& scope_id) = 0;
+  /// Newest first.
+  [[nodiscard]] virtual Result<std::vector<LedgerEntry>> Recent(int limit) = 0;
+  [[nodiscard]] virtual Result<std::vector<LedgerEntry>> ForTask(const std::string& task_id) = 0;
+};
+
+/// Small named states that must survive a restart and be shared by replicas: OCPS valves, drift baselines, energy weights.
+class StreamStore {
+ public:
+  virtual ~StreamStore() = default;
+  /// Null when there is none.
+  [[nodiscard]] virtual Result<json::value> Load(const std::string& kind, const std::string& key) = 0;
+  /// Read-modify-write in one transaction; returns the new state. `update` must be pure and quick.
+  [[nodiscard]] virtual Result<json::value> Update(const std::string& kind, const std::string& key,
+                                                   const std::function<json::value(const json::value&)>& update) = 0;
+  /// Key and state, by key.
+  [[nodiscard]] virtual Result<std::vector<std::pair<std::string, json::value>>> List(const std::string& kind) = 0;
+};
+
+enum class InstanceStatus { kStarting, kAlive, kDraining, kDead };
+constexpr std::array<std::pair<InstanceStatus, std::string_view>, 4> EnumNames(InstanceStatus) {
+  return {{{InstanceStatus::kStarting, "starting"},
+           {InstanceStatus::kAlive, "alive"},
+           {InstanceStatus::kDraining, "draining"},
+           {InstanceStatus::kDead, "dead"}}};
+}
+struct Instance {
+  std::string instance_id;
+  std::string logical_id;     ///< organ or agent id
+  std::string cluster_epoch;
+  InstanceStatus status = InstanceStatus::kStarting;
+  std::string actor_name;
+  std::string serve_route;
+  std::string node_id;
+  std::string ip_address;
+  int pid = 0;
+  WallTime started_at;
+  std::optional<WallTime> stopped_at;
+  WallTime last_heartbeat;
+};
+struct RoutingRule {
+  std::string task_type;
+  std::string domain;         ///< empty: any domain
+  std::string logical_id;
+};
+
+/// Who is there (C§7): the cluster epoch, live instances, organs and their agents, and the routing rules.
+class RegistryStore {
+ public:
+  virtual ~RegistryStore() = default;
+  /// Created on first use.
+  [[nodiscard]] virtual Result<std::string> CurrentEpoch() = 0;
+  [[nodiscard]] virtual Result<void> SetCurrentEpoch(const std::string& epoch) = 0;
+  /// Registers, or refreshes the heartbeat of a known instance_id.
+  [[nodiscard]] virtual Result<void> Register(const Instance& instance) = 0;
+  [[nodiscard]] virtual Result<void> SetStatus(const std::string& instance_id, InstanceStatus status) = 0;
+  [[nodiscard]] virtual Result<void> Beat(const std::string& instance_id) = 0;
+  /// Current epoch, alive, heartbeat younger than 15 s; newest heartbeat first.
+  [[nodiscard]] virtual Result<std::vector<Instance>> ActiveInstances(const std::string& logical_id) = 0;
+  /// Marks instances without a heartbeat for `older_than`, and those of other epochs, dead. Returns how many.
+  [[nodiscard]] virtual Result<int> ExpireInstances(std::chrono::seconds older_than) = 0;
+
+  [[nodiscard]] virtual Result<void> EnsureOrgan(const std::string& organ_id, const std::string& kind,
+                                                 const json::object& props) = 0;
+  [[nodiscard]] virtual Result<void> EnsureAgent(const std::string& agent_id, const std::string& organ_id,
+                                                 const json::object& props) = 0;
+  /// Moves the agent to another organ, or out of every organ when `organ_id` is empty.
+  [[nodiscard]] virtual Result<void> MoveAgent(const std::string& agent_id, const std::string& organ_id) = 0;
+  [[nodiscard]] virtual Result<void> RemoveOrgan(const std::string& organ_id) = 0;
+  /// Organ id, kind, and ids of its agents.
+  struct OrganRow {
+    std::string organ_id;
+    std::string kind;
+    json::object props;
+    std::vector<std::string> agent_ids;
+  };
+  [[nodiscard]] virtual Result<std::vector<OrganRow>> Organs() = 0;
+
+  [[nodiscard]] virtual Result<std::vector<RoutingRule>> RoutingRules() = 0;
+  /// Adds or replaces, then removes, in one transaction.
+  [[nodiscard]] virtual Result<void> ChangeRoutingRules(std::span<const RoutingRule> add,
+                                                        std::span<const RoutingRule> remove) = 0;
+};
+
+/// Everything one process keeps. Owns its files or connections; closing waits for writes under way.
+class Store {
+ public:
+  virtual ~Store() = default;
+  virtual TaskStore& tasks() = 0;
+  virtual FactStore& facts() = 0;
+  virtual IncidentStore& incidents() = 0;
+  virtual LedgerStore& ledger() = 0;
+  virtual StreamStore& streams() = 0;
+  virtual RegistryStore& registry() = 0;
+
+  struct Health {
+    std::string backend;          ///< "sqlite" or "postgresql"
+    std::string location;         ///< path or redacted DSN
+    int schema_version = 0;
+    std::int64_t size_bytes = 0;
+    bool writable = false;
+    std::string error;            ///< why not, when it is not
+  };
+  /// Really tries: one read and one write.
+  [[nodiscard]] virtual Health CheckHealth() = 0;
+};
+
+}  // namespace seedcore::store
