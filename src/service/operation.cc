@@ -126,12 +126,13 @@ json::object Content(json::object schema) {
 }
 
 json::object ErrorSchema() {
-  return {{"type", "object"},
+  return {
+      {"type", "object"},
+      {"properties",
+       {{"error",
+         {{"type", "object"},
           {"properties",
-           {{"error",
-             {{"type", "object"},
-              {"properties",
-               {{"code", {{"type", "string"}}}, {"message", {{"type", "string"}}}, {"path", {{"type", "string"}}}}}}}}}};
+           {{"code", {{"type", "string"}}}, {"message", {{"type", "string"}}}, {"path", {{"type", "string"}}}}}}}}}};
 }
 
 json::object OperationObject(const OperationInfo& operation, const ServiceInfo& service, json::object& definitions) {
@@ -145,11 +146,9 @@ json::object OperationObject(const OperationInfo& operation, const ServiceInfo& 
     if (!parameters.empty()) object["parameters"] = std::move(parameters);
   }
   if (HasBody(operation.method)) object["requestBody"] = json::object{{"content", Content(std::move(request))}};
-  object["responses"] =
-      json::object{{"200", {{"description", "Success"}, {"content", Content(operation.response_schema(definitions))}}},
-                   {"default",
-                    {{"description", "Error"},
-                     {"content", Content({{"$ref", "#/components/schemas/Error"}})}}}};
+  object["responses"] = json::object{
+      {"200", {{"description", "Success"}, {"content", Content(operation.response_schema(definitions))}}},
+      {"default", {{"description", "Error"}, {"content", Content({{"$ref", "#/components/schemas/Error"}})}}}};
   if (!operation.requires_auth) object["security"] = json::array{};
   return object;
 }

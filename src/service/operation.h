@@ -10,9 +10,9 @@
 #include "base/json_binding.h"
 #include "net/http.h"
 
-/// Operation tables. A service is a class with methods `Result<Response> Method(const Request&, const CallContext&)`; one
-/// table per service binds method, path, request and response. The HTTP routes, the OpenAPI document and the typed client
-/// (Peer, in peer.h) are all made from it, so that a client and a server can't disagree.
+/// Operation tables. A service is a class with methods `Result<Response> Method(const Request&, const CallContext&)`;
+/// one table per service binds method, path, request and response. The HTTP routes, the OpenAPI document and the typed
+/// client (Peer, in peer.h) are all made from it, so that a client and a server can't disagree.
 ///
 ///     OperationTable<EnergyService> EnergyOperations() {
 ///       return {"/energy", "Energy: ...",
@@ -20,9 +20,9 @@
 ///                Get<&EnergyService::Health>("/health", "What this service can serve now").Open()}};
 ///     }
 ///
-/// Requests: the JSON body (POST, PUT, PATCH; an empty body is `{}`), or the query (GET, DELETE), plus path parameters, all
-/// bound to the request's fields by name. Responses: 200, or what the response's `int HttpStatus() const` says. Errors: the
-/// status of their code, with the JSON path.
+/// Requests: the JSON body (POST, PUT, PATCH; an empty body is `{}`), or the query (GET, DELETE), plus path parameters,
+/// all bound to the request's fields by name. Responses: 200, or what the response's `int HttpStatus() const` says.
+/// Errors: the status of their code, with the JSON path.
 namespace seedcore::service {
 
 /// Request of an operation that takes nothing. Unknown query parameters and members are still refused.
@@ -33,9 +33,9 @@ struct Empty {
 /// One operation without its types: what routing and documentation need.
 struct OperationInfo {
   net::Method method = net::Method::kGet;
-  std::string path;      ///< below the prefix, may hold {parameters}
-  std::string name;      ///< "ComputeEnergy"
-  std::string summary;   ///< one line for people
+  std::string path;     ///< below the prefix, may hold {parameters}
+  std::string name;     ///< "ComputeEnergy"
+  std::string summary;  ///< one line for people
   net::Execution execution = net::Execution::kPool;
   bool requires_auth = true;
   const void* key = nullptr;  ///< identifies the member function

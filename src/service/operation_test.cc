@@ -88,9 +88,8 @@ TEST(Operation, AnswersBelowTheAliasPrefixToo) {
 
 TEST(Operation, BindsPathAndQueryByType) {
   TestService service;
-  const auto response =
-      Dispatch(service, net::Method::kGet, "/test/items/{id}",
-               {.query = {{"tags", "a,b"}, {"limit", "7"}}, .path_params = {{"id", "42"}}});
+  const auto response = Dispatch(service, net::Method::kGet, "/test/items/{id}",
+                                 {.query = {{"tags", "a,b"}, {"limit", "7"}}, .path_params = {{"id", "42"}}});
   EXPECT_EQ(response.body, R"({"id":"42","tags":["a","b"],"limit":7})");
 }
 
@@ -128,14 +127,15 @@ TEST(Peer, RemoteAndLocalAnswerAlike) {
   local.BindLocal(service);
   std::vector<std::string> targets;
   const Peer<TestService> remote;
-  remote.BindRemote(TestOperations(), [&](net::Method method, const std::string& path, std::string body,
-                                          const CallContext&) -> Result<net::Response> {
-    targets.push_back(path);
-    if (method == net::Method::kPost) return Dispatch(service, method, path, {.body = std::move(body)});
-    // The one GET of this test, as a server would decode it.
-    return Dispatch(service, method, "/test/items/{id}",
-                    {.query = {{"tags", "x,y"}, {"limit", "3"}}, .path_params = {{"id", "a/b"}}});
-  });
+  remote.BindRemote(
+      TestOperations(),
+      [&](net::Method method, const std::string& path, std::string body, const CallContext&) -> Result<net::Response> {
+        targets.push_back(path);
+        if (method == net::Method::kPost) return Dispatch(service, method, path, {.body = std::move(body)});
+        // The one GET of this test, as a server would decode it.
+        return Dispatch(service, method, "/test/items/{id}",
+                        {.query = {{"tags", "x,y"}, {"limit", "3"}}, .path_params = {{"id", "a/b"}}});
+      });
 
   const AddRequest add{1, 2};
   EXPECT_EQ(local.Call<&TestService::Add>(add, {})->sum, remote.Call<&TestService::Add>(add, {})->sum);
