@@ -151,7 +151,7 @@ struct ScoredOption {
                                          Required("reasons", &ScoredOption::reasons, "What the score is made of"));
 };
 
-struct Decision {
+struct ReasonedDecision {
   std::string decision;
   Action action = Action::kHold;
   std::string reasoning;
@@ -160,12 +160,14 @@ struct Decision {
   std::vector<ScoredOption> alternative_options;
   std::vector<Evidence> evidence;
   static constexpr auto kFields = Fields(
-      Required("decision", &Decision::decision, "The option chosen; the action's name when no options were given"),
-      Required("action", &Decision::action, "The decision as an action; hold for an option that is not one"),
-      Required("reasoning", &Decision::reasoning, "Why"), Required("confidence", &Decision::confidence, "0 to 1"),
-      Required("findings", &Decision::findings, "Each statement of `reasoning` with its evidence"),
-      Required("alternative_options", &Decision::alternative_options, "The options not chosen, best first"),
-      Required("evidence", &Decision::evidence, "Everything that was looked at"));
+      Required("decision", &ReasonedDecision::decision,
+               "The option chosen; the action's name when no options were given"),
+      Required("action", &ReasonedDecision::action, "The decision as an action; hold for an option that is not one"),
+      Required("reasoning", &ReasonedDecision::reasoning, "Why"),
+      Required("confidence", &ReasonedDecision::confidence, "0 to 1"),
+      Required("findings", &ReasonedDecision::findings, "Each statement of `reasoning` with its evidence"),
+      Required("alternative_options", &ReasonedDecision::alternative_options, "The options not chosen, best first"),
+      Required("evidence", &ReasonedDecision::evidence, "Everything that was looked at"));
 };
 
 struct Solution {
@@ -239,7 +241,7 @@ struct CapabilityAssessment {
 };
 
 /// How an answer came about.
-struct Metadata {
+struct ReasoningMetadata {
   std::string path = "cognitive_reasoning";
   std::string provider;
   Profile profile = Profile::kFast;
@@ -251,18 +253,19 @@ struct Metadata {
   std::vector<std::string> violations;
   double retrieve_ms = 0.0;
   double reason_ms = 0.0;
-  static constexpr auto kFields =
-      Fields(Required("path", &Metadata::path, "Always cognitive_reasoning"),
-             Required("provider", &Metadata::provider, "Who reasoned; `rules` uses no language model"),
-             Required("profile", &Metadata::profile, "fast or deep"),
-             Required("cache_hit", &Metadata::cache_hit, "The answer was computed earlier, from the same evidence"),
-             Required("escalate_hint", &Metadata::escalate_hint, "The facts are thin: the deep profile may do better"),
-             Required("sufficiency", &Metadata::sufficiency, "How well the retrieved facts cover the question"),
-             Required("facts_used", &Metadata::facts_used, "Ids of retrieved facts that were handed to the provider"),
-             Required("incidents_used", &Metadata::incidents_used, "The same for incidents"),
-             Required("violations", &Metadata::violations, "What the checks of the answer found"),
-             Required("retrieve_ms", &Metadata::retrieve_ms, "Time for retrieval"),
-             Required("reason_ms", &Metadata::reason_ms, "Time in the provider; 0 for a cache hit"));
+  static constexpr auto kFields = Fields(
+      Required("path", &ReasoningMetadata::path, "Always cognitive_reasoning"),
+      Required("provider", &ReasoningMetadata::provider, "Who reasoned; `rules` uses no language model"),
+      Required("profile", &ReasoningMetadata::profile, "fast or deep"),
+      Required("cache_hit", &ReasoningMetadata::cache_hit, "The answer was computed earlier, from the same evidence"),
+      Required("escalate_hint", &ReasoningMetadata::escalate_hint,
+               "The facts are thin: the deep profile may do better"),
+      Required("sufficiency", &ReasoningMetadata::sufficiency, "How well the retrieved facts cover the question"),
+      Required("facts_used", &ReasoningMetadata::facts_used, "Ids of retrieved facts that were handed to the provider"),
+      Required("incidents_used", &ReasoningMetadata::incidents_used, "The same for incidents"),
+      Required("violations", &ReasoningMetadata::violations, "What the checks of the answer found"),
+      Required("retrieve_ms", &ReasoningMetadata::retrieve_ms, "Time for retrieval"),
+      Required("reason_ms", &ReasoningMetadata::reason_ms, "Time in the provider; 0 for a cache hit"));
 };
 
 }  // namespace seedcore::cognitive

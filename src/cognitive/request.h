@@ -55,7 +55,7 @@ struct TaskDescription {
              Sparse("priority", &TaskDescription::priority, "1 (low) to 10 (urgent)"));
 };
 
-struct Request {
+struct ReasoningRequest {
   std::string agent_id;
   Profile profile = Profile::kFast;
 
@@ -78,28 +78,32 @@ struct Request {
   std::string type;
 
   static constexpr auto kFields = Fields(
-      Required("agent_id", &Request::agent_id, "Who asks; any name"),
-      Optional("profile", &Request::profile, "fast (5 s, short context) or deep (20 s, long context)"),
-      Optional("incident_context", &Request::incident_context,
+      Required("agent_id", &ReasoningRequest::agent_id, "Who asks; any name"),
+      Optional("profile", &ReasoningRequest::profile, "fast (5 s, short context) or deep (20 s, long context)"),
+      Optional("incident_context", &ReasoningRequest::incident_context,
                "reason-about-failure: anomalies, errors, counters and their meta data"),
-      Optional("task_description", &Request::task_description, "plan-task: what is to be done, in words"),
-      Sparse("task", &Request::task, "plan-task: the task itself"),
-      Optional("decision_context", &Request::decision_context,
+      Optional("task_description", &ReasoningRequest::task_description, "plan-task: what is to be done, in words"),
+      Sparse("task", &ReasoningRequest::task, "plan-task: the task itself"),
+      Optional("decision_context", &ReasoningRequest::decision_context,
                "make-decision: options with costs and benefits, or the finding to act on"),
-      Optional("historical_data", &Request::historical_data, "make-decision: earlier outcomes by option"),
-      Optional("problem_statement", &Request::problem_statement, "solve-problem, plan-task: the problem in words"),
-      Optional("constraints", &Request::constraints, "solve-problem, plan-task: limits to respect"),
-      Optional("available_tools", &Request::available_tools, "solve-problem, plan-task: tool name to description"),
-      Optional("memory_fragments", &Request::memory_fragments, "synthesize-memory: texts or objects, at most 500"),
-      Optional("synthesis_goal", &Request::synthesis_goal, "synthesize-memory: what the synthesis is for"),
-      Optional("performance_data", &Request::performance_data, "assess-capabilities: measured figures"),
-      Optional("current_capabilities", &Request::current_capabilities, "assess-capabilities: name to level"),
-      Optional("target_capabilities", &Request::target_capabilities, "assess-capabilities: name to level wanted"),
-      Optional("knowledge_context", &Request::knowledge_context,
+      Optional("historical_data", &ReasoningRequest::historical_data, "make-decision: earlier outcomes by option"),
+      Optional("problem_statement", &ReasoningRequest::problem_statement,
+               "solve-problem, plan-task: the problem in words"),
+      Optional("constraints", &ReasoningRequest::constraints, "solve-problem, plan-task: limits to respect"),
+      Optional("available_tools", &ReasoningRequest::available_tools,
+               "solve-problem, plan-task: tool name to description"),
+      Optional("memory_fragments", &ReasoningRequest::memory_fragments,
+               "synthesize-memory: texts or objects, at most 500"),
+      Optional("synthesis_goal", &ReasoningRequest::synthesis_goal, "synthesize-memory: what the synthesis is for"),
+      Optional("performance_data", &ReasoningRequest::performance_data, "assess-capabilities: measured figures"),
+      Optional("current_capabilities", &ReasoningRequest::current_capabilities, "assess-capabilities: name to level"),
+      Optional("target_capabilities", &ReasoningRequest::target_capabilities,
+               "assess-capabilities: name to level wanted"),
+      Optional("knowledge_context", &ReasoningRequest::knowledge_context,
                "Facts the caller has at hand: {facts, facts_summary}"),
-      Optional("context", &Request::context, "plan-task: anything else known about the task"),
-      Optional("task_id", &Request::task_id, "Task on whose behalf this is asked"),
-      Optional("type", &Request::type, "plan-task: task type, when `task` is not given"));
+      Optional("context", &ReasoningRequest::context, "plan-task: anything else known about the task"),
+      Optional("task_id", &ReasoningRequest::task_id, "Task on whose behalf this is asked"),
+      Optional("type", &ReasoningRequest::type, "plan-task: task type, when `task` is not given"));
 };
 
 }  // namespace seedcore::cognitive

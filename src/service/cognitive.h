@@ -9,6 +9,7 @@
 #include "base/json_binding.h"
 #include "cognitive/output.h"
 #include "cognitive/request.h"
+#include "service/operation.h"
 
 namespace seedcore::cognitive {
 class Engine;
@@ -24,7 +25,7 @@ struct CognitiveInner {
   Output result;
   Output payload;
   cognitive::TaskType task_type{};
-  cognitive::Metadata metadata;
+  cognitive::ReasoningMetadata metadata;
   std::optional<std::string> error;
   static constexpr auto kFields =
       Fields(Required("success", &CognitiveInner::success, "Always true: a failure is an HTTP error"),
@@ -50,7 +51,7 @@ struct CognitiveOuter {
 
 struct FailureAnalysisResult : CognitiveInner<cognitive::FailureAnalysis> {};
 struct TaskPlanResult : CognitiveInner<cognitive::TaskPlan> {};
-struct DecisionResult : CognitiveInner<cognitive::Decision> {};
+struct DecisionResult : CognitiveInner<cognitive::ReasonedDecision> {};
 struct SolutionResult : CognitiveInner<cognitive::Solution> {};
 struct SynthesisResult : CognitiveInner<cognitive::Synthesis> {};
 struct CapabilityAssessmentResult : CognitiveInner<cognitive::CapabilityAssessment> {};
@@ -62,7 +63,7 @@ struct SolveProblemResponse : CognitiveOuter<SolutionResult> {};
 struct SynthesizeMemoryResponse : CognitiveOuter<SynthesisResult> {};
 struct AssessCapabilitiesResponse : CognitiveOuter<CapabilityAssessmentResult> {};
 
-using CognitiveRequest = cognitive::Request;
+using CognitiveRequest = cognitive::ReasoningRequest;
 
 struct CognitiveHealth {
   std::string status;
@@ -127,12 +128,14 @@ class CognitiveService {
   Result<SolveProblemResponse> SolveProblem(const CognitiveRequest& request, const CallContext& call);
   Result<SynthesizeMemoryResponse> SynthesizeMemory(const CognitiveRequest& request, const CallContext& call);
   Result<AssessCapabilitiesResponse> AssessCapabilities(const CognitiveRequest& request, const CallContext& call);
-  Result<CognitiveHealth> Health(const CallContext& call);
-  Result<CognitiveInfo> Info(const CallContext& call);
+  Result<CognitiveHealth> Health(const Empty& request, const CallContext& call);
+  Result<CognitiveInfo> Info(const Empty& request, const CallContext& call);
 
  private:
   cognitive::Engine& engine_;
   Env& env_;
 };
+
+[[nodiscard]] OperationTable<CognitiveService> CognitiveOperations();
 
 }  // namespace seedcore::service
