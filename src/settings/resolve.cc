@@ -15,9 +15,10 @@
 namespace seedcore::settings {
 namespace {
 
-std::string DidYouMean(std::string_view name, const std::vector<std::string_view>& known, std::string_view mark) {
+std::string DidYouMean(std::string_view name, const std::vector<std::string_view>& known, std::string_view before,
+                       std::string_view after) {
   const auto nearest = NearestName(name, known);
-  return nearest ? fmt::format("; did you mean {}{}{}?", mark, *nearest, mark) : std::string{};
+  return nearest ? fmt::format("; did you mean {}{}{}?", before, *nearest, after) : std::string{};
 }
 
 /// How a value may be shown in an error message.
@@ -51,7 +52,7 @@ Result<void> ApplyFile(const Sources::File& file, Settings& settings) {
       std::vector<std::string_view> known;
       for (const Setting& row : Catalog()) known.push_back(row.name);
       return Fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{}: unknown setting `{}`{}", source, entry.key, DidYouMean(entry.key, known, "`")),
+                  fmt::format("{}: unknown setting `{}`{}", source, entry.key, DidYouMean(entry.key, known, "`", "`")),
                   entry.key);
     }
     SEEDCORE_RETURN_IF_ERROR(Apply(*setting, entry.value, SourceKind::kFile, std::move(source), settings));
@@ -93,8 +94,10 @@ void WarnOfUnknownVariables(const std::map<std::string, std::string>& environmen
   for (const Setting& setting : Catalog())
     known.insert(known.end(), setting.environment.begin(), setting.environment.end());
   for (const auto& [name, value] : environment) {
-    if (!name.starts_with("SEEDCORE_") || IsServiceLink(name, value) || std::ranges::find(known, name) != known.end()) continue;
-    settings.warnings.push_back(fmt::format("environment {} is not a setting{}", name, DidYouMean(name, known, "")));
+    if (!name.starts_with("SEEDCORE_") || IsServiceLink(name, value) || std::ranges::find(known, name) != known.end())
+      continue;
+    settings.warnings.push_back(
+        fmt::format("environment {} is not a setting{}", name, DidYouMean(name, known, "", "")));
   }
 }
 
@@ -106,8 +109,8 @@ Result<void> ApplyFlags(const std::map<std::string, std::string>& flags, Setting
       for (const Setting& row : Catalog()) {
         if (!row.flag.empty()) known.push_back(row.flag);
       }
-      return Fail(ErrorCode::kInvalidArgument, fmt::format("unknown flag --{}{}", flag, DidYouMean(flag, known, "")),
-                  flag);
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("unknown flag --{}{}", flag, DidYouMean(flag, known, "--", "")), flag);
     }
     SEEDCORE_RETURN_IF_ERROR(Apply(*setting, {value, std::nullopt}, SourceKind::kFlag, "flag --" + flag, settings));
   }
