@@ -18,8 +18,8 @@ struct AuthPolicy {
   [[nodiscard]] Result<void> Check(std::optional<std::string_view> authorization) const;
 };
 
-/// Whether a server may listen on `host`. Loopback always may; anything else would hand the platform to the network, so it
-/// needs tokens or the user's word that it is meant.
+/// Whether a server may listen on `host`. Loopback always may; anything else would hand the platform to the network, so
+/// it needs tokens or the user's word that it is meant.
 [[nodiscard]] Result<void> CheckBind(std::string_view host, const std::vector<std::string>& tokens,
                                      bool insecure_no_auth);
 

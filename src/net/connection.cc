@@ -1,11 +1,10 @@
 #include "net/connection.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <sys/socket.h>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -25,10 +24,10 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
-constexpr std::size_t kReadAhead = 4 * 1024;               // room behind the largest header
-constexpr std::size_t kFlushBytes = 64 * 1024;             // a batch of responses is written when it is this large
-constexpr std::size_t kKeptBuffer = 256 * 1024;            // a larger write buffer is given back after use
-constexpr std::size_t kSkippableBody = 64 * 1024;          // refused bodies up to this size are read, to keep the connection
+constexpr std::size_t kReadAhead = 4 * 1024;       // room behind the largest header
+constexpr std::size_t kFlushBytes = 64 * 1024;     // a batch of responses is written when it is this large
+constexpr std::size_t kKeptBuffer = 256 * 1024;    // a larger write buffer is given back after use
+constexpr std::size_t kSkippableBody = 64 * 1024;  // refused bodies up to this size are read, to keep the connection
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
@@ -63,8 +62,7 @@ Connection::~Connection() = default;
 
 void Connection::Start() {
   loop_->Enlist(*this);
-  asio::co_spawn(
-      loop_->context(), [self = shared_from_this()] { return self->Run(); }, asio::detached);
+  asio::co_spawn(loop_->context(), [self = shared_from_this()] { return self->Run(); }, asio::detached);
 }
 
 asio::awaitable<void> Connection::Run() {
@@ -209,7 +207,9 @@ Connection::Next Connection::ReadTimedOut() {
   expired_ = false;
   core_.timeouts.Increment();
   if (phase_ == Phase::kIdle) return Next::kClose;
-  return Refuse({ErrorCode::kRequestTimeout, in_body_ ? "the request body took too long" : "the request header took too long", {}});
+  return Refuse({ErrorCode::kRequestTimeout,
+                 in_body_ ? "the request body took too long" : "the request header took too long",
+                 {}});
 }
 
 Response Connection::RunInline() {
@@ -234,7 +234,8 @@ Response Connection::Invoke(const Route& route, const Request& request) {
     // Named above: there is nothing to ask it.
   }
   log::Error("handler failed", {{"route", route.pattern}, {"request_id", request.call.request_id}, {"what", what}});
-  return ErrorResponse({ErrorCode::kInternal, "internal error; the log has it under request " + request.call.request_id, {}});
+  return ErrorResponse(
+      {ErrorCode::kInternal, "internal error; the log has it under request " + request.call.request_id, {}});
 }
 
 void Connection::RunPooled(const std::shared_ptr<PooledCall>& call, const Admission& admission) const {
@@ -459,7 +460,8 @@ void Connection::WatchForDisconnect() {
     if (!streaming && !self->call_) return;
     char bytes[512];
     // A client has nothing to say on a stream: it is read away. Otherwise it is the next request, which stays.
-    const auto size = ::recv(self->socket_.native_handle(), bytes, sizeof bytes, (streaming ? 0 : MSG_PEEK) | MSG_DONTWAIT);
+    const auto size =
+        ::recv(self->socket_.native_handle(), bytes, sizeof bytes, (streaming ? 0 : MSG_PEEK) | MSG_DONTWAIT);
     if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) {
       self->ClientGone();
     } else if (streaming || size < 0) {

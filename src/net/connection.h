@@ -28,7 +28,8 @@ class Wakeup {
   std::move_only_function<void()> waiter_;
 };
 
-/// One client connection: a coroutine that reads, judges, answers. Lives on one loop; only that loop's thread touches it.
+/// One client connection: a coroutine that reads, judges, answers. Lives on one loop; only that loop's thread touches
+/// it.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::shared_ptr<IoLoop> loop, boost::asio::ip::tcp::socket socket, std::string peer, RouteTable& routes,
@@ -115,7 +116,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool in_body_ = false;
   bool closing_ = false;  // no further request will be read
   std::size_t answered_in_batch_ = 0;
-  Instant started_;       // the current request was complete
+  Instant started_;  // the current request was complete
 
   Phase phase_ = Phase::kIdle;
   Instant expires_ = Instant::max();

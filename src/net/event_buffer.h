@@ -13,7 +13,8 @@ namespace seedcore::net {
 /// The bounded buffer between whoever sends events and the connection that writes them. Thread-safe.
 class EventBuffer final : public EventStream {
  public:
-  /// `wake` is called, from any thread, when the connection has something to look at: the first unsent event, or the close.
+  /// `wake` is called, from any thread, when the connection has something to look at: the first unsent event, or the
+  /// close.
   EventBuffer(std::size_t max_bytes, std::function<void()> wake) : max_bytes_(max_bytes), wake_(std::move(wake)) {}
 
   bool Send(std::string_view event, std::string_view data, std::string_view id) override;

@@ -152,7 +152,8 @@ Result<void> Gate::CheckBody(const RequestHead& head, const Request& request, Ad
   if (!carries_content || !head.has_body) return {};
   const auto type = request.headers.Find("Content-Type");
   if (type && !type->empty() && !IsJson(*type)) {
-    return Fail(ErrorCode::kUnsupportedMedia, fmt::format("expected application/json, got '{}'", *type), "Content-Type");
+    return Fail(ErrorCode::kUnsupportedMedia, fmt::format("expected application/json, got '{}'", *type),
+                "Content-Type");
   }
   return {};
 }
@@ -163,8 +164,9 @@ void Gate::AnswerOptions(const RouteTable& routes, const Request& request, Admis
   response.headers.Add("Allow", methods);
   if (!admission.cors_origin.empty()) {
     response.headers.Add("Access-Control-Allow-Methods", methods);
-    response.headers.Add("Access-Control-Allow-Headers",
-                         "Authorization, Content-Type, Idempotency-Key, X-Request-ID, X-Request-Timeout-Ms, traceparent");
+    response.headers.Add(
+        "Access-Control-Allow-Headers",
+        "Authorization, Content-Type, Idempotency-Key, X-Request-ID, X-Request-Timeout-Ms, traceparent");
     response.headers.Add("Access-Control-Max-Age", "600");
   }
   admission.answer = std::move(response);

@@ -15,7 +15,7 @@ namespace seedcore::net {
 
 /// What the header alone decides about a request. Kept per connection and reused.
 struct Admission {
-  RouteState* route = nullptr;     ///< null when the gate itself answers
+  RouteState* route = nullptr;     ///< null when no route fits
   std::optional<Response> answer;  ///< set: this is the response, no handler runs
   bool head = false;               ///< no body in the response
   bool accepts_gzip = false;
@@ -24,8 +24,8 @@ struct Admission {
   std::string traceparent;  ///< for the response, when the request carried one
 };
 
-/// Judges requests before their bodies are read: target, route, method, credentials, content type, deadline. No sockets.
-/// Any thread.
+/// Judges requests before their bodies are read: target, route, method, credentials, content type, deadline. No
+/// sockets. Any thread.
 class Gate {
  public:
   Gate(const ServerOptions& options, Env& env) : options_(options), env_(env) {}

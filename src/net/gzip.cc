@@ -118,8 +118,8 @@ bool AcceptsGzip(std::string_view accept_encoding) {
 
 bool IsCompressible(std::string_view content_type) {
   const std::string_view type = Trim(content_type.substr(0, content_type.find(';')));
-  constexpr std::array<std::string_view, 6> kTypes = {"application/json",       "application/javascript",
-                                                      "application/yaml",       "image/svg+xml",
+  constexpr std::array<std::string_view, 6> kTypes = {"application/json",         "application/javascript",
+                                                      "application/yaml",         "image/svg+xml",
                                                       "application/openapi+json", "application/problem+json"};
   return type.starts_with("text/") || std::ranges::find(kTypes, type) != kTypes.end();
 }

@@ -20,14 +20,15 @@ std::string_view View(beast::string_view text) { return {text.data(), text.size(
 /// Writes what Beast's parser finds straight into our own structures.
 class Sink final : public http::basic_parser<true> {
  public:
-  Sink(const ServerLimits& limits, Request& request, RequestHead& head) : limits_(limits), request_(request), head_(head) {
+  Sink(const ServerLimits& limits, Request& request, RequestHead& head)
+      : limits_(limits), request_(request), head_(head) {
     eager(false);
     header_limit(static_cast<std::uint32_t>(limits.header_bytes));
     body_limit(limits.body_bytes);
   }
 
   bool discard_body = false;
-  std::string complaint;      ///< why we refused what Beast would take
+  std::string complaint;        ///< why we refused what Beast would take
   std::size_t header_size = 0;  ///< header bytes consumed so far
 
  private:
@@ -68,7 +69,8 @@ class Sink final : public http::basic_parser<true> {
 
   error_code CheckContentLength(std::string_view value) {
     if (std::exchange(has_length_, true)) return Refuse("more than one Content-Length field");
-    if (value.find_first_not_of("0123456789") != std::string_view::npos) return Refuse("Content-Length is not a number");
+    if (value.find_first_not_of("0123456789") != std::string_view::npos)
+      return Refuse("Content-Length is not a number");
     return {};
   }
 
@@ -122,7 +124,8 @@ class RequestParser::Impl {
 
   Error Translate(error_code ec) const {
     if (ec == http::error::body_limit) {
-      return {ErrorCode::kPayloadTooLarge, fmt::format("the request body is larger than {} bytes", limits.body_bytes), {}};
+      return {
+          ErrorCode::kPayloadTooLarge, fmt::format("the request body is larger than {} bytes", limits.body_bytes), {}};
     }
     if (ec == http::error::header_limit) return HeaderTooLarge();
     if (!sink->complaint.empty()) return {ErrorCode::kMalformed, sink->complaint, {}};

@@ -24,8 +24,8 @@ struct RequestHead {
   std::size_t content_length = 0;
 };
 
-/// Bytes to requests, one connection's worth: HTTP/1.0 and 1.1 framing on Beast's parser, with the strictness that keeps
-/// two readers of the same bytes from seeing different requests. Never reads past the message. Not thread-safe.
+/// Bytes to requests, one connection's worth: HTTP/1.0 and 1.1 framing on Beast's parser, with the strictness that
+/// keeps two readers of the same bytes from seeing different requests. Never reads past the message. Not thread-safe.
 class RequestParser {
  public:
   enum class State {
@@ -40,9 +40,9 @@ class RequestParser {
 
   /// Forgets the last message. `request` gets headers and body of the next one; it must outlive the parsing.
   void Start(Request& request);
-  /// Consumes from `bytes`, stops after the header once and after the message. kMalformed for what breaks the protocol or
-  /// the header limits, kPayloadTooLarge for the body limit, kUnsupportedMedia for an unknown transfer coding; after an
-  /// error the connection can't be used further.
+  /// Consumes from `bytes`, stops after the header once and after the message. kMalformed for what breaks the protocol
+  /// or the header limits, kPayloadTooLarge for the body limit, kUnsupportedMedia for an unknown transfer coding; after
+  /// an error the connection can't be used further.
   [[nodiscard]] Result<State> Feed(std::string_view bytes, std::size_t& consumed);
   /// The body that follows is read but not kept: the answer is already known.
   void DiscardBody();

@@ -32,8 +32,8 @@ RouteTable::RouteTable(Metrics& metrics) : metrics_(metrics), unmatched_(metrics
 Result<void> RouteTable::Add(std::vector<Route> routes) {
   for (Route& route : routes) {
     if (static_cast<bool>(route.handler) == static_cast<bool>(route.stream)) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  fmt::format("route '{} {}' needs a handler or a stream handler", ToString(route.method), route.pattern));
+      return Fail(ErrorCode::kInvalidArgument, fmt::format("route '{} {}' needs a handler or a stream handler",
+                                                           ToString(route.method), route.pattern));
     }
     SEEDCORE_RETURN_IF_ERROR(router_.Add(route.method, route.pattern));
     routes_.emplace_back(std::move(route), metrics_);

@@ -68,7 +68,8 @@ std::size_t Router::Select(const Node& node, Method method) {
 void Router::Search(const Node& node, std::string_view rest, Method method, Match& match) {
   if (rest.empty()) {
     match.route = Select(node, method);
-    match.path_exists = match.path_exists || std::ranges::any_of(node.routes, [](auto route) { return route != kNone; });
+    match.path_exists =
+        match.path_exists || std::ranges::any_of(node.routes, [](auto route) { return route != kNone; });
     return;
   }
   const std::string_view segment = TakeSegment(rest);

@@ -15,8 +15,8 @@ namespace seedcore::net {
 
 /// Finds the route of a path. Built once, then read from any thread. Knows nothing of sockets.
 ///
-/// Segment by segment a literal beats a parameter; when the literal branch has no route for the method, the parameter is
-/// tried. HEAD falls back to GET.
+/// Segment by segment a literal beats a parameter; when the literal branch has no route for the method, the parameter
+/// is tried. HEAD falls back to GET.
 class Router {
  public:
   Router() = default;
@@ -32,8 +32,8 @@ class Router {
     std::vector<std::string_view> values;
   };
 
-  /// Indexes count up from 0. kInvalidArgument for a bad pattern, kConflict for one that is there already; patterns that
-  /// differ only in parameter names are the same.
+  /// Indexes count up from 0. kInvalidArgument for a bad pattern, kConflict for one that is there already; patterns
+  /// that differ only in parameter names are the same.
   Result<std::size_t> Add(Method method, std::string_view pattern);
 
   /// `path` is normalised, as ParseTarget leaves it.

@@ -1,8 +1,5 @@
 #include "net/server.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -10,7 +7,9 @@
 #include <future>
 #include <optional>
 #include <stop_token>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -48,7 +47,8 @@ Result<tcp::endpoint> ResolveListener(const HostPort& where) {
   const bool localhost = EqualsIgnoreCase(where.host, "localhost");
   error_code error;
   const auto address = asio::ip::make_address(localhost ? "127.0.0.1" : where.host, error);
-  if (error) return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is not an IP address to listen on", where.host));
+  if (error)
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is not an IP address to listen on", where.host));
   return tcp::endpoint(address, where.port);
 }
 

@@ -18,7 +18,7 @@ struct ServerOptions {
   std::vector<std::string> listen = {"127.0.0.1:0"};  ///< HOST:PORT per listener; port 0 takes a free one
   ServerLimits limits;
   AuthPolicy auth;
-  bool insecure_no_auth = false;                   ///< allows other than loopback addresses without tokens
+  bool insecure_no_auth = false;                  ///< allows other than loopback addresses without tokens
   std::vector<std::string> cors_allowed_origins;  ///< "https://host:port" as browsers send it, or "*"; empty: no CORS
 };
 
