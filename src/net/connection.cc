@@ -21,7 +21,8 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr asio::use_awaitable_t<LoopExecutor> kAwait;
+constexpr auto kAwaitTuple = asio::as_tuple(kAwait);
 
 constexpr std::size_t kReadAhead = 4 * 1024;       // room behind the largest header
 constexpr std::size_t kFlushBytes = 64 * 1024;     // a batch of responses is written when it is this large
@@ -31,10 +32,10 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
-asio::awaitable<void> Wakeup::Wait() {
+Coroutine Wakeup::Wait() {
   if (!notified_) {
-    co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-        [this](auto handler) { waiter_ = std::move(handler); }, asio::use_awaitable);
+    co_await asio::async_initiate<const asio::use_awaitable_t<LoopExecutor>, void()>(
+        [this](auto handler) { waiter_ = std::move(handler); }, kAwait);
   }
   notified_ = false;
 }
@@ -44,7 +45,7 @@ void Wakeup::Notify() {
   if (waiter_) std::exchange(waiter_, nullptr)();
 }
 
-Connection::Connection(std::shared_ptr<IoLoop> loop, asio::ip::tcp::socket socket, std::string peer, RouteTable& routes,
+Connection::Connection(std::shared_ptr<IoLoop> loop, LoopSocket socket, std::string peer, RouteTable& routes,
                        bool refuse)
     : loop_(std::move(loop)),
       core_(loop_->core()),
@@ -64,7 +65,7 @@ void Connection::Start() {
   asio::co_spawn(loop_->context(), [self = shared_from_this()] { return self->Run(); }, asio::detached);
 }
 
-asio::awaitable<void> Connection::Run() {
+Coroutine Connection::Run() {
   try {
     co_await Serve();
   } catch (const std::exception& error) {
@@ -72,11 +73,12 @@ asio::awaitable<void> Connection::Run() {
   }
   if (events_) events_->Disconnected();
   if (call_) call_->stop.request_stop();
+  if (call_ && call_->stream) call_->stream->Disconnected();
   Close();
   loop_->Delist(*this);
 }
 
-asio::awaitable<void> Connection::Serve() {
+Coroutine Connection::Serve() {
   if (refuse_) {
     Refuse({ErrorCode::kUnavailable, "too many connections", {}});
     if (!TryFlush()) co_return;
@@ -90,7 +92,7 @@ asio::awaitable<void> Connection::Serve() {
     if (closed_) co_return;
     if (next == Next::kRead) {
       const auto [error, size] =
-          co_await socket_.async_read_some(asio::buffer(in_.get() + in_end_, in_capacity_ - in_end_), kAwait);
+          co_await socket_.async_read_some(asio::buffer(in_.get() + in_end_, in_capacity_ - in_end_), kAwaitTuple);
       in_end_ += size;
       if (closed_ || (error && !expired_)) co_return;
       if (!expired_) continue;
@@ -104,7 +106,7 @@ asio::awaitable<void> Connection::Serve() {
       co_return;
     }
     // A client that sends without end gets no more than its batch before the others have had their turn.
-    if (next == Next::kFlush) co_await asio::post(asio::use_awaitable);
+    if (next == Next::kFlush) co_await asio::post(loop_->context(), kAwait);
   }
 }
 
@@ -196,7 +198,7 @@ Connection::Next Connection::Refuse(const Error& error) {
   closing_ = true;
   started_ = core_.env.Now();
   Response response = ErrorResponse(error);
-  if (error.code == ErrorCode::kUnavailable) response.headers.Add("Retry-After", "1");
+  if (error.code == ErrorCode::kUnavailable) response.headers.Add("Retry-After", core_.retry_after);
   core_.gate.Finish(admission_, response);
   Respond(response);
   return Next::kLinger;
@@ -266,7 +268,7 @@ void Connection::RunPooled(const std::shared_ptr<PooledCall>& call, const Admiss
   }
 }
 
-asio::awaitable<void> Connection::Handle() {
+Coroutine Connection::Handle() {
   const Route& route = admission_.route->route;
   const auto call = std::make_shared<PooledCall>();
   call->request = std::exchange(request_, Request{});
@@ -283,7 +285,7 @@ asio::awaitable<void> Connection::Handle() {
   } else if (route.stream && core_.streams.load() >= core_.options.limits.streams) {
     core_.rejected_streams.Increment();
     call->response = ErrorResponse({ErrorCode::kUnavailable, "too many event streams", {}});
-    call->response.headers.Add("Retry-After", "1");
+    call->response.headers.Add("Retry-After", core_.retry_after);
     call->done = true;
   } else if (route.execution == Execution::kInline) {
     RunPooled(call, admission_);
@@ -301,17 +303,19 @@ asio::awaitable<void> Connection::Handle() {
     } else {
       core_.rejected_queue.Increment();
       call->response = ErrorResponse({ErrorCode::kUnavailable, "the server is busy", {}});
-      call->response.headers.Add("Retry-After", "1");
+      call->response.headers.Add("Retry-After", core_.retry_after);
       call->done = true;
     }
   }
   while (!call->done && !expired_ && !closed_) co_await wakeup_.Wait();
-  if (closed_) co_return;
-  if (call->accepted) {
+  if (call->accepted && call->done && !closed_) {
     co_await Stream(call->stream);
     closing_ = true;
     co_return;
   }
+  // The handler may have taken the stream, or be about to.
+  if (call->stream) call->stream->Disconnected();
+  if (closed_) co_return;
   if (!call->done) {
     // The worker goes on until it looks at its stop token; what it returns is dropped.
     expired_ = false;
@@ -364,7 +368,7 @@ std::shared_ptr<EventBuffer> Connection::MakeEventBuffer() {
   });
 }
 
-asio::awaitable<void> Connection::Stream(std::shared_ptr<EventBuffer> events) {
+Coroutine Connection::Stream(std::shared_ptr<EventBuffer> events) {
   events_ = events;
   core_.streams.fetch_add(1);
   core_.streams_gauge.Add(1);
@@ -411,14 +415,14 @@ asio::awaitable<void> Connection::Stream(std::shared_ptr<EventBuffer> events) {
   events_.reset();
 }
 
-asio::awaitable<void> Connection::Linger() {
+Coroutine Connection::Linger() {
   // Closing with unread data makes the kernel send a reset, which can overtake the response.
   error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  socket_.shutdown(LoopSocket::shutdown_send, ignored);
   Enter(Phase::kLingering, core_.options.limits.linger);
   char discarded[4096];
   while (!closed_) {
-    const auto [error, size] = co_await socket_.async_read_some(asio::buffer(discarded), kAwait);
+    const auto [error, size] = co_await socket_.async_read_some(asio::buffer(discarded), kAwaitTuple);
     if (error) co_return;
   }
 }
@@ -439,11 +443,11 @@ bool Connection::TryFlush() {
   return true;
 }
 
-asio::awaitable<void> Connection::FlushRest() {
+Coroutine Connection::FlushRest() {
   Enter(Phase::kWriting, core_.options.limits.write);
   while (!closed_ && !TryFlush()) {
     if (closed_) break;
-    const auto [error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_write, kAwait);
+    const auto [error] = co_await socket_.async_wait(LoopSocket::wait_write, kAwaitTuple);
     if (error) Close();
   }
   expires_ = Instant::max();
@@ -452,7 +456,7 @@ asio::awaitable<void> Connection::FlushRest() {
 void Connection::WatchForDisconnect() {
   if (watching_ || closed_) return;
   watching_ = true;
-  socket_.async_wait(asio::ip::tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
+  socket_.async_wait(LoopSocket::wait_read, [self = shared_from_this()](error_code error) {
     self->watching_ = false;
     if (error || self->closed_) return;
     const bool streaming = self->phase_ == Phase::kStreaming;

@@ -17,10 +17,12 @@
 
 namespace seedcore::net {
 
+using Coroutine = boost::asio::awaitable<void, LoopExecutor>;
+
 /// Lets one coroutine wait until something on the same loop wakes it.
 class Wakeup {
  public:
-  boost::asio::awaitable<void> Wait();
+  Coroutine Wait();
   void Notify();
 
  private:
@@ -32,8 +34,7 @@ class Wakeup {
 /// it.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::shared_ptr<IoLoop> loop, boost::asio::ip::tcp::socket socket, std::string peer, RouteTable& routes,
-             bool refuse);
+  Connection(std::shared_ptr<IoLoop> loop, LoopSocket socket, std::string peer, RouteTable& routes, bool refuse);
   ~Connection();
 
   void Start();
@@ -66,12 +67,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool done = false;                    ///< read and written by the loop
   };
 
-  boost::asio::awaitable<void> Run();
-  boost::asio::awaitable<void> Serve();
-  boost::asio::awaitable<void> FlushRest();
-  boost::asio::awaitable<void> Handle();
-  boost::asio::awaitable<void> Stream(std::shared_ptr<EventBuffer> events);
-  boost::asio::awaitable<void> Linger();
+  Coroutine Run();
+  Coroutine Serve();
+  Coroutine FlushRest();
+  Coroutine Handle();
+  Coroutine Stream(std::shared_ptr<EventBuffer> events);
+  Coroutine Linger();
 
   /// Parses and answers as long as no waiting is needed.
   Next Advance();
@@ -97,7 +98,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   std::shared_ptr<IoLoop> loop_;
   ServerCore& core_;
-  boost::asio::ip::tcp::socket socket_;
+  LoopSocket socket_;
   RouteTable& routes_;
   const std::string peer_;
   const bool refuse_;  ///< over the connection limit: one 503, then close
