@@ -4,20 +4,25 @@
 #include <list>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "net/event_buffer.h"
 #include "net/gate.h"
+#include "net/handler_call.h"
 #include "net/io_loop_internal.h"
 #include "net/request_parser.h"
 
 namespace seedcore::net {
 
 using Coroutine = boost::asio::awaitable<void, LoopExecutor>;
+inline constexpr boost::asio::use_awaitable_t<LoopExecutor> kAwait;
+inline constexpr auto kAwaitTuple = boost::asio::as_tuple(kAwait);
 
 /// Lets one coroutine wait until something on the same loop wakes it.
 class Wakeup {
@@ -57,16 +62,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// What the synchronous part wants done next.
   enum class Next { kRead, kFlush, kHandle, kClose, kLinger };
 
-  /// A request in the hands of a worker. Shared with it: the connection may give up first.
-  struct PooledCall {
-    Request request;
-    std::stop_source stop;
-    Response response;
-    std::shared_ptr<EventBuffer> stream;  ///< for a stream route
-    bool accepted = false;                ///< the stream handler took the stream
-    bool done = false;                    ///< read and written by the loop
-  };
-
   Coroutine Run();
   Coroutine Serve();
   Coroutine FlushRest();
@@ -82,9 +77,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Next ReadTimedOut();
 
   Response RunInline();
-  static Response Invoke(const Route& route, const Request& request);
-  static Result<void> Decompress(Request& request, std::size_t max_bytes);
-  void RunPooled(const std::shared_ptr<PooledCall>& call, const Admission& admission) const;
   std::shared_ptr<EventBuffer> MakeEventBuffer();
   void Respond(Response& response);
   void Record(int status);
@@ -126,7 +118,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool client_gone_ = false;
   bool watching_ = false;
   Wakeup wakeup_;
-  std::shared_ptr<PooledCall> call_;
+  std::shared_ptr<HandlerCall> call_;
   std::shared_ptr<EventBuffer> events_;
   Instant last_event_;
 };
