@@ -99,7 +99,10 @@ Connection::Next Connection::Advance() {
     if (out_.size() - out_begin_ >= kFlushBytes || answered_in_batch_ >= limits.pipelined_requests) return Next::kFlush;
     if (in_begin_ == in_end_) {
       in_begin_ = in_end_ = 0;
-      if (!in_message_) Enter(Phase::kIdle, limits.idle);
+      if (!in_message_) {
+        if (core_.draining.load(std::memory_order_relaxed)) return Next::kClose;
+        Enter(Phase::kIdle, limits.idle);
+      }
       return Next::kRead;
     }
     if (!in_message_) {
@@ -164,7 +167,7 @@ Connection::Next Connection::AfterMessage() {
   }
   const Route& route = admission_.route->route;
   if (route.execution == Execution::kPool || route.stream) return Next::kHandle;
-  Response response = RunInline();
+  Response response = RunHandler(route, request_, admission_.gunzip, core_.options.limits.body_bytes);
   core_.gate.Finish(admission_, response);
   Respond(response);
   return Next::kRead;
@@ -178,8 +181,7 @@ Connection::Next Connection::Refuse(const Error& error) {
   (refuse_ ? core_.rejected_connections : core_.bad_requests).Increment();
   closing_ = true;
   started_ = core_.env.Now();
-  Response response = ErrorResponse(error);
-  if (error.code == ErrorCode::kUnavailable) response.headers.Add("Retry-After", core_.retry_after);
+  Response response = error.code == ErrorCode::kUnavailable ? core_.Busy(error.message) : ErrorResponse(error);
   core_.gate.Finish(admission_, response);
   Respond(response);
   return Next::kLinger;

@@ -1,5 +1,6 @@
 // The part of a connection that has requests handled and answered. Parsing and writing are in connection.cc.
 #include <cerrno>
+#include <optional>
 #include <sys/socket.h>
 #include <utility>
 
@@ -11,6 +12,30 @@ namespace seedcore::net {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+
+namespace {
+
+/// A place among the streams of the server, held while one is being opened or is open.
+class StreamSlot {
+ public:
+  explicit StreamSlot(ServerCore& core)
+      : core_(core), over_limit_(core.streams.fetch_add(1) >= core.options.limits.streams) {
+    core_.streams_gauge.Add(1);
+  }
+  StreamSlot(const StreamSlot&) = delete;
+  StreamSlot& operator=(const StreamSlot&) = delete;
+  ~StreamSlot() {
+    core_.streams.fetch_sub(1);
+    core_.streams_gauge.Add(-1);
+  }
+  [[nodiscard]] bool over_limit() const { return over_limit_; }
+
+ private:
+  ServerCore& core_;
+  const bool over_limit_;
+};
+
+}  // namespace
 
 Coroutine Wakeup::Wait() {
   if (!notified_) {
@@ -25,16 +50,10 @@ void Wakeup::Notify() {
   if (waiter_) std::exchange(waiter_, nullptr)();
 }
 
-Response Connection::RunInline() {
-  if (admission_.gunzip) {
-    if (auto done = DecompressBody(request_, core_.options.limits.body_bytes); !done)
-      return ErrorResponse(done.error());
-  }
-  return InvokeHandler(admission_.route->route, request_);
-}
-
 Coroutine Connection::Handle() {
   const Route& route = admission_.route->route;
+  std::optional<StreamSlot> slot;
+  if (route.stream) slot.emplace(core_);
   const auto call = std::make_shared<HandlerCall>();
   call->request = std::exchange(request_, Request{});
   request_.peer = peer_;
@@ -43,38 +62,10 @@ Coroutine Connection::Handle() {
   expires_ = call->request.call.deadline;
   call_ = call;
   if (route.stream) call->stream = MakeEventBuffer();
+  Dispatch(route, call, slot && slot->over_limit());
 
-  if (route.stream && admission_.head) {
-    call->response.content_type = "text/event-stream";
-    call->done = true;
-  } else if (route.stream && core_.streams.load() >= core_.options.limits.streams) {
-    core_.rejected_streams.Increment();
-    call->response = ErrorResponse({ErrorCode::kUnavailable, "too many event streams", {}});
-    call->response.headers.Add("Retry-After", core_.retry_after);
-    call->done = true;
-  } else if (route.execution == Execution::kInline) {
-    RunHandlerCall(*call, admission_, core_.gate, core_.options.limits, core_.env);
-    call->done = true;
-  } else {
-    WorkerPool::Job job = [self = shared_from_this(), call] {
-      ServerCore& core = self->core_;
-      RunHandlerCall(*call, self->admission_, core.gate, core.options.limits, core.env);
-      asio::post(self->loop_->context(), [self, call] {
-        call->done = true;
-        if (self->call_ == call) self->wakeup_.Notify();
-      });
-    };
-    if (core_.workers.TrySubmit(job)) {
-      WatchForDisconnect();
-    } else {
-      core_.rejected_queue.Increment();
-      call->response = ErrorResponse({ErrorCode::kUnavailable, "the server is busy", {}});
-      call->response.headers.Add("Retry-After", core_.retry_after);
-      call->done = true;
-    }
-  }
   while (!call->done && !expired_ && !closed_) co_await wakeup_.Wait();
-  if (call->accepted && call->done && !closed_) {
+  if (call->done && call->accepted && !closed_) {
     co_await Stream(call->stream);
     closing_ = true;
     co_return;
@@ -95,6 +86,42 @@ Coroutine Connection::Handle() {
     Respond(call->response);
   }
   call_.reset();
+}
+
+void Connection::Dispatch(const Route& route, const std::shared_ptr<HandlerCall>& call, bool too_many_streams) {
+  const auto answer = [&](Response response) {
+    core_.gate.Finish(admission_, response);
+    call->response = std::move(response);
+    call->done = true;
+  };
+  if (route.stream && admission_.head) {
+    answer({.content_type = "text/event-stream"});
+    return;
+  }
+  if (too_many_streams) {
+    core_.rejected_streams.Increment();
+    answer(core_.Busy("too many event streams"));
+    return;
+  }
+  const std::size_t max_bytes = core_.options.limits.body_bytes;
+  if (route.execution == Execution::kInline) {
+    RunHandlerCall(*call, admission_, core_.gate, max_bytes, core_.env);
+    call->done = true;
+    return;
+  }
+  WorkerPool::Job job = [self = shared_from_this(), call, max_bytes] {
+    RunHandlerCall(*call, self->admission_, self->core_.gate, max_bytes, self->core_.env);
+    asio::post(self->loop_->context(), [self, call] {
+      call->done = true;
+      if (self->call_ == call) self->wakeup_.Notify();
+    });
+  };
+  if (core_.workers.TrySubmit(job)) {
+    WatchForDisconnect();
+    return;
+  }
+  core_.rejected_queue.Increment();
+  answer(core_.Busy("the server is busy"));
 }
 
 void Connection::Respond(Response& response) {
@@ -136,8 +163,6 @@ std::shared_ptr<EventBuffer> Connection::MakeEventBuffer() {
 
 Coroutine Connection::Stream(std::shared_ptr<EventBuffer> events) {
   events_ = events;
-  core_.streams.fetch_add(1);
-  core_.streams_gauge.Add(1);
   Response response;
   response.content_type = "text/event-stream";
   response.headers.Add("Cache-Control", "no-store");
@@ -175,8 +200,6 @@ Coroutine Connection::Stream(std::shared_ptr<EventBuffer> events) {
       co_await wakeup_.Wait();
     }
   }
-  core_.streams.fetch_sub(1);
-  core_.streams_gauge.Add(-1);
   events->Disconnected();
   events_.reset();
 }

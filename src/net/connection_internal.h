@@ -76,7 +76,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Next Refuse(const Error& error);
   Next ReadTimedOut();
 
-  Response RunInline();
+  /// Has the call handled, here or by a worker; `call.done` once there is a response.
+  void Dispatch(const Route& route, const std::shared_ptr<HandlerCall>& call, bool too_many_streams);
   std::shared_ptr<EventBuffer> MakeEventBuffer();
   void Respond(Response& response);
   void Record(int status);

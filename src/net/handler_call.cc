@@ -8,11 +8,14 @@
 #include "net/gzip.h"
 
 namespace seedcore::net {
+namespace {
 
-Response InvokeHandler(const Route& route, const Request& request) {
+/// What `body` returns, or a 500 for what it throws. The client gets the request id, the log the reason.
+template <class Body>
+Response Guard(const Route& route, const Request& request, Body body) {
   std::string what = "unknown exception";
   try {
-    return route.handler(request);
+    return body();
   } catch (const std::exception& error) {
     what = error.what();
   } catch (...) {
@@ -23,39 +26,31 @@ Response InvokeHandler(const Route& route, const Request& request) {
       {ErrorCode::kInternal, "internal error; the log has it under request " + request.call.request_id, {}});
 }
 
-Result<void> DecompressBody(Request& request, std::size_t max_bytes) {
-  SEEDCORE_ASSIGN_OR_RETURN(request.body, Gunzip(request.body, max_bytes));
-  return {};
+}  // namespace
+
+Response RunHandler(const Route& route, Request& request, bool gunzip, std::size_t max_bytes) {
+  if (gunzip) {
+    auto text = Gunzip(request.body, max_bytes);
+    if (!text) return ErrorResponse(text.error());
+    request.body = std::move(*text);
+  }
+  return Guard(route, request, [&] { return route.handler(request); });
 }
 
-void RunHandlerCall(HandlerCall& call, const Admission& admission, const Gate& gate, const ServerLimits& limits,
-                    Env& env) {
+void RunHandlerCall(HandlerCall& call, const Admission& admission, const Gate& gate, std::size_t max_bytes, Env& env) {
   const Route& route = admission.route->route;
-  Request& request = call.request;
-  if (auto alive = request.call.Check(env); !alive) {
+  if (auto alive = call.request.call.Check(env); !alive) {
     call.response = ErrorResponse(alive.error());  // it waited in the queue longer than its caller does
-    return;
+  } else if (route.stream) {
+    call.response = Guard(route, call.request, [&] {
+      const auto taken = route.stream(call.request, call.stream);
+      call.accepted = taken.has_value();
+      return taken ? Response{} : ErrorResponse(taken.error());
+    });
+  } else {
+    call.response = RunHandler(route, call.request, admission.gunzip, max_bytes);
   }
-  if (admission.gunzip) {
-    if (auto done = DecompressBody(request, limits.body_bytes); !done) {
-      call.response = ErrorResponse(done.error());
-      return;
-    }
-  }
-  if (!route.stream) {
-    call.response = InvokeHandler(route, request);
-    gate.Finish(admission, call.response);
-    return;
-  }
-  try {
-    const auto taken = route.stream(request, call.stream);
-    call.accepted = taken.has_value();
-    if (!taken) call.response = ErrorResponse(taken.error());
-  } catch (const std::exception& error) {
-    log::Error("stream handler failed",
-               {{"route", route.pattern}, {"request_id", request.call.request_id}, {"what", error.what()}});
-    call.response = ErrorResponse({ErrorCode::kInternal, "internal error", {}});
-  }
+  gate.Finish(admission, call.response);
 }
 
 }  // namespace seedcore::net

@@ -21,14 +21,10 @@ struct HandlerCall {
   bool done = false;                    ///< set and read by the connection's loop only
 };
 
-/// Runs the handler of `admission.route`, which must have one. An exception becomes a 500 and a log line.
-[[nodiscard]] Response InvokeHandler(const Route& route, const Request& request);
+/// Decompresses the body if it is compressed, and runs the route's handler. An exception becomes a 500 and a log line.
+[[nodiscard]] Response RunHandler(const Route& route, Request& request, bool gunzip, std::size_t max_bytes);
 
-/// Replaces a gzip body by its content.
-[[nodiscard]] Result<void> DecompressBody(Request& request, std::size_t max_bytes);
-
-/// Everything a worker does with a call: the last look at its deadline, decompression, the handler, compression.
-void RunHandlerCall(HandlerCall& call, const Admission& admission, const Gate& gate, const ServerLimits& limits,
-                    Env& env);
+/// Everything a worker does with a call: the last look at its deadline, the handler, the finish of the response.
+void RunHandlerCall(HandlerCall& call, const Admission& admission, const Gate& gate, std::size_t max_bytes, Env& env);
 
 }  // namespace seedcore::net

@@ -25,12 +25,18 @@ ServerCore::ServerCore(const ServerOptions& o, Env& e, Metrics& metrics)
       rejected_queue(Rejected(metrics, "worker_queue")),
       rejected_streams(Rejected(metrics, "streams")),
       bad_requests(Rejected(metrics, "bad_request")),
-      timeouts(Rejected(metrics, "timeout")),
-      retry_after(std::to_string(std::chrono::ceil<std::chrono::seconds>(o.limits.retry_after).count())) {}
+      timeouts(Rejected(metrics, "timeout")) {}
 
 Counter& ServerCore::Rejected(Metrics& metrics, const char* reason) {
   return metrics.GetCounter("seedcore_http_rejected_total", "Requests and connections turned away, by reason",
                             {{"reason", reason}});
+}
+
+Response ServerCore::Busy(std::string message) const {
+  Response response = ErrorResponse({ErrorCode::kUnavailable, std::move(message), {}});
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.limits.retry_after).count();
+  response.headers.Add("Retry-After", std::to_string(seconds));
+  return response;
 }
 
 IoLoop::IoLoop(ServerCore& core)

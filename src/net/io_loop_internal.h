@@ -41,7 +41,9 @@ struct ServerCore {
   Counter& rejected_streams;
   Counter& bad_requests;
   Counter& timeouts;
-  const std::string retry_after;  ///< for the header field, in seconds
+
+  /// 503 with Retry-After.
+  [[nodiscard]] Response Busy(std::string message) const;
 
   std::atomic<std::size_t> connections{0};
   std::atomic<std::size_t> streams{0};

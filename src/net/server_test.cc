@@ -312,6 +312,15 @@ struct StreamRoute {
   }
 };
 
+TEST(EventStreams, TurnAnyExceptionOfTheirHandlerInto500) {
+  TestServer server(
+      {}, {{.method = Method::kGet, .pattern = "/events", .stream = [](const Request&, const auto&) -> Result<void> {
+              throw 7;
+            }}});
+  EXPECT_EQ(server.Ask(Get("/events")).status, 500);
+  EXPECT_EQ(server.Ask(Get("/inline")).status, 200);
+}
+
 TEST(EventStreams, DeliverEventsAsTheyAreSentAndEndInOrder) {
   StreamRoute events;
   TestServer server({}, {events.route()});
@@ -418,6 +427,18 @@ TEST(ServerStop, LetsRequestsUnderWayFinishAndRefusesNewConnections) {
   EXPECT_EQ(response.body, R"({"done":true})");
   EXPECT_EQ(response.Field("Connection"), "close");
   stopped.wait();
+}
+
+TEST(ServerStop, ClosesAConnectionOnceItsLargeResponseIsTaken) {
+  TestServer server({}, {{.method = Method::kGet, .pattern = "/large", .handler = [](const Request&) {
+                            return Response{.content_type = "image/png", .body = std::string(20'000'000, 'x')};
+                          }}});
+  RawClient client(server.port());
+  client.Write(Get("/large"));
+  client.ReadThrough("\r\n\r\n");
+  auto stopped = std::async(std::launch::async, [&] { server.server().Stop(std::chrono::seconds(60)); });
+  EXPECT_EQ(client.ReadToEnd().size(), 20'000'000U);
+  EXPECT_EQ(stopped.wait_for(std::chrono::seconds(10)), std::future_status::ready);
 }
 
 TEST(ServerStop, EndsStreamsInOrder) {

@@ -25,6 +25,12 @@ void AppendField(std::string& out, std::string_view name, std::string_view value
   out += "\r\n";
 }
 
+/// Fields that say where a response ends; only this file may.
+bool IsFraming(std::string_view name) {
+  return EqualsIgnoreCase(name, "Content-Length") || EqualsIgnoreCase(name, "Transfer-Encoding") ||
+         EqualsIgnoreCase(name, "Connection");
+}
+
 bool HasNoBody(int status) { return status == 204 || status == 304 || status < 200; }
 
 /// The text up to the first line break, which no field of an event may contain.
@@ -85,7 +91,9 @@ void AppendResponse(std::string& out, const Response& response, const ResponseFr
   }
   if (!frame.request_id.empty()) AppendField(out, "X-Request-ID", frame.request_id);
   if (!frame.traceparent.empty()) AppendField(out, "traceparent", frame.traceparent);
-  for (const auto& [name, value] : response.headers.All()) AppendField(out, name, value);
+  for (const auto& [name, value] : response.headers.All()) {
+    if (!IsFraming(name)) AppendField(out, name, value);
+  }
   if (!frame.keep_alive) {
     out += "Connection: close\r\n";
   } else if (!frame.http11) {

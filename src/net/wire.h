@@ -21,7 +21,8 @@ struct ResponseFrame {
   std::string_view traceparent;  ///< empty: no field
 };
 
-/// Appends status line, fields and body. Characters that would end a field early become spaces.
+/// Appends status line, fields and body. Characters that would end a field early become spaces; fields of `response`
+/// that would frame it otherwise (Content-Length, Transfer-Encoding, Connection) are left out.
 void AppendResponse(std::string& out, const Response& response, const ResponseFrame& frame);
 
 /// "OK", "Not Found", ...; "Unknown" for a status without a name.

@@ -33,6 +33,17 @@ TEST(Wire, LetsNoFieldValueStartAnotherField) {
   EXPECT_THAT(out, HasSubstr("X-Name: a  Set-Cookie: b c\r\n"));
 }
 
+TEST(Wire, IsTheOnlyOneToFrameTheBody) {
+  Response response = JsonResponse("12");
+  response.headers.Add("content-length", "99");
+  response.headers.Add("Transfer-Encoding", "chunked");
+  std::string out;
+  AppendResponse(out, response, {});
+  EXPECT_THAT(out, HasSubstr("Content-Length: 2\r\n"));
+  EXPECT_THAT(out, Not(HasSubstr("99")));
+  EXPECT_THAT(out, Not(HasSubstr("chunked")));
+}
+
 TEST(Wire, WritesNoBodyWhereThereIsNone) {
   std::string head;
   AppendResponse(head, JsonResponse("12345"), {.head = true});
