@@ -50,19 +50,6 @@ std::vector<std::string> PathParameters(std::string_view path) {
   return names;
 }
 
-void AppendPercentEncoded(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool unreserved = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                            (byte >= '0' && byte <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-    if (unreserved) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", byte);
-    }
-  }
-}
-
 /// A JSON value as query text; the inverse of FromText.
 std::string ToText(const json::value& value) {
   if (value.is_string()) return std::string(value.get_string());
@@ -222,7 +209,7 @@ Result<RemoteRequest> MakeRemoteRequest(const OperationInfo& operation, std::str
   for (const std::string& name : path_names) {
     const std::size_t open = rest.find('{');
     remote.path += rest.substr(0, open);
-    AppendPercentEncoded(remote.path, ToText(fields[name]));
+    remote.path += PercentEncode(ToText(fields[name]));
     fields.erase(name);
     rest.remove_prefix(rest.find('}') + 1);
   }
@@ -235,9 +222,9 @@ Result<RemoteRequest> MakeRemoteRequest(const OperationInfo& operation, std::str
   for (const auto& field : fields) {
     if (field.value().is_null()) continue;
     remote.path += separator;
-    AppendPercentEncoded(remote.path, field.key());
+    remote.path += PercentEncode(field.key());
     remote.path += '=';
-    AppendPercentEncoded(remote.path, ToText(field.value()));
+    remote.path += PercentEncode(ToText(field.value()));
     separator = '&';
   }
   return remote;
