@@ -122,12 +122,18 @@ json::object ErrorSchema() {
            {{"code", {{"type", "string"}}}, {"message", {{"type", "string"}}}, {"path", {{"type", "string"}}}}}}}}}};
 }
 
+/// The first word of the title, lower case: "energy" for "Energy: terms, gradients, ledger".
+std::string TagOf(const ServiceInfo& service) {
+  const std::string_view name = std::string_view(service.title).substr(0, service.title.find(':'));
+  return ToLower(name.substr(0, name.find(' ')));
+}
+
 json::object OperationObject(const OperationInfo& operation, const ServiceInfo& service, json::object& definitions) {
   json::object request = operation.request_schema(definitions);
   const json::object* request_struct = Resolve(request, definitions);
-  json::object object{{"operationId", fmt::format("{}.{}", service.prefix.substr(1), operation.name)},
+  json::object object{{"operationId", fmt::format("{}.{}", TagOf(service), operation.name)},
                       {"summary", operation.summary},
-                      {"tags", json::array{json::string(service.prefix.substr(1))}}};
+                      {"tags", json::array{json::string(TagOf(service))}}};
   if (request_struct != nullptr) {
     auto parameters = ParameterObjects(operation, *request_struct);
     if (!parameters.empty()) object["parameters"] = std::move(parameters);
@@ -236,7 +242,7 @@ json::object OpenApiDocument(const std::vector<ServiceInfo>& services, std::stri
   json::object paths;
   json::array tags;
   for (const ServiceInfo& service : services) {
-    tags.push_back(json::object{{"name", service.prefix.substr(1)}, {"description", service.title}});
+    tags.push_back(json::object{{"name", TagOf(service)}, {"description", service.title}});
     for (const OperationInfo& operation : service.operations) {
       json::value& path = paths[service.prefix + operation.path];
       if (!path.is_object()) path = json::object();
@@ -257,8 +263,7 @@ std::string ApiMarkdown(const std::vector<ServiceInfo>& services) {
   json::object definitions;
   std::string text;
   for (const ServiceInfo& service : services) {
-    text += fmt::format("## {}\n\n{}\n\n| Operation | Request | Response | |\n|---|---|---|---|\n", service.prefix,
-                        service.title);
+    text += fmt::format("## {}\n\n| Operation | Request | Response | |\n|---|---|---|---|\n", service.title);
     for (const OperationInfo& operation : service.operations) {
       text += fmt::format("| `{} {}{}` | {} | {} | {} |\n", net::ToString(operation.method), service.prefix,
                           operation.path, SchemaText(operation.request_schema(definitions)),
