@@ -60,7 +60,7 @@ class World : public testing::Test {
     directory_ = std::filesystem::temp_directory_path() / fmt::format("seedcore-{}-{}-{}-{}", test->test_suite_name(),
                                                                       test->name(), ::getpid(), RealEnv().NewId());
     std::filesystem::create_directories(directory_);
-    auto opened = store::OpenSqliteStore(env, metrics, {.path = (directory_ / "seedcore.db").string()});
+    auto opened = store::sqlite::OpenSqliteStore({.path = (directory_ / "seedcore.db").string()}, env, metrics);
     if (!opened) throw std::runtime_error(ToString(opened.error()));
     store = std::move(*opened);
   }

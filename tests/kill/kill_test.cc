@@ -100,7 +100,7 @@ class Victim {
 
 std::vector<store::TaskEvent> ReadHistory(const std::string& directory) {
   Metrics metrics;
-  auto store = store::OpenSqliteStore(RealEnv(), metrics, {.path = directory + "/seedcore.db"});
+  auto store = store::sqlite::OpenSqliteStore({.path = directory + "/seedcore.db"}, RealEnv(), metrics);
   if (!store) Victim::Die("open: " + ToString(store.error()));
   std::vector<store::TaskEvent> events;
   for (;;) {

@@ -78,7 +78,7 @@ int Main(const std::string& directory, std::string_view mode) {
   log::Configure(log::Level::kError, log::Format::kText);
   Env& env = RealEnv();
   Metrics metrics;
-  auto store = store::OpenSqliteStore(env, metrics, {.path = directory + "/seedcore.db"});
+  auto store = store::sqlite::OpenSqliteStore({.path = directory + "/seedcore.db"}, env, metrics);
   if (!store) Die("open", store.error());
   store::TaskStore& tasks = (*store)->tasks();
 
