@@ -13,6 +13,8 @@
 #include "base/metrics.h"
 #include "energy/energy.h"
 #include "energy/flywheel.h"
+#include "service/operation.h"
+#include "service/peer.h"
 #include "service/state.h"
 #include "store/store.h"
 
@@ -139,11 +141,11 @@ struct EnergyResponse {
 };
 
 struct EnergyFromStateQuery {
-  std::string agent_ids;
+  std::optional<std::vector<std::string>> agent_ids;
   bool include_gradients = false;
   bool include_breakdown = true;
   static constexpr auto kFields =
-      Fields(Optional("agent_ids", &EnergyFromStateQuery::agent_ids, "Only these agents, separated by commas"),
+      Fields(Optional("agent_ids", &EnergyFromStateQuery::agent_ids, "Only these agents; absent: all"),
              Optional("include_gradients", &EnergyFromStateQuery::include_gradients, "Add the gradients"),
              Optional("include_breakdown", &EnergyFromStateQuery::include_breakdown, "Add the five terms"));
 };
@@ -252,15 +254,12 @@ struct GradientResponse {
              Required("timestamp", &GradientResponse::timestamp, "When, Unix seconds"));
 };
 
-/// How Energy sees the State service; `app` binds it to the object in this process or to a remote client.
-using StateReader = std::function<Result<UnifiedStateResponse>(const UnifiedStateRequest&, const CallContext&)>;
-
 struct EnergyDependencies {
   Env& env;
   Metrics& metrics;
   store::StreamStore& streams;
   store::LedgerStore& ledger;
-  StateReader state;  ///< empty: there is no State service
+  Peer<StateService> state;  ///< unbound: there is no State service
   /// Measured shares of the fast path and of escalations over recent traffic; nullopt before any. Empty: not measured.
   std::function<std::optional<std::pair<double, double>>()> routing_shares;
   energy::StabilitySettings stability;
@@ -274,7 +273,6 @@ class EnergyService {
   EnergyService(const EnergyService&) = delete;
   EnergyService& operator=(const EnergyService&) = delete;
 
-  /// kUnavailable when the weights cannot be read.
   Result<EnergyHealth> Health(const Empty& request, const CallContext& call);
   Result<EnergyStatus> Status(const Empty& request, const CallContext& call);
 
@@ -296,5 +294,7 @@ class EnergyService {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+[[nodiscard]] OperationTable<EnergyService> EnergyOperations();
 
 }  // namespace seedcore::service

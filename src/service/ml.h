@@ -1,6 +1,6 @@
 #pragma once
 
-#include <array>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,15 +12,12 @@
 #include "ml/drift.h"
 #include "ml/salience.h"
 #include "ml/scaling.h"
+#include "service/operation.h"
 #include "state/unified_state.h"
 #include "store/store.h"
 
 /// The ML service, /ml: drift, salience, anomalies and scaling (P§1.1).
 namespace seedcore::service {
-
-struct Empty;  // service/operation.h
-template <class T>
-class OperationTable;
 
 struct MlIndex {
   std::string status = "ok";
@@ -302,5 +299,7 @@ class MlService {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+[[nodiscard]] OperationTable<MlService> MlOperations();
 
 }  // namespace seedcore::service

@@ -7,15 +7,12 @@
 
 #include "base/call_context.h"
 #include "base/json_binding.h"
+#include "service/operation.h"
 #include "state/collector.h"
 #include "state/unified_state.h"
 
 /// The State service, /state: what the live parts look like right now (P§1.4).
 namespace seedcore::service {
-
-struct Empty;  // service/operation.h
-template <class T>
-class OperationTable;
 
 struct StateHealth {
   std::string status = "healthy";
@@ -23,8 +20,10 @@ struct StateHealth {
   bool initialized = true;
   bool organism_connected = false;
   std::map<std::string, bool> parts;
+  [[nodiscard]] int HttpStatus() const { return status == "unhealthy" ? 503 : 200; }
   static constexpr auto kFields =
-      Fields(Required("status", &StateHealth::status, "healthy, or degraded when a part has no source"),
+      Fields(Required("status", &StateHealth::status,
+                      "healthy; degraded when a part has no source; unhealthy (503) when none has"),
              Required("service", &StateHealth::service, "state-service"),
              Required("initialized", &StateHealth::initialized, "Always true once the service answers"),
              Required("organism_connected", &StateHealth::organism_connected, "Whether agents can be collected"),
@@ -64,19 +63,6 @@ struct UnifiedStateRequest {
              Optional("include_memory", &UnifiedStateRequest::include_memory, "Add the memory tiers"));
 };
 
-/// The same as query parameters.
-struct UnifiedStateQuery {
-  std::string agent_ids;
-  bool include_organs = true;
-  bool include_system = true;
-  bool include_memory = true;
-  static constexpr auto kFields =
-      Fields(Optional("agent_ids", &UnifiedStateQuery::agent_ids, "Only these agents, separated by commas"),
-             Optional("include_organs", &UnifiedStateQuery::include_organs, "Add the organs"),
-             Optional("include_system", &UnifiedStateQuery::include_system, "Add the system"),
-             Optional("include_memory", &UnifiedStateQuery::include_memory, "Add the memory tiers"));
-};
-
 struct UnifiedStateResponse {
   bool success = true;
   state::UnifiedState unified_state;
@@ -98,16 +84,16 @@ class StateService {
  public:
   StateService(Env& env, state::StateSource source);
 
-  /// kUnavailable when no part has a source.
   Result<StateHealth> Health(const Empty& request, const CallContext& call);
   Result<StateStatus> Status(const Empty& request, const CallContext& call);
   /// kUnavailable when nothing that was asked for is there; kNotFound for an unknown agent id.
   Result<UnifiedStateResponse> UnifiedState(const UnifiedStateRequest& request, const CallContext& call);
-  Result<UnifiedStateResponse> UnifiedStateByQuery(const UnifiedStateQuery& request, const CallContext& call);
 
  private:
   Env& env_;
   state::StateCollector collector_;
 };
+
+[[nodiscard]] OperationTable<StateService> StateOperations();
 
 }  // namespace seedcore::service
