@@ -14,8 +14,8 @@ struct FlywheelResult {
 };
 
 /// One step of adaptation, always within the bounds of weights.h. With gamma = 0.1 and g = delta_e clipped to [-1, 1]:
-/// beta: the given value, else times 1.02 when delta_e > 0, times 0.98 when < 0; alpha times 1 + gamma max(0, g): more
-/// exploration after a loss; W_hyper times 1 - gamma g. delta_e = 0 changes nothing.
+/// beta: the given value, else times 1.02 when delta_e > 0, times 0.98 when < 0; alpha times 1 + gamma g: more
+/// exploration after a loss, less after a gain; W_hyper times 1 - gamma g. delta_e = 0 changes nothing.
 [[nodiscard]] Weights Adapt(const Weights& weights, const FlywheelResult& result);
 
 /// Settings of the stability estimate.

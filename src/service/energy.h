@@ -27,7 +27,7 @@ struct EnergyScalars {
   double lambda_reg = 0.0;
   double beta_mem = 0.0;
   static constexpr auto kFields = Fields(Required("alpha_entropy", &EnergyScalars::alpha_entropy, "Entropy weight"),
-                                         Required("lambda_reg", &EnergyScalars::lambda_reg, "Regularisation weight"),
+                                         Required("lambda_reg", &EnergyScalars::lambda_reg, "Regularization weight"),
                                          Required("beta_mem", &EnergyScalars::beta_mem, "Memory weight"));
 };
 
@@ -39,7 +39,7 @@ struct EnergyHealth {
   std::optional<std::string> error;
   static constexpr auto kFields = Fields(
       Required("status", &EnergyHealth::status,
-               "healthy, or degraded: energy of a given state can be computed, that of the live state cannot"),
+               "healthy; degraded: energy of a given state can be computed, that of the live state cannot; unhealthy (503): the weights cannot be read"),
       Required("service", &EnergyHealth::service, "energy-service"),
       Required("initialized", &EnergyHealth::initialized, "Whether the weights are loaded"),
       Required("state_service_connected", &EnergyHealth::state_service_connected, "Whether the State service answers"),
@@ -74,7 +74,7 @@ struct EnergyWeightsPatch {
   [[nodiscard]] Result<void> Validate() const;
   static constexpr auto kFields =
       Fields(Sparse("alpha_entropy", &EnergyWeightsPatch::alpha_entropy, "Entropy weight, 0 or more"),
-             Sparse("lambda_reg", &EnergyWeightsPatch::lambda_reg, "Regularisation weight, 0 or more"),
+             Sparse("lambda_reg", &EnergyWeightsPatch::lambda_reg, "Regularization weight, 0 or more"),
              Sparse("beta_mem", &EnergyWeightsPatch::beta_mem, "Memory weight, 0 or more"),
              Sparse("W_pair", &EnergyWeightsPatch::W_pair, "N x N, agents in the order of their ids; used as given"),
              Sparse("W_hyper", &EnergyWeightsPatch::W_hyper, "One weight per entry of E_patterns; used as given"));
@@ -102,7 +102,7 @@ struct EnergyValue {
   double total = 0.0;
   static constexpr auto kFields = Fields(
       Sparse("pair", &EnergyValue::pair, "Pair term"), Sparse("hyper", &EnergyValue::hyper, "Hyperedge term"),
-      Sparse("entropy", &EnergyValue::entropy, "Entropy term"), Sparse("reg", &EnergyValue::reg, "Regularisation term"),
+      Sparse("entropy", &EnergyValue::entropy, "Entropy term"), Sparse("reg", &EnergyValue::reg, "Regularization term"),
       Sparse("mem", &EnergyValue::mem, "Memory term"), Required("total", &EnergyValue::total, "Sum of the five terms"));
 };
 
