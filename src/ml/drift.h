@@ -89,7 +89,10 @@ class DriftBaseline {
     DriftVerdict verdict;
   };
 
-  [[nodiscard]] double TextDistance(const TextVector& text) const;
+  [[nodiscard]] double TextDeviation(const TextVector& text) const;
+  [[nodiscard]] double RuntimeDeviation(const RuntimeVector& runtime) const;
+  void LearnText(const TextVector& text);
+  void LearnRuntime(const RuntimeVector& runtime);
 
   DriftSettings settings_;
   std::int64_t text_count_ = 0;
@@ -100,7 +103,7 @@ class DriftBaseline {
   std::deque<Remembered> memo_;  // oldest first, at most settings_.memo
 };
 
-/// 16 hex digits over the layout of the features and the constants of the score; the same for every build of a release.
-[[nodiscard]] const std::string& DriftModelChecksum();
+/// 16 hex digits over the layout of the features and the constants of the score: equal checksums give equal scores.
+[[nodiscard]] std::string DriftModelChecksum(const DriftSettings& settings);
 
 }  // namespace seedcore::ml

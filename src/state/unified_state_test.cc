@@ -95,9 +95,9 @@ TEST(ValidateStateTest, TheNumberOfIssuesIsBounded) {
 
 TEST(UnifiedStateTest, WhatIsWrittenReadsBackTheSame) {
   const std::string text =
-      R"({"agents":{"a1":{"h":[0.5,1],"p":{"E":0.9,"S":0.1,"O":0},"c":0.5,"mem_util":0,"lifecycle":"Employed"}},)"
-      R"("organs":{"o":{"h":[0.5,1],"P":[[0.9,0.1,0]],"P_agg":[0.9,0.1,0]}},"system":{"E_patterns":[1,0.5]},)"
-      R"("memory":{"mw":{"used":1},"compression":{"p_compress":0.5,"r_effective":2}}})";
+      R"({"agents":{"a1":{"h":[0.5,1.0],"p":{"E":0.9,"S":0.1,"O":0.0},"c":0.5,"mem_util":0.0,"lifecycle":"Employed"}},)"
+      R"("organs":{"o":{"h":[0.5,1.0],"P":[[0.9,0.1,0.0]],"P_agg":[0.9,0.1,0.0]}},"system":{"E_patterns":[1.0,0.5]},)"
+      R"("memory":{"mw":{"used":1},"compression":{"p_compress":0.5,"r_effective":2.0}}})";
   const auto state = FromJsonText<UnifiedState>(text);
   ASSERT_TRUE(state) << ToString(state.error());
   EXPECT_EQ(ToJsonText(*state), text);
