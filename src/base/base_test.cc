@@ -98,18 +98,18 @@ struct Shape {
   std::map<std::string, std::uint8_t> counts;
   Color color = Color::kRed;
   json::value extra;
-  static constexpr auto kFields = Fields(Required("points", &Shape::points, "Corners"),
-                                         Sparse("counts", &Shape::counts, "By name"),
-                                         Optional("color", &Shape::color, "Fill"),
-                                         Optional("extra", &Shape::extra, "Anything"));
+  static constexpr auto kFields =
+      Fields(Required("points", &Shape::points, "Corners"), Sparse("counts", &Shape::counts, "By name"),
+             Optional("color", &Shape::color, "Fill"), Optional("extra", &Shape::extra, "Anything"));
 };
 
 TEST(JsonBinding, RoundTripsEverySupportedKind) {
-  const auto shape =
-      FromJsonText<Shape>(R"({"points":[{"x":1.5,"y":2},{"x":3}],"counts":{"a":7},"color":"green","extra":[1,{"b":null}]})");
+  const auto shape = FromJsonText<Shape>(
+      R"({"points":[{"x":1.5,"y":2},{"x":3}],"counts":{"a":7},"color":"green","extra":[1,{"b":null}]})");
   ASSERT_TRUE(shape) << ToString(shape.error());
-  EXPECT_EQ(ToJsonText(*shape),
-            R"({"points":[{"x":1.5,"y":2},{"x":3.0,"y":null}],"counts":{"a":7},"color":"green","extra":[1,{"b":null}]})");
+  EXPECT_EQ(
+      ToJsonText(*shape),
+      R"({"points":[{"x":1.5,"y":2},{"x":3.0,"y":null}],"counts":{"a":7},"color":"green","extra":[1,{"b":null}]})");
 }
 
 std::string ErrorOf(std::string_view text) {

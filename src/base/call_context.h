@@ -17,8 +17,8 @@ struct CallContext {
   std::stop_token stop;               ///< requested when the answer is no longer wanted
   std::string request_id;             ///< echoed in logs, error bodies and X-Request-ID
   TraceContext trace;
-  std::string idempotency_key;        ///< the same at every attempt of the same work; empty when there is none
-  std::string task_id;                ///< the task on whose behalf this call is made; empty when there is none
+  std::string idempotency_key;  ///< the same at every attempt of the same work; empty when there is none
+  std::string task_id;          ///< the task on whose behalf this call is made; empty when there is none
 
   /// kCancelled or kDeadlineExceeded when going on is pointless.
   [[nodiscard]] Result<void> Check(Env& env) const {

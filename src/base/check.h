@@ -10,9 +10,9 @@ namespace seedcore {
 }  // namespace seedcore
 
 /// A promise of our own code, checked in release builds too. User input never reaches one.
-#define SEEDCORE_CHECK(condition, why)                                             \
-  do {                                                                             \
-    if (!(condition)) [[unlikely]] {                                               \
-      ::seedcore::CheckFailed(#condition, why, __FILE__, __LINE__);                \
-    }                                                                              \
+#define SEEDCORE_CHECK(condition, why)                              \
+  do {                                                              \
+    if (!(condition)) [[unlikely]] {                                \
+      ::seedcore::CheckFailed(#condition, why, __FILE__, __LINE__); \
+    }                                                               \
   } while (false)

@@ -51,7 +51,9 @@ class Env {
 
 /// Microseconds since the Unix epoch, as stored in the database.
 [[nodiscard]] inline std::int64_t ToUnixMicros(WallTime time) { return time.time_since_epoch().count(); }
-[[nodiscard]] inline WallTime FromUnixMicros(std::int64_t micros) { return WallTime{std::chrono::microseconds{micros}}; }
+[[nodiscard]] inline WallTime FromUnixMicros(std::int64_t micros) {
+  return WallTime{std::chrono::microseconds{micros}};
+}
 /// RFC 3339 with microseconds, UTC: "2025-01-31T09:30:00.000000Z".
 [[nodiscard]] std::string ToRfc3339(WallTime time);
 /// Accepts RFC 3339 with `Z` or an offset, and "YYYY-MM-DD HH:MM:SS" taken as UTC.

@@ -18,8 +18,8 @@ namespace json = boost::json;
 /// Nesting beyond which a document is refused.
 inline constexpr std::size_t kMaxJsonDepth = 64;
 
-/// Parses RFC 8259 JSON: UTF-8 checked, NaN and infinities refused, at most kMaxJsonDepth levels. kMalformed names the byte
-/// offset. Numbers that are neither int64, uint64 nor a finite double are refused.
+/// Parses RFC 8259 JSON: UTF-8 checked, NaN and infinities refused, at most kMaxJsonDepth levels. kMalformed names the
+/// byte offset. Numbers that are neither int64, uint64 nor a finite double are refused.
 [[nodiscard]] Result<json::value> ParseJson(std::string_view text);
 
 /// Compact JSON, members in their order. A non-finite number, which only a fault of ours can bring here, becomes null.

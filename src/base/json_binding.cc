@@ -35,9 +35,7 @@ bool ReadTime(const json::value& in, WallTime& out, ReadError& error) {
 
 bool ReadInteger(const json::value& in, std::int64_t min, std::uint64_t max, std::int64_t& out_signed,
                  std::uint64_t& out_unsigned, ReadError& error) {
-  const auto out_of_range = [&] {
-    return error.Expected(fmt::format("an integer from {} to {}", min, max), in);
-  };
+  const auto out_of_range = [&] { return error.Expected(fmt::format("an integer from {} to {}", min, max), in); };
   if (in.is_int64() || (in.is_uint64())) {
     if (in.is_uint64()) {
       if (in.get_uint64() > max) return out_of_range();

@@ -40,21 +40,21 @@ enum class FieldKind {
 template <class Struct, class Member>
 struct Field {
   std::string_view name;
-  Member Struct::*member;
+  Member Struct::* member;
   std::string_view doc;
   FieldKind kind;
 };
 
 template <class Struct, class Member>
-constexpr auto Required(std::string_view name, Member Struct::*member, std::string_view doc) {
+constexpr auto Required(std::string_view name, Member Struct::* member, std::string_view doc) {
   return Field<Struct, Member>{name, member, doc, FieldKind::kRequired};
 }
 template <class Struct, class Member>
-constexpr auto Optional(std::string_view name, Member Struct::*member, std::string_view doc) {
+constexpr auto Optional(std::string_view name, Member Struct::* member, std::string_view doc) {
   return Field<Struct, Member>{name, member, doc, FieldKind::kOptional};
 }
 template <class Struct, class Member>
-constexpr auto Sparse(std::string_view name, Member Struct::*member, std::string_view doc) {
+constexpr auto Sparse(std::string_view name, Member Struct::* member, std::string_view doc) {
   return Field<Struct, Member>{name, member, doc, FieldKind::kSparse};
 }
 template <class... F>
@@ -65,8 +65,8 @@ constexpr auto Fields(F... fields) {
 template <class T>
 concept HasFields = requires { T::kFields; };
 
-/// An enum takes part by an overload of `EnumNames`, found by argument-dependent look-up, that returns a range of pairs of
-/// enumerator and name.
+/// An enum takes part by an overload of `EnumNames`, found by argument-dependent look-up, that returns a range of pairs
+/// of enumerator and name.
 template <class T>
 concept NamedEnum = std::is_enum_v<T> && requires { EnumNames(T{}); };
 
@@ -116,8 +116,8 @@ constexpr std::string_view TypeName() {
   return colon == std::string_view::npos ? full : full.substr(colon + 2);
 }
 
-/// What is wrong, and where below the value being read. The path is put together on the way out, so that a good document
-/// pays nothing for it.
+/// What is wrong, and where below the value being read. The path is put together on the way out, so that a good
+/// document pays nothing for it.
 struct ReadError {
   std::string message;
   std::string path;

@@ -82,9 +82,7 @@ Histogram& Metrics::GetHistogram(const std::string& name, const std::string& hel
   return impl_->histograms.try_emplace(key, family.Add(labels, bounds)).first->second;
 }
 
-std::string Metrics::Expose() const {
-  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
-}
+std::string Metrics::Expose() const { return prometheus::TextSerializer().Serialize(impl_->registry.Collect()); }
 
 const std::vector<double>& DurationBuckets() {
   static const std::vector<double> bounds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0};

@@ -31,8 +31,8 @@ class Histogram {
   virtual void Observe(double value) = 0;
 };
 
-/// All metrics of one process, exposed in the Prometheus text format. Asking twice for the same name and labels gives the
-/// same handle. Look handles up once and keep them: the look-up takes a lock. Thread-safe.
+/// All metrics of one process, exposed in the Prometheus text format. Asking twice for the same name and labels gives
+/// the same handle. Look handles up once and keep them: the look-up takes a lock. Thread-safe.
 class Metrics {
  public:
   using Labels = std::map<std::string, std::string>;

@@ -66,17 +66,17 @@ using Result = std::expected<T, Error>;
 #define SEEDCORE_INTERNAL_CONCAT(a, b) SEEDCORE_INTERNAL_CONCAT2(a, b)
 
 /// Returns the error of `expression` (a Result) from the enclosing function, if it has one.
-#define SEEDCORE_RETURN_IF_ERROR(expression)                        \
-  do {                                                              \
-    if (auto seedcore_status = (expression); !seedcore_status) {    \
-      return std::unexpected(std::move(seedcore_status).error());   \
-    }                                                               \
+#define SEEDCORE_RETURN_IF_ERROR(expression)                      \
+  do {                                                            \
+    if (auto seedcore_status = (expression); !seedcore_status) {  \
+      return std::unexpected(std::move(seedcore_status).error()); \
+    }                                                             \
   } while (false)
 
 /// `SEEDCORE_ASSIGN_OR_RETURN(auto x, F());` binds the value of F() or returns its error.
 #define SEEDCORE_ASSIGN_OR_RETURN(declaration, expression) \
   SEEDCORE_INTERNAL_ASSIGN_OR_RETURN(SEEDCORE_INTERNAL_CONCAT(seedcore_result_, __LINE__), declaration, expression)
-#define SEEDCORE_INTERNAL_ASSIGN_OR_RETURN(temporary, declaration, expression)  \
-  auto temporary = (expression);                                                \
-  if (!temporary) return std::unexpected(std::move(temporary).error());         \
+#define SEEDCORE_INTERNAL_ASSIGN_OR_RETURN(temporary, declaration, expression) \
+  auto temporary = (expression);                                               \
+  if (!temporary) return std::unexpected(std::move(temporary).error());        \
   declaration = std::move(*temporary)

@@ -70,7 +70,9 @@ void SimEnv::Advance(std::chrono::nanoseconds duration) {
   // Taking the waiter's own mutex closes the gap between its look at the clock and its going to sleep. A waiter leaves
   // the set only under that mutex, and the caller keeps the waiting objects alive while it advances.
   for (const auto& [waiter_mutex, cv] : to_wake) {
-    { const std::scoped_lock waiter_lock(*waiter_mutex); }
+    {
+      const std::scoped_lock waiter_lock(*waiter_mutex);
+    }
     cv->notify_all();
   }
 }

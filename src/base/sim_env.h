@@ -9,8 +9,8 @@
 
 namespace seedcore {
 
-/// A world for tests: time stands still until Advance(), randomness comes from a seed, faults are armed by name. Waiting
-/// threads wake when the simulated clock reaches their deadline, so nothing in a test sleeps. Thread-safe.
+/// A world for tests: time stands still until Advance(), randomness comes from a seed, faults are armed by name.
+/// Waiting threads wake when the simulated clock reaches their deadline, so nothing in a test sleeps. Thread-safe.
 class SimEnv final : public Env {
  public:
   explicit SimEnv(std::uint64_t seed = 1);
@@ -27,7 +27,8 @@ class SimEnv final : public Env {
   void Advance(std::chrono::nanoseconds duration);
   /// The next `times` visits to `site` fail with `error`.
   void ArmFault(std::string site, Error error, int times = 1);
-  /// Blocks until at least `count` threads are inside WaitUntil or SleepFor. Lets a test advance only once its threads are parked.
+  /// Blocks until at least `count` threads are inside WaitUntil or SleepFor. Lets a test advance only once its threads
+  /// are parked.
   void AwaitWaiters(std::size_t count);
 
  private:

@@ -31,13 +31,13 @@ struct TraceContext {
 
 /// One finished piece of work on behalf of a task.
 struct Span {
-  std::string name;            ///< for example "coordinator.route"
+  std::string name;  ///< for example "coordinator.route"
   std::string trace_id;
   std::string span_id;
   std::string parent_span_id;
   WallTime start;
   std::chrono::microseconds duration{0};
-  std::string error;           ///< empty when it went well
+  std::string error;  ///< empty when it went well
 };
 
 /// Spans by task id. Keeps the newest `max_tasks` tasks with at most `max_spans_per_task` spans each; older ones are

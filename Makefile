@@ -1,0 +1,64 @@
+# Two commands to know: `make run` and `make test`. The rest is for people who work on SeedCore.
+SHELL := /bin/sh
+JOBS ?= $(shell nproc)
+# Warnings are errors where nobody reads them.
+WERROR ?= $(if $(CI),ON,OFF)
+FUZZ_SECONDS ?= 60
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test build format lint bench asan tsan fuzz clean packages packages-ci docs
+
+help:  ## This list
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+packages:
+	@scripts/install-packages packages.txt
+
+packages-ci: packages
+	@scripts/install-packages packages-ci.txt
+
+build: packages  ## Build the release: build/release/bin/seedcore
+	@cmake --preset release -DSEEDCORE_WERROR=$(WERROR) >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
+	@rm -f build-configure.log
+	@cmake --build --preset release -j $(JOBS)
+
+run: build  ## Start the platform, run the example, report, serve until Ctrl-C
+	@build/release/bin/seedcore demo --serve
+
+demo: build  ## The same, but exit after the report (non-zero if a task failed)
+	@build/release/bin/seedcore demo
+
+test: build  ## Build, then run every suite
+	@ctest --preset release -j $(JOBS)
+
+format: packages-ci  ## Format all C++
+	@git ls-files '*.h' '*.cc' | xargs clang-format-19 -i
+
+lint: packages-ci build  ## Check the format, then clang-tidy over all C++
+	@git ls-files '*.h' '*.cc' | xargs clang-format-19 --dry-run --Werror
+	@cmake --preset clang >/dev/null && cmake --build --preset clang -j $(JOBS)
+	@git ls-files 'src/*.cc' | grep -v -e _fuzz -e _test | xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/clang --quiet
+
+bench: packages-ci build  ## Run the benchmarks and write build/bench/report.md
+	@bench/run
+
+asan: packages-ci  ## Unit suites under AddressSanitizer and UBSan
+	@cmake --preset asan -DSEEDCORE_WERROR=$(WERROR) >/dev/null
+	@cmake --build --preset asan -j $(JOBS)
+	@ctest --preset asan -j $(JOBS) -LE slow
+
+tsan: packages-ci  ## Unit suites under ThreadSanitizer
+	@cmake --preset tsan -DSEEDCORE_WERROR=$(WERROR) >/dev/null
+	@cmake --build --preset tsan -j $(JOBS)
+	@ctest --preset tsan -j $(JOBS) -LE slow
+
+fuzz: packages-ci  ## Run each fuzzer for FUZZ_SECONDS (60)
+	@cmake --preset fuzz >/dev/null
+	@cmake --build --preset fuzz -j $(JOBS) --target fuzzers
+	@scripts/run-fuzzers build/fuzz/bin $(FUZZ_SECONDS)
+
+docs: build  ## Write docs/settings.md and docs/api.md from the code
+	@build/release/bin/seedcore docs --out docs
+
+clean:  ## Remove everything built
+	@rm -rf build
