@@ -10,6 +10,7 @@
 #include "base/call_context.h"
 #include "base/json_binding.h"
 #include "base/result.h"
+#include "service/operation.h"
 
 namespace seedcore::organism {
 class Organism;
@@ -18,10 +19,6 @@ class Organism;
 /// The Organism service: runs tasks on organs, says which organ a task belongs to, and reshapes the organism. Field
 /// names are those of the earlier system where it had them.
 namespace seedcore::service {
-
-struct Empty;  // service/operation.h
-template <class T>
-class OperationTable;
 
 /// A task as the organism needs it.
 struct OrganTask {
@@ -298,11 +295,11 @@ struct ChangeRoutingRulesReply {
                                          Required("rules", &ChangeRoutingRulesReply::rules, "The rules now"));
 };
 
-struct SuccessReply {
+struct OrganismAck {
   bool success = true;
   std::string message;
-  static constexpr auto kFields = Fields(Required("success", &SuccessReply::success, "Always true"),
-                                         Sparse("message", &SuccessReply::message, "What was done"));
+  static constexpr auto kFields = Fields(Required("success", &OrganismAck::success, "Always true"),
+                                         Sparse("message", &OrganismAck::message, "What was done"));
 };
 
 struct OrganStatusView {
@@ -369,20 +366,20 @@ struct OrganismSummaryReply {
                                          Required("summary", &OrganismSummaryReply::summary, "The summary"));
 };
 
-struct StatusReply {
+struct OrganismServiceStatus {
   std::string status;
   bool organism_initialized = false;
   std::optional<OrganismSummary> organism_info;
   std::optional<std::string> error;
-  static constexpr auto kFields =
-      Fields(Required("status", &StatusReply::status, "healthy, degraded or initializing"),
-             Required("organism_initialized", &StatusReply::organism_initialized, "Whether organs are running"),
-             Optional("organism_info", &StatusReply::organism_info, "The summary, once initialized"),
-             Optional("error", &StatusReply::error, "What is wrong"));
+  static constexpr auto kFields = Fields(
+      Required("status", &OrganismServiceStatus::status, "healthy, degraded or initializing"),
+      Required("organism_initialized", &OrganismServiceStatus::organism_initialized, "Whether organs are running"),
+      Optional("organism_info", &OrganismServiceStatus::organism_info, "The summary, once initialized"),
+      Optional("error", &OrganismServiceStatus::error, "What is wrong"));
 };
 
 /// One live agent: what the state and energy services collect.
-struct AgentView {
+struct OrganismAgent {
   std::string agent_id;
   std::string organ_id;
   std::vector<double> state_embedding_h;
@@ -398,27 +395,29 @@ struct AgentView {
   std::string lifecycle;
   std::optional<WallTime> last_task_at;
   static constexpr auto kFields = Fields(
-      Required("agent_id", &AgentView::agent_id, "Agent id"), Required("organ_id", &AgentView::organ_id, "Its organ"),
-      Required("state_embedding_h", &AgentView::state_embedding_h, "State vector, 128 numbers"),
-      Required("role_probs", &AgentView::role_probs, "E, S, O"),
-      Required("capability_score_c", &AgentView::capability, "0 to 1"),
-      Required("mem_util", &AgentView::mem_util, "0 to 1"),
-      Required("tasks_processed", &AgentView::tasks_processed, "Executions"),
-      Required("successful_tasks", &AgentView::successful_tasks, "Successful executions"),
-      Required("success_rate", &AgentView::success_rate, "successful_tasks / tasks_processed; 0 when there were none"),
-      Required("quality_score", &AgentView::quality_score, "Mean of the last 20 qualities; 0 when there were none"),
-      Required("mean_latency_ms", &AgentView::mean_latency_ms, "Moving average of execution time"),
-      Required("running_tasks", &AgentView::running_tasks, "Executions in progress"),
-      Required("lifecycle", &AgentView::lifecycle, "Employed, Scout, Specialist or Archived"),
-      Optional("last_task_at", &AgentView::last_task_at, "End of the last execution"));
+      Required("agent_id", &OrganismAgent::agent_id, "Agent id"),
+      Required("organ_id", &OrganismAgent::organ_id, "Its organ"),
+      Required("state_embedding_h", &OrganismAgent::state_embedding_h, "State vector, 128 numbers"),
+      Required("role_probs", &OrganismAgent::role_probs, "E, S, O"),
+      Required("capability_score_c", &OrganismAgent::capability, "0 to 1"),
+      Required("mem_util", &OrganismAgent::mem_util, "0 to 1"),
+      Required("tasks_processed", &OrganismAgent::tasks_processed, "Executions"),
+      Required("successful_tasks", &OrganismAgent::successful_tasks, "Successful executions"),
+      Required("success_rate", &OrganismAgent::success_rate,
+               "successful_tasks / tasks_processed; 0 when there were none"),
+      Required("quality_score", &OrganismAgent::quality_score, "Mean of the last 20 qualities; 0 when there were none"),
+      Required("mean_latency_ms", &OrganismAgent::mean_latency_ms, "Moving average of execution time"),
+      Required("running_tasks", &OrganismAgent::running_tasks, "Executions in progress"),
+      Required("lifecycle", &OrganismAgent::lifecycle, "Employed, Scout, Specialist or Archived"),
+      Optional("last_task_at", &OrganismAgent::last_task_at, "End of the last execution"));
 };
 
-struct AgentsReply {
-  std::vector<AgentView> agents;
+struct OrganismAgentsReply {
+  std::vector<OrganismAgent> agents;
   double energy_total = 0.0;
   static constexpr auto kFields =
-      Fields(Required("agents", &AgentsReply::agents, "Live agents, by id"),
-             Required("energy_total", &AgentsReply::energy_total, "Unified energy over them"));
+      Fields(Required("agents", &OrganismAgentsReply::agents, "Live agents, by id"),
+             Required("energy_total", &OrganismAgentsReply::energy_total, "Unified energy over them"));
 };
 
 struct ExecutorView {
@@ -518,6 +517,7 @@ struct OrganismHealthReply {
   int agents = 0;
   std::string epoch;
   std::string detail;
+  [[nodiscard]] int HttpStatus() const { return organism_initialized && agents > 0 ? 200 : 503; }
   static constexpr auto kFields =
       Fields(Required("status", &OrganismHealthReply::status, "healthy or degraded; 503 when not able to serve"),
              Required("service", &OrganismHealthReply::service, "Name of the service"),
@@ -550,22 +550,24 @@ class OrganismService {
   /// Errors: kNotFound when a rule names an organ that does not exist.
   [[nodiscard]] Result<ChangeRoutingRulesReply> ChangeRoutingRules(const ChangeRoutingRulesRequest& request,
                                                                    const CallContext& call);
-  [[nodiscard]] Result<SuccessReply> RefreshRouting(const Empty& request, const CallContext& call);
+  [[nodiscard]] Result<OrganismAck> RefreshRouting(const Empty& request, const CallContext& call);
 
   [[nodiscard]] Result<OrganismHealthReply> Health(const Empty& request, const CallContext& call);
-  [[nodiscard]] Result<StatusReply> Status(const Empty& request, const CallContext& call);
+  [[nodiscard]] Result<OrganismServiceStatus> Status(const Empty& request, const CallContext& call);
   [[nodiscard]] Result<OrganismStatusReply> OrganismStatus(const Empty& request, const CallContext& call);
   [[nodiscard]] Result<OrganismSummaryReply> Summary(const Empty& request, const CallContext& call);
-  [[nodiscard]] Result<AgentsReply> Agents(const Empty& request, const CallContext& call);
+  [[nodiscard]] Result<OrganismAgentsReply> Agents(const Empty& request, const CallContext& call);
   [[nodiscard]] Result<ExecutorsReply> Executors(const Empty& request, const CallContext& call);
 
-  [[nodiscard]] Result<SuccessReply> Initialize(const Empty& request, const CallContext& call);
+  [[nodiscard]] Result<OrganismAck> Initialize(const Empty& request, const CallContext& call);
   /// Waits for executions under way, marks the organs' instances dead.
-  [[nodiscard]] Result<SuccessReply> Shutdown(const Empty& request, const CallContext& call);
+  [[nodiscard]] Result<OrganismAck> Shutdown(const Empty& request, const CallContext& call);
   [[nodiscard]] Result<EvolveReply> Evolve(const EvolveRequest& request, const CallContext& call);
 
  private:
   organism::Organism& organism_;
 };
+
+[[nodiscard]] OperationTable<OrganismService> OrganismOperations();
 
 }  // namespace seedcore::service
