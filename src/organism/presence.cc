@@ -85,23 +85,27 @@ Result<void> Presence::BeatOnce() {
   const auto epoch = registry_.CurrentEpoch();
   for (const Registration& registration : known) {
     auto renewed = epoch ? Renew(registration, *epoch) : std::unexpected(epoch.error());
-    const std::lock_guard lock(mutex_);
-    const auto present = present_.find(registration.organ_id);
-    if (present == present_.end()) {
-      // The organ left meanwhile; a registration made for it just now must not outlive it by more than its expiry.
-      continue;
-    }
-    if (renewed) {
-      present->second = std::move(*renewed);
-    } else {
-      present->second.problem = ToString(renewed.error());
-      if (first_error) first_error = std::unexpected(renewed.error());
-    }
+    if (!renewed && first_error) first_error = std::unexpected(renewed.error());
+    if (StillPresent(registration.organ_id, renewed)) continue;
+    // The organ left while it was being registered anew.
+    if (renewed) (void)registry_.SetStatus(renewed->instance_id, store::InstanceStatus::kDead);
   }
   if (auto expired = registry_.ExpireInstances(settings_.expire_after); !expired && first_error) {
     first_error = std::unexpected(expired.error());
   }
   return first_error;
+}
+
+bool Presence::StillPresent(const std::string& organ_id, const Result<Registration>& renewed) {
+  const std::lock_guard lock(mutex_);
+  const auto present = present_.find(organ_id);
+  if (present == present_.end()) return false;
+  if (renewed) {
+    present->second = *renewed;
+  } else {
+    present->second.problem = ToString(renewed.error());
+  }
+  return true;
 }
 
 void Presence::Run(std::stop_token stop) {

@@ -59,6 +59,8 @@ class Presence {
  private:
   Result<Registration> Register(const std::string& organ_id, const std::string& epoch);
   Result<Registration> Renew(const Registration& known, const std::string& epoch);
+  /// Takes over the outcome of a heartbeat; false when the organ has left.
+  bool StillPresent(const std::string& organ_id, const Result<Registration>& renewed);
   void Run(std::stop_token stop);
 
   store::RegistryStore& registry_;

@@ -178,14 +178,17 @@ Result<void> RoutingDirectory::ChangeRules(std::vector<store::RoutingRule> add, 
   return changed;
 }
 
-Result<std::vector<std::string>> RoutingDirectory::RulesTo(const std::string& organ_id, const CallContext& call) {
-  SEEDCORE_ASSIGN_OR_RETURN(const Rules rules, GetRules(call));
-  std::vector<std::string> pointing;
-  for (const auto& [type, organ] : rules.by_task) {
-    if (organ == organ_id) pointing.push_back(type);
+Result<std::vector<store::RoutingRule>> RoutingDirectory::RulesTo(const std::string& organ_id,
+                                                                  const CallContext& call) {
+  SEEDCORE_ASSIGN_OR_RETURN(const Cached cached, Load(call));
+  std::map<std::string, std::string> by_task = defaults_;
+  for (const auto& [type, organ] : cached.snapshot->by_task) by_task[type] = organ;
+  std::vector<store::RoutingRule> pointing;
+  for (const auto& [type, organ] : by_task) {
+    if (organ == organ_id) pointing.push_back({type, "", organ});
   }
-  for (const auto& [key, organ] : rules.by_domain) {
-    if (organ == organ_id) pointing.push_back(key);
+  for (const auto& [key, organ] : cached.snapshot->by_domain) {
+    if (organ == organ_id) pointing.push_back({key.first, key.second, organ});
   }
   return pointing;
 }

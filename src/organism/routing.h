@@ -70,8 +70,10 @@ class RoutingDirectory {
   /// Adds, then removes, in one transaction; takes effect at once. kNotFound: a rule names an unknown organ.
   [[nodiscard]] Result<void> ChangeRules(std::vector<store::RoutingRule> add, std::vector<store::RoutingRule> remove,
                                          const CallContext& call);
-  /// Defaults and stored rules that point at `organ_id`, as "type" or "type/domain".
-  [[nodiscard]] Result<std::vector<std::string>> RulesTo(const std::string& organ_id, const CallContext& call);
+  /// Defaults and stored rules that point at `organ_id`.
+  [[nodiscard]] Result<std::vector<store::RoutingRule>> RulesTo(const std::string& organ_id, const CallContext& call);
+
+  [[nodiscard]] const std::string& DefaultOrgan() const { return default_organ_; }
 
   /// The next caller reloads.
   void Invalidate();
