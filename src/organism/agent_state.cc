@@ -39,10 +39,10 @@ double Average(double old_value, double new_value) { return (1.0 - kNew) * old_v
 
 }  // namespace
 
-RoleMix RolePrior(std::string_view organ_type) {
+state::RoleProbabilities RolePrior(std::string_view organ_type) {
   struct Row {
     std::string_view type;
-    RoleMix mix;
+    state::RoleProbabilities mix;
   };
   constexpr Row kPriors[] = {{"cognitive", {.3, .6, .1}}, {"actuator", {.7, .2, .1}}, {"utility", {.2, .3, .5}},
                              {"graph", {.4, .4, .2}},     {"fact", {.3, .5, .2}},     {"resource", {.5, .3, .2}},

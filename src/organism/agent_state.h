@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/env.h"
+#include "state/unified_state.h"
 
 /// What an agent becomes by working: pure functions of values, so that equal histories give equal agents.
 namespace seedcore::organism {
@@ -14,16 +15,9 @@ namespace seedcore::organism {
 inline constexpr std::size_t kStateSize = 128;
 using StateVector = std::array<double, kStateSize>;
 
-/// Role probabilities: E explorer, S specialist, O observer. On the simplex.
-struct RoleMix {
-  double e = 0.9;
-  double s = 0.1;
-  double o = 0.0;
-};
-
 /// Prior of an organ type (Cognitive, Actuator, Utility, Graph, Fact, Resource, AgentLayer); the near-uniform mix for
 /// every other type.
-[[nodiscard]] RoleMix RolePrior(std::string_view organ_type);
+[[nodiscard]] state::RoleProbabilities RolePrior(std::string_view organ_type);
 
 /// One finished execution, as it shapes the agent.
 struct Experience {
@@ -41,7 +35,7 @@ inline constexpr std::size_t kRecentQualities = 20;
 
 struct AgentState {
   StateVector h{};  ///< running mean of experience embeddings; ||h|| <= 1
-  RoleMix roles;
+  state::RoleProbabilities roles{.E = 0.9, .S = 0.1, .O = 0.0};
   double capability = 0.5;  ///< c, [0, 1]
   double mem_util = 0.0;    ///< [0, 1)
   std::int64_t tasks_processed = 0;

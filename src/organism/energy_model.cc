@@ -1,69 +1,46 @@
 #include "organism/energy_model.h"
 
 #include <algorithm>
-#include <cmath>
-#include <map>
-#include <numbers>
-#include <numeric>
+#include <cstddef>
+
+#include "base/check.h"
+#include "energy/selection.h"
 
 namespace seedcore::organism {
 namespace {
 
-constexpr double kPair = 0.1;
-constexpr double kAlpha = 0.1;
-constexpr double kLambda = 0.01;
-
-double EntropyNats(const RoleMix& roles) {
-  constexpr double kFloor = 1e-8;
-  const std::array<double, 3> q = {std::clamp(roles.e, kFloor, 1.0), std::clamp(roles.s, kFloor, 1.0),
-                                   std::clamp(roles.o, kFloor, 1.0)};
-  const double sum = q[0] + q[1] + q[2];
-  double entropy = 0.0;
-  for (const double value : q) entropy -= value / sum * std::log(value / sum);
-  return entropy;
-}
-
-double Dot(const StateVector& a, const StateVector& b) {
-  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
-}
-
-double PairSumWithinOrgans(std::span<const EnergyMember> members) {
-  struct Group {
-    StateVector sum{};
-    int size = 0;
-  };
-  std::map<std::string_view, Group> groups;
-  int largest = 1;
-  for (const EnergyMember& member : members) {
-    Group& group = groups[member.organ_id];
-    for (std::size_t i = 0; i < kStateSize; ++i) group.sum[i] += member.state->h[i];
-    largest = std::max(largest, ++group.size);
+/// Equal weights for all pairs within one organ, projected to the bounds of weights.h.
+energy::Weights WithinOrgans(std::span<const EnergyMember> members) {
+  energy::Weights weights;
+  weights.w_pair = energy::Matrix(members.size(), members.size());
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    for (std::size_t j = 0; j < members.size(); ++j) {
+      if (members[i].organ_id == members[j].organ_id) weights.w_pair(i, j) = weights.w_pair_self;
+    }
   }
-  // The matrix has one block of equal entries per organ; its spectral norm is that of the largest, 0.1 n.
-  const double scale = 1.0 / std::max(1.0, kPair * largest);
-  double sum = 0.0;
-  for (const auto& [organ, group] : groups) sum += Dot(group.sum, group.sum);
-  return sum * scale;
+  return energy::Project(std::move(weights));
 }
 
 }  // namespace
 
-EnergyReading MeasureEnergy(std::span<const EnergyMember> members, Pairing pairing) {
-  EnergyReading reading;
-  double squares = 0.0;
-  for (const EnergyMember& member : members) {
-    squares += Dot(member.state->h, member.state->h);
-    reading.entropy -= kAlpha * EntropyNats(member.state->roles);
+energy::EnergyTerms MeasureEnergy(std::span<const EnergyMember> members, Pairing pairing) {
+  energy::EnergyInput input;
+  input.h = energy::Matrix(members.size(), kStateSize);
+  input.p = energy::Matrix(members.size(), 3);
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    std::ranges::copy(members[i].state->h, input.h.Row(i).begin());
+    const state::RoleProbabilities& roles = members[i].state->roles;
+    std::ranges::copy(std::array{roles.E, roles.S, roles.O}, input.p.Row(i).begin());
   }
-  reading.pair = -kPair * (pairing == Pairing::kSelf ? squares : PairSumWithinOrgans(members));
-  reading.reg = kLambda * squares;
-  reading.total = reading.pair + reading.entropy + reading.reg;
-  return reading;
+  const auto terms =
+      energy::ComputeEnergy(input, pairing == Pairing::kSelf ? energy::Weights() : WithinOrgans(members));
+  SEEDCORE_CHECK(terms, "the states of agents have equal lengths and are finite");
+  return *terms;
 }
 
 double SelectionScore(const AgentState& state) {
-  const double entropy_bits = EntropyNats(state.roles) / std::numbers::ln2;
-  return (1.0 - state.capability) - 0.2 * entropy_bits + 0.3 * state.mem_util + 0.01 * state.Norm();
+  return energy::SelectionScore(
+      {.capability = state.capability, .mem_util = state.mem_util, .roles = state.roles, .h_norm = state.Norm()});
 }
 
 }  // namespace seedcore::organism

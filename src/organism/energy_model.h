@@ -3,7 +3,7 @@
 #include <span>
 #include <string_view>
 
-#include "base/json_binding.h"
+#include "energy/energy.h"
 #include "organism/agent_state.h"
 
 /// The unified energy as the organism measures it: the terms that live agents have part in. Lower is better.
@@ -20,20 +20,10 @@ struct EnergyMember {
   const AgentState* state = nullptr;
 };
 
-struct EnergyReading {
-  double pair = 0.0;
-  double entropy = 0.0;
-  double reg = 0.0;
-  double total = 0.0;
-  static constexpr auto kFields = Fields(Required("pair", &EnergyReading::pair, "-sum W_pair[i,j] <h_i, h_j>"),
-                                         Required("entropy", &EnergyReading::entropy, "-alpha sum H(p_i)"),
-                                         Required("reg", &EnergyReading::reg, "lambda sum ||h_i||^2"),
-                                         Required("total", &EnergyReading::total, "Sum of the terms"));
-};
+/// The unified energy with the default weights but for the pairs. O(N D) for kSelf, O(N^2 D) for kWithinOrgan.
+[[nodiscard]] energy::EnergyTerms MeasureEnergy(std::span<const EnergyMember> members, Pairing pairing);
 
-[[nodiscard]] EnergyReading MeasureEnergy(std::span<const EnergyMember> members, Pairing pairing);
-
-/// What selection minimizes: (1 - c) - 0.2 entropy_bits(roles) + 0.3 mem_util + 0.01 ||h||.
+/// What selection minimizes, see energy/selection.h.
 [[nodiscard]] double SelectionScore(const AgentState& state);
 
 }  // namespace seedcore::organism

@@ -23,8 +23,8 @@ bool IsAgentsDoing(const std::optional<Error>& error) {
 }
 
 store::NewLedgerEntry LedgerEntryOf(const Execution& execution, const TaskSpec& task) {
-  const EnergyReading& before = execution.accounted.before;
-  const EnergyReading& after = execution.accounted.after;
+  const energy::EnergyTerms& before = execution.accounted.before;
+  const energy::EnergyTerms& after = execution.accounted.after;
   return {.scope = "agent",
           .scope_id = execution.agent_id,
           .task_id = task.id,

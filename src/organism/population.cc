@@ -160,7 +160,7 @@ bool Population::AwaitIdle(const CallContext& call) {
   return env_.WaitUntil(lock, changed_, call.deadline, call.stop, [&] { return running_ == 0; });
 }
 
-EnergyReading Population::Measure() const {
+energy::EnergyTerms Population::Measure() const {
   std::vector<EnergyMember> members;
   for (const auto& [organ_id, organ] : organs_) {
     for (const auto& [agent_id, agent] : organ.agents) members.push_back({organ_id, &agent->state});
@@ -168,7 +168,7 @@ EnergyReading Population::Measure() const {
   return MeasureEnergy(members, Pairing::kSelf);
 }
 
-EnergyReading Population::Energy() const {
+energy::EnergyTerms Population::Energy() const {
   const std::lock_guard lock(mutex_);
   return energy_;
 }

@@ -56,8 +56,8 @@ class Population {
   };
   struct Accounted {
     AgentState state;  ///< after the execution
-    EnergyReading before;
-    EnergyReading after;
+    energy::EnergyTerms before;
+    energy::EnergyTerms after;
   };
 
   /// kConflict when the organ exists.
@@ -85,7 +85,7 @@ class Population {
   [[nodiscard]] std::optional<OrganSnapshot> Organ(const std::string& organ_id) const;
   /// Organs that could start an execution now.
   [[nodiscard]] std::vector<std::string> FreeOrgans() const;
-  [[nodiscard]] EnergyReading Energy() const;
+  [[nodiscard]] energy::EnergyTerms Energy() const;
 
  private:
   struct OrganEntry {
@@ -94,7 +94,7 @@ class Population {
   };
 
   Result<std::optional<Slot>> TryAcquire(const std::string& organ_id, const TaskSpec& task);
-  EnergyReading Measure() const;
+  energy::EnergyTerms Measure() const;
   OrganSnapshot Describe(const std::string& organ_id, const OrganEntry& organ) const;
 
   Env& env_;
@@ -103,7 +103,7 @@ class Population {
   mutable std::mutex mutex_;  // guards the rest, and every Agent
   std::condition_variable_any changed_;
   std::map<std::string, OrganEntry> organs_;
-  EnergyReading energy_;  // of the states as they are
+  energy::EnergyTerms energy_;  // of the states as they are
   int waiting_ = 0;
   int running_ = 0;
 };

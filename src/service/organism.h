@@ -11,6 +11,7 @@
 #include "base/json_binding.h"
 #include "base/result.h"
 #include "service/operation.h"
+#include "store/store.h"
 
 namespace seedcore::organism {
 class Organism;
@@ -91,12 +92,23 @@ struct LedgerEffect {
              Optional("meta", &LedgerEffect::meta, "Free-form details"));
 };
 
+struct IncidentEffect {
+  double salience_score = 0.0;
+  json::object event_data;
+  static constexpr auto kFields = Fields(Required("salience_score", &IncidentEffect::salience_score, "0 to 1"),
+                                         Required("event_data", &IncidentEffect::event_data, "What happened"));
+};
+
 struct TaskEffects {
   std::vector<FactEffect> facts;
   std::vector<LedgerEffect> ledger;
-  [[nodiscard]] bool empty() const { return facts.empty() && ledger.empty(); }
+  std::vector<IncidentEffect> incidents;
+
+  /// For store::Finish.
+  [[nodiscard]] store::Effects ToStore() const;
   static constexpr auto kFields = Fields(Sparse("facts", &TaskEffects::facts, "Facts to add"),
-                                         Sparse("ledger", &TaskEffects::ledger, "Energy ledger entries to append"));
+                                         Sparse("ledger", &TaskEffects::ledger, "Energy ledger entries to append"),
+                                         Sparse("incidents", &TaskEffects::incidents, "Incidents to add"));
 };
 
 struct ExecuteOnOrganRequest {
@@ -495,7 +507,7 @@ struct EvolveReply {
   bool applied = false;
   json::object result;
   static constexpr auto kFields =
-      Fields(Required("success", &EvolveReply::success, "Whether the operation ran"),
+      Fields(Required("success", &EvolveReply::success, "Whether the change was made"),
              Required("op", &EvolveReply::op, "Of the request"),
              Required("organ_id", &EvolveReply::organ_id, "Of the request"),
              Required("delta_E_est", &EvolveReply::delta_e_est, "Change of energy computed before anything was moved"),
@@ -533,8 +545,8 @@ struct OrganismHealthReply {
 /// ResolveRoute(s) fails with kUnavailable.
 class OrganismService {
  public:
-  /// `organism` must outlive the service.
-  explicit OrganismService(organism::Organism& organism) : organism_(organism) {}
+  /// Both must outlive the service.
+  OrganismService(organism::Organism& organism, Env& env) : organism_(organism), env_(env) {}
 
   /// Errors: kUnavailable, kNotFound (organ, agent), kResourceExhausted (no free agent).
   [[nodiscard]] Result<ExecuteReply> ExecuteOnOrgan(const ExecuteOnOrganRequest& request, const CallContext& call);
@@ -565,7 +577,12 @@ class OrganismService {
   [[nodiscard]] Result<EvolveReply> Evolve(const EvolveRequest& request, const CallContext& call);
 
  private:
+  Result<ExecuteReply> Execute(const std::string& organ_id, const OrganTask& task, double organ_timeout_s,
+                               EffectsMode mode, const CallContext& call);
+  OrganismSummary Summarize();
+
   organism::Organism& organism_;
+  Env& env_;
 };
 
 [[nodiscard]] OperationTable<OrganismService> OrganismOperations();

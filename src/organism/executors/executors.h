@@ -10,6 +10,7 @@
 #include "base/env.h"
 #include "organism/executor.h"
 #include "organism/tool.h"
+#include "state/host.h"
 #include "store/store.h"
 
 /// The executors and tools that SeedCore brings along.
@@ -34,8 +35,8 @@ using AnomalyTriageFunction = std::function<Result<json::value>(const json::obje
 struct ExecutorParts {
   Env& env;
   store::Store& store;
+  state::HostSampler& host;  ///< measures the machine and the disk that holds the data
   std::function<Vitals()> vitals;
-  std::string data_dir = ".";              ///< whose disk is watched
   WebhookPost webhook_post;                ///< empty: webhooks answer "unavailable"
   std::vector<std::string> webhook_allow;  ///< SEEDCORE_WEBHOOK_ALLOW: URLs that a webhook may begin with
   AnomalyTriageFunction anomaly_triage;    ///< empty: anomaly_triage answers "unavailable"
@@ -72,6 +73,6 @@ struct HealthProbe {
 };
 /// Store, organism, disk, memory and load, each really looked at.
 [[nodiscard]] std::vector<HealthProbe> ProbeHealth(store::Store& store, const Vitals& vitals,
-                                                   const std::string& data_dir);
+                                                   const state::HostState& host);
 
 }  // namespace seedcore::organism

@@ -1,7 +1,4 @@
 #include <algorithm>
-#include <array>
-#include <cstdlib>
-#include <fstream>
 #include <sys/statvfs.h>
 #include <thread>
 
@@ -14,8 +11,8 @@ namespace seedcore::organism {
 namespace {
 
 // Below these the machine is about to get into trouble: SQLite needs room for its log, the process for its caches.
-constexpr double kLeastDiskShare = 0.05;
-constexpr double kLeastMemoryShare = 0.05;
+constexpr double kMostDiskPercent = 95.0;
+constexpr double kMostMemoryPercent = 95.0;
 constexpr double kMostLoadPerCore = 4.0;
 
 struct NoParams {
@@ -42,51 +39,26 @@ HealthProbe ProbeOrganism(const Vitals& vitals) {
   return probe;
 }
 
-HealthProbe ProbeDisk(const std::string& path) {
-  HealthProbe probe{.name = "disk"};
-  struct statvfs info{};
-  if (::statvfs(path.c_str(), &info) != 0 || info.f_blocks == 0) {
-    probe.detail = fmt::format("{} can't be looked at", path);
+HealthProbe ProbeShare(const char* name, const std::optional<double>& used_percent, double most_percent) {
+  HealthProbe probe{.name = name};
+  if (!used_percent) {
+    probe.detail = "can't be measured here";
     return probe;
   }
-  const double share = static_cast<double>(info.f_bavail) / static_cast<double>(info.f_blocks);
-  probe.healthy = share >= kLeastDiskShare;
-  probe.detail = fmt::format("{:.1f} % free", 100.0 * share);
+  probe.healthy = *used_percent <= most_percent;
+  probe.detail = fmt::format("{:.1f} % in use", *used_percent);
   return probe;
 }
 
-HealthProbe ProbeMemory() {
-  HealthProbe probe{.name = "memory"};
-  std::ifstream file("/proc/meminfo");
-  double total = 0.0;
-  double available = 0.0;
-  std::string name;
-  std::string unit;
-  double kilobytes = 0.0;
-  while (file >> name >> kilobytes) {
-    std::getline(file, unit);
-    if (name == "MemTotal:") total = kilobytes;
-    if (name == "MemAvailable:") available = kilobytes;
-  }
-  if (total <= 0.0) {
-    probe.detail = "/proc/meminfo can't be read";
-    return probe;
-  }
-  probe.healthy = available / total >= kLeastMemoryShare;
-  probe.detail = fmt::format("{:.1f} % available", 100.0 * available / total);
-  return probe;
-}
-
-HealthProbe ProbeLoad() {
+HealthProbe ProbeLoad(const std::optional<double>& one_minute) {
   HealthProbe probe{.name = "load"};
-  double one_minute = 0.0;
-  if (::getloadavg(&one_minute, 1) != 1) {
-    probe.detail = "not known";
+  if (!one_minute) {
+    probe.detail = "can't be measured here";
     return probe;
   }
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  probe.healthy = one_minute <= kMostLoadPerCore * cores;
-  probe.detail = fmt::format("{:.2f} over one minute on {} cores", one_minute, cores);
+  probe.healthy = *one_minute <= kMostLoadPerCore * cores;
+  probe.detail = fmt::format("{:.2f} over one minute on {} cores", *one_minute, cores);
   return probe;
 }
 
@@ -105,8 +77,9 @@ double HealthyShare(const std::vector<HealthProbe>& probes) {
 
 }  // namespace
 
-std::vector<HealthProbe> ProbeHealth(store::Store& store, const Vitals& vitals, const std::string& data_dir) {
-  return {ProbeStore(store), ProbeOrganism(vitals), ProbeDisk(data_dir), ProbeMemory(), ProbeLoad()};
+std::vector<HealthProbe> ProbeHealth(store::Store& store, const Vitals& vitals, const state::HostState& host) {
+  return {ProbeStore(store), ProbeOrganism(vitals), ProbeShare("disk", host.disk_percent, kMostDiskPercent),
+          ProbeShare("memory", host.memory_percent, kMostMemoryPercent), ProbeLoad(host.load_1m)};
 }
 
 Executor MakeHealthCheck(const ExecutorParts& parts) {
@@ -115,10 +88,10 @@ Executor MakeHealthCheck(const ExecutorParts& parts) {
               "Tries the store, counts agents, looks at disk, memory and load. Fails when the store or the organism "
               "can't serve. Quality: share of the checks that were passed.",
           .params_schema = ParamsSchema<NoParams>(),
-          .execute = [&store = parts.store, vitals = parts.vitals, data_dir = parts.data_dir](
+          .execute = [&store = parts.store, vitals = parts.vitals, &host = parts.host](
                          const TaskSpec& task, const CallContext&) -> ExecutionResult {
             if (auto params = ReadParams<NoParams>(task); !params) return ExecutionResult::Failure(params.error());
-            const auto probes = ProbeHealth(store, vitals(), data_dir);
+            const auto probes = ProbeHealth(store, vitals(), host.Sample());
             const bool all = std::ranges::all_of(probes, &HealthProbe::healthy);
             json::object result{{"status", all ? "healthy" : "degraded"}, {"checks", ToJson(probes)}};
             const auto broken =
@@ -134,10 +107,10 @@ Tool MakeSystemStatusTool(const ExecutorParts& parts) {
   return {.name = "system_status",
           .doc = "How the system is right now: store, organism, disk, memory, load and task counts, all measured.",
           .arguments_schema = ParamsSchema<NoParams>(),
-          .run = [&store = parts.store, vitals = parts.vitals, data_dir = parts.data_dir](
+          .run = [&store = parts.store, vitals = parts.vitals, &host = parts.host](
                      const json::object& arguments, const CallContext&) -> Result<ToolOutput> {
             SEEDCORE_RETURN_IF_ERROR(FromJson<NoParams>(arguments));
-            const auto probes = ProbeHealth(store, vitals(), data_dir);
+            const auto probes = ProbeHealth(store, vitals(), host.Sample());
             SEEDCORE_ASSIGN_OR_RETURN(const auto counts, store.tasks().Counts());
             json::object tasks;
             for (const auto& [status, count] : counts.by_status) tasks[EnumToString(status)] = count;
