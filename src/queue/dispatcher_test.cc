@@ -438,6 +438,31 @@ TEST_F(DispatcherTest, AResultThatCannotBeWrittenUntilItsLeaseEndsIsDroppedAndTh
   EXPECT_EQ(Get(id).attempts, 2);
 }
 
+TEST_F(DispatcherTest, AResultThatTheStoreRefusesFailsItsTaskAndSaysWhy) {
+  env.ArmFault("dispatcher.finish", {ErrorCode::kInvalidArgument, "not a fact", {}});
+  auto dispatcher = Start(Done);
+  const std::string id = Submit();
+  ASSERT_TRUE(Reaches(id, TaskStatus::kFailed));
+  EXPECT_TRUE(Get(id).error.contains("not a fact")) << Get(id).error;
+  EXPECT_EQ(Get(id).error_code, "non_retryable");
+  EXPECT_EQ(Get(id).attempts, 1);
+}
+
+TEST_F(DispatcherTest, ARefusedResultDoesNotTakeItsNeighboursAlong) {
+  Gate gate;
+  auto dispatcher = Start([&](const store::Task&, const CallContext& call) {
+    gate.Await(call.stop);
+    return TaskOutcome::Complete(nullptr);
+  });
+  SubmitMany(16);
+  ASSERT_TRUE(Eventually([&] { return dispatcher->Status().inflight == 16; }));
+  // The first write fails, whatever is in it: a batch is then written one by one, a single result becomes a failure.
+  env.ArmFault("dispatcher.finish", {ErrorCode::kInvalidArgument, "not a fact", {}});
+  gate.Open();
+  ASSERT_TRUE(Eventually([&] { return Count(TaskStatus::kCompleted) + Count(TaskStatus::kFailed) == 16; }));
+  EXPECT_GE(Count(TaskStatus::kCompleted), 15);
+}
+
 TEST_F(DispatcherTest, AFailedCommitOfTheStoreLosesNothing) {
   auto dispatcher = Start(Done);
   const auto ids = SubmitMany(30);
