@@ -46,17 +46,25 @@ void EventSubscription::State::End(Error error) {
 
 void EventSubscription::State::Announce() {
   changed.notify_all();
-  if (on_ready && !gone) on_ready();
+  if (!on_ready) return;
+  const std::scoped_lock lock(calling);
+  if (!gone) on_ready();
+}
+
+void EventSubscription::State::Abandon() {
+  {
+    const std::scoped_lock lock(calling);
+    gone = true;
+  }
+  wake->Raise();
 }
 
 EventSubscription::~EventSubscription() {
-  if (state_ == nullptr) return;
-  state_->gone = true;
-  state_->wake->Raise();
+  if (state_ != nullptr) state_->Abandon();
 }
 
 EventSubscription& EventSubscription::operator=(EventSubscription&& other) noexcept {
-  std::swap(state_, other.state_);  // the old one ends with `other`
+  const EventSubscription old(std::exchange(state_, std::exchange(other.state_, nullptr)));
   return *this;
 }
 

@@ -14,10 +14,12 @@ namespace seedcore::queue {
 
 struct SubscribeOptions {
   std::optional<std::int64_t> after;  ///< replay what has a larger seq; none: only what comes from now on
-  std::function<void()> on_ready;     ///< may be empty. Called on the feed's thread when there is something to take
+  /// May be empty. Called on the feed's thread when there is something to take, or the end; must not wait.
+  std::function<void()> on_ready;
 };
 
-/// One reader of the event stream. Movable handle; ends when destroyed. Any thread, one at a time.
+/// One reader of the event stream. Movable handle. Destroying it ends the subscription and waits for an `on_ready`
+/// under way; it may be destroyed within `on_ready` itself. Any thread, one at a time.
 class EventSubscription {
  public:
   struct State;

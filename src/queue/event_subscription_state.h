@@ -51,9 +51,13 @@ struct EventSubscription::State {
   /// Appends what is newer than the cursor. False when it does not fit: then the subscription is over.
   [[nodiscard]] bool Push(std::span<const store::TaskEvent> events);
   void End(Error error);
+  /// The handle is gone: `on_ready` is not called any more. Waits for a call under way, unless it comes from within it.
+  void Abandon();
 
  private:
   void Announce();
+
+  std::recursive_mutex calling;  // held while on_ready runs
 };
 
 }  // namespace seedcore::queue
