@@ -18,6 +18,8 @@ namespace seedcore::net {
 enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions };
 
 [[nodiscard]] std::string_view ToString(Method method);
+/// nullopt for a method no route can have (TRACE, CONNECT, ...). Methods compare with case.
+[[nodiscard]] std::optional<Method> ParseMethod(std::string_view name);
 
 /// Header fields in order. Names compare without case.
 class Headers {
@@ -26,6 +28,7 @@ class Headers {
   /// Value of the first field called `name`; nullopt when there is none.
   [[nodiscard]] std::optional<std::string_view> Find(std::string_view name) const;
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& All() const { return fields_; }
+  void Clear() { fields_.clear(); }
 
  private:
   std::vector<std::pair<std::string, std::string>> fields_;
@@ -33,13 +36,13 @@ class Headers {
 
 struct Request {
   Method method = Method::kGet;
-  std::string path;                                  ///< percent-decoded, dot segments refused, starts with '/'
-  std::multimap<std::string, std::string> query;     ///< decoded
-  std::map<std::string, std::string> path_params;    ///< filled from the matched pattern, "{id}" -> "id"
+  std::string path;                                ///< percent-decoded, dot segments refused, starts with '/'
+  std::multimap<std::string, std::string> query;   ///< decoded
+  std::map<std::string, std::string> path_params;  ///< filled from the matched pattern, "{id}" -> "id"
   Headers headers;
-  std::string body;                                  ///< complete, de-chunked, gunzipped
-  CallContext call;                                  ///< deadline, stop (client gone), request id, trace, idempotency key
-  std::string peer;                                  ///< "127.0.0.1:53122"
+  std::string body;  ///< complete, de-chunked, gunzipped
+  CallContext call;  ///< deadline, stop (client gone), request id, trace, idempotency key
+  std::string peer;  ///< "127.0.0.1:53122"
 
   [[nodiscard]] std::optional<std::string_view> QueryParam(const std::string& name) const;
 };
@@ -54,6 +57,9 @@ struct Response {
 /// {"error":{"code","message","path"}} with the status of the error's code.
 [[nodiscard]] Response ErrorResponse(const Error& error);
 [[nodiscard]] Response JsonResponse(std::string body, int status = 200);
+
+/// Equality without regard to ASCII case, as header names and tokens compare.
+[[nodiscard]] bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 
 /// One server-sent-events connection. Thread-safe. The sender never blocks: a client that does not read has its bounded
 /// buffer fill up and is disconnected.
@@ -81,9 +87,9 @@ struct Route {
   Method method = Method::kGet;
   std::string pattern;  ///< literal segments and "{name}" segments: "/api/v1/tasks/{id}/events"
   Execution execution = Execution::kPool;
-  Handler handler;              ///< this one,
-  StreamHandler stream;         ///< or this one
-  bool requires_auth = true;    ///< false for health and metrics probes
+  Handler handler;            ///< this one,
+  StreamHandler stream;       ///< or this one (GET only; runs where `execution` says)
+  bool requires_auth = true;  ///< false for health and metrics probes
 };
 
 }  // namespace seedcore::net

@@ -190,11 +190,11 @@ template <class Service>
 std::vector<net::Route> Routes(const OperationTable<Service>& table, Service& service) {
   std::vector<net::Route> routes;
   for (const Operation<Service>& operation : table.operations) {
-    for (const std::string& prefix : {table.prefix, table.alias_prefix}) {
-      if (prefix.empty()) continue;
+    for (const std::string* prefix : {&table.prefix, &table.alias_prefix}) {
+      if (prefix == &table.alias_prefix && prefix->empty()) continue;
       net::Route route;
       route.method = operation.info.method;
-      route.pattern = prefix + operation.info.path;
+      route.pattern = *prefix + operation.info.path;
       route.execution = operation.info.execution;
       route.requires_auth = operation.info.requires_auth;
       route.handler = [handle = operation.handle, &service](const net::Request& request) {

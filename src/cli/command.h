@@ -1,0 +1,76 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+/// The command line without a parser: what each subcommand takes, declared as data, so that help, parsing and shell
+/// completion come from one place.
+namespace seedcore::cli {
+
+/// What the process exits with. Scripts may rely on these.
+enum ExitCode : int {
+  kExitOk = 0,
+  kExitFailed = 1,       ///< the work was done and failed: a task failed, a check is unhealthy
+  kExitUsage = 2,        ///< the command line or a setting is wrong
+  kExitNotFound = 3,     ///< the thing named does not exist, or its short id is ambiguous
+  kExitUnreachable = 4,  ///< no server answered
+  kExitTimeout = 5,      ///< the time allowed with --timeout ran out
+  kExitRefused = 6,      ///< the server refused: no token, conflict, bad input
+};
+
+struct Option {
+  std::string name;         ///< "--json", or "ID" for a positional argument
+  std::string help;
+  bool is_flag = false;     ///< takes no value
+  bool required = false;
+  bool repeated = false;    ///< may be given several times; a positional takes all that is left
+  std::vector<std::string> choices;  ///< allowed values; empty: any
+  [[nodiscard]] bool IsPositional() const { return !name.starts_with('-'); }
+};
+
+/// What was given, by option name without dashes.
+class Arguments {
+ public:
+  void Add(const std::string& name, std::string value) { values_[name].push_back(std::move(value)); }
+  [[nodiscard]] bool Has(const std::string& name) const { return values_.contains(name); }
+  [[nodiscard]] std::string Get(const std::string& name, std::string fallback = "") const;
+  [[nodiscard]] std::vector<std::string> All(const std::string& name) const;
+  /// The whole number given, or `fallback`. kInvalidArgument names the option.
+  [[nodiscard]] Result<int> Number(const std::string& name, int fallback) const;
+
+ private:
+  std::map<std::string, std::vector<std::string>> values_;
+};
+
+/// Which settings have a flag on a subcommand, next to --config.
+enum class SettingFlags { kNone, kClient, kAll };
+
+struct Command {
+  std::string name;
+  std::string summary;
+  std::vector<Option> options;
+  SettingFlags settings = SettingFlags::kNone;
+  int (*run)(const Arguments& arguments) = nullptr;
+};
+
+/// Every subcommand, in the order of the help text.
+[[nodiscard]] const std::vector<Command>& Commands();
+
+/// What parsing came to: a command to run, or a text to print and a code to exit with.
+struct Parsed {
+  const Command* command = nullptr;
+  Arguments arguments;
+  std::string text;
+  int exit_code = kExitOk;
+};
+[[nodiscard]] Parsed Parse(int argc, const char* const* argv);
+
+/// A completion script for "bash" or "zsh".
+[[nodiscard]] Result<std::string> CompletionScript(std::string_view shell);
+
+}  // namespace seedcore::cli

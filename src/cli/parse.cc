@@ -1,0 +1,97 @@
+#include <deque>
+#include <sstream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "settings/catalog.h"
+
+namespace seedcore::cli {
+namespace {
+
+constexpr const char* kDescription =
+    "SeedCore: tasks in, durable, routed, executed, accounted for.\n"
+    "Exit codes: 0 done, 1 the work failed, 2 usage or settings, 3 not found, 4 no server, 5 timeout, 6 refused.";
+
+/// Options of one subcommand as CLI11 fills them. A deque: CLI11 keeps pointers to the elements.
+struct Slots {
+  std::deque<std::pair<std::string, std::vector<std::string>>> values;
+  std::deque<std::pair<std::string, bool>> flags;
+};
+
+std::string PlainName(const std::string& name) {
+  const std::size_t start = name.find_first_not_of('-');
+  return name.substr(start == std::string::npos ? 0 : start);
+}
+
+void AddOption(CLI::App& app, const Option& option, Slots& slots) {
+  if (option.is_flag) {
+    auto& [name, value] = slots.flags.emplace_back(PlainName(option.name), false);
+    app.add_flag(option.name, value, option.help);
+    return;
+  }
+  auto& [name, values] = slots.values.emplace_back(PlainName(option.name), std::vector<std::string>{});
+  CLI::Option* added = app.add_option(option.name, values, option.help);
+  if (!option.repeated) added->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  if (!option.choices.empty()) added->check(CLI::IsMember(option.choices));
+  added->required(option.required);
+}
+
+void AddSettings(CLI::App& app, SettingFlags which, Slots& slots) {
+  AddOption(app, {.name = "--config", .help = "YAML file with settings"}, slots);
+  for (const settings::Setting& setting : settings::Catalog()) {
+    if (setting.flag.empty()) continue;
+    if (which == SettingFlags::kClient && !setting.name.starts_with("client.")) continue;
+    AddOption(app,
+              {.name = "--" + setting.flag, .help = std::string(setting.meaning), .is_flag = setting.type == "bool"},
+              slots);
+  }
+}
+
+Arguments Collect(const Slots& slots) {
+  Arguments arguments;
+  for (const auto& [name, values] : slots.values) {
+    for (const std::string& value : values) arguments.Add(name, value);
+  }
+  for (const auto& [name, given] : slots.flags) {
+    if (given) arguments.Add(name, "true");
+  }
+  return arguments;
+}
+
+}  // namespace
+
+Parsed Parse(int argc, const char* const* argv) {
+  CLI::App app(kDescription, "seedcore");
+  app.require_subcommand(1);
+  app.set_help_all_flag("--help-all", "Help of every subcommand");
+  std::deque<Slots> slots;
+  std::vector<CLI::App*> apps;
+  for (const Command& command : Commands()) {
+    CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    Slots& own = slots.emplace_back();
+    for (const Option& option : command.options) AddOption(*sub, option, own);
+    if (command.settings != SettingFlags::kNone) AddSettings(*sub, command.settings, own);
+    apps.push_back(sub);
+  }
+  Parsed parsed;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 throws for --help as well; its exit() tells the two apart and writes what a person should read.
+    std::ostringstream out, problem;
+    const int code = app.exit(error, out, problem);
+    parsed.text = code == 0 ? out.str() : problem.str();
+    parsed.exit_code = code == 0 ? kExitOk : kExitUsage;
+    return parsed;
+  }
+  for (std::size_t i = 0; i < apps.size(); ++i) {
+    if (!apps[i]->parsed()) continue;
+    parsed.command = &Commands()[i];
+    parsed.arguments = Collect(slots[i]);
+  }
+  return parsed;
+}
+
+}  // namespace seedcore::cli

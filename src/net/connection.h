@@ -1,0 +1,133 @@
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "net/event_buffer.h"
+#include "net/gate.h"
+#include "net/io_loop.h"
+#include "net/request_parser.h"
+
+namespace seedcore::net {
+
+/// Lets one coroutine wait until something on the same loop wakes it.
+class Wakeup {
+ public:
+  boost::asio::awaitable<void> Wait();
+  void Notify();
+
+ private:
+  bool notified_ = false;
+  std::move_only_function<void()> waiter_;
+};
+
+/// One client connection: a coroutine that reads, judges, answers. Lives on one loop; only that loop's thread touches
+/// it.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(std::shared_ptr<IoLoop> loop, boost::asio::ip::tcp::socket socket, std::string peer, RouteTable& routes,
+             bool refuse);
+  ~Connection();
+
+  void Start();
+  void Tick(Instant now);
+  void Drain();
+  void Cut();
+
+  std::list<std::weak_ptr<Connection>>::iterator place;  ///< in the loop's list
+
+ private:
+  enum class Phase {
+    kIdle,       ///< between requests
+    kHeader,     ///< part of a header has come
+    kBody,       ///< part of a body has come
+    kHandling,   ///< a worker has the request
+    kWriting,    ///< the client is slow to take a response
+    kStreaming,  ///< server-sent events
+    kLingering,  ///< waiting for the client to have read a refusal
+  };
+  /// What the synchronous part wants done next.
+  enum class Next { kRead, kFlush, kHandle, kClose, kLinger };
+
+  /// A request in the hands of a worker. Shared with it: the connection may give up first.
+  struct PooledCall {
+    Request request;
+    std::stop_source stop;
+    Response response;
+    std::shared_ptr<EventBuffer> stream;  ///< for a stream route
+    bool accepted = false;                ///< the stream handler took the stream
+    bool done = false;                    ///< read and written by the loop
+  };
+
+  boost::asio::awaitable<void> Run();
+  boost::asio::awaitable<void> Serve();
+  boost::asio::awaitable<void> FlushRest();
+  boost::asio::awaitable<void> Handle();
+  boost::asio::awaitable<void> Stream(std::shared_ptr<EventBuffer> events);
+  boost::asio::awaitable<void> Linger();
+
+  /// Parses and answers as long as no waiting is needed.
+  Next Advance();
+  Next AfterHeader();
+  Next AfterMessage();
+  Next Refuse(const Error& error);
+  Next ReadTimedOut();
+
+  Response RunInline();
+  static Response Invoke(const Route& route, const Request& request);
+  static Result<void> Decompress(Request& request, std::size_t max_bytes);
+  void RunPooled(const std::shared_ptr<PooledCall>& call, const Admission& admission) const;
+  std::shared_ptr<EventBuffer> MakeEventBuffer();
+  void Respond(Response& response);
+  void Record(int status);
+
+  /// True when all of out_ is written; false when the rest needs waiting, or the connection broke (closed_).
+  bool TryFlush();
+  void WatchForDisconnect();
+  void ClientGone();
+  void Enter(Phase phase, std::chrono::nanoseconds limit);
+  void Close();
+
+  std::shared_ptr<IoLoop> loop_;
+  ServerCore& core_;
+  boost::asio::ip::tcp::socket socket_;
+  RouteTable& routes_;
+  const std::string peer_;
+  const bool refuse_;  ///< over the connection limit: one 503, then close
+
+  std::unique_ptr<char[]> in_;  // bytes read and not yet parsed: [in_begin_, in_end_)
+  std::size_t in_capacity_;
+  std::size_t in_begin_ = 0;
+  std::size_t in_end_ = 0;
+  std::string out_;  // bytes to write from out_begin_ on
+  std::size_t out_begin_ = 0;
+
+  RequestParser parser_;
+  Request request_;
+  Admission admission_;
+  bool in_message_ = false;
+  bool in_body_ = false;
+  bool closing_ = false;  // no further request will be read
+  std::size_t answered_in_batch_ = 0;
+  Instant started_;  // the current request was complete
+
+  Phase phase_ = Phase::kIdle;
+  Instant expires_ = Instant::max();
+  bool expired_ = false;
+  bool closed_ = false;
+  bool client_gone_ = false;
+  bool watching_ = false;
+  Wakeup wakeup_;
+  std::shared_ptr<PooledCall> call_;
+  std::shared_ptr<EventBuffer> events_;
+  Instant last_event_;
+};
+
+}  // namespace seedcore::net

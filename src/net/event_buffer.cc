@@ -1,0 +1,78 @@
+#include "net/event_buffer.h"
+
+#include <utility>
+
+#include "net/wire.h"
+
+namespace seedcore::net {
+
+bool EventBuffer::Send(std::string_view event, std::string_view data, std::string_view id) {
+  const std::string text = FormatEvent(event, data, id);
+  {
+    const std::scoped_lock lock(mutex_);
+    if (closed_) return false;
+    const bool writer_is_idle = unsent_.empty();
+    if (unsent_.size() + text.size() > max_bytes_) {
+      closed_ = overflowed_ = true;
+    } else {
+      unsent_ += text;
+      if (!writer_is_idle) return true;  // the writer was woken for the first of them
+    }
+  }
+  wake_();
+  return !Overflowed();
+}
+
+void EventBuffer::Close() {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (std::exchange(closed_, true)) return;
+  }
+  wake_();
+}
+
+void EventBuffer::OnClosed(std::function<void()> callback) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!disconnected_) {
+      on_closed_ = std::move(callback);
+      return;
+    }
+  }
+  callback();
+}
+
+bool EventBuffer::Take(std::string& text) {
+  const std::scoped_lock lock(mutex_);
+  text.clear();
+  if (overflowed_) return false;
+  text.swap(unsent_);
+  return !text.empty() || !closed_;
+}
+
+void EventBuffer::Heartbeat() {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (closed_ || !unsent_.empty()) return;
+    unsent_ = ": alive\n\n";
+  }
+  wake_();
+}
+
+void EventBuffer::Disconnected() {
+  std::function<void()> callback;
+  {
+    const std::scoped_lock lock(mutex_);
+    closed_ = disconnected_ = true;
+    unsent_.clear();
+    callback = std::exchange(on_closed_, nullptr);
+  }
+  if (callback) callback();
+}
+
+bool EventBuffer::Overflowed() const {
+  const std::scoped_lock lock(mutex_);
+  return overflowed_;
+}
+
+}  // namespace seedcore::net

@@ -1,0 +1,132 @@
+#include "net/io_loop.h"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/post.hpp>
+
+#include "net/connection.h"
+#include "net/target.h"
+#include "net/wire.h"
+
+namespace seedcore::net {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+ServerCore::ServerCore(const ServerOptions& o, Env& e, Metrics& metrics)
+    : options(o),
+      env(e),
+      gate(o, e),
+      workers(o.limits.worker_threads, o.limits.worker_queue),
+      connections_gauge(metrics.GetGauge("seedcore_http_connections", "Open HTTP connections")),
+      streams_gauge(metrics.GetGauge("seedcore_http_streams", "Open event streams")),
+      rejected_connections(Rejected(metrics, "connections")),
+      rejected_queue(Rejected(metrics, "worker_queue")),
+      rejected_streams(Rejected(metrics, "streams")),
+      bad_requests(Rejected(metrics, "bad_request")),
+      timeouts(Rejected(metrics, "timeout")) {}
+
+Counter& ServerCore::Rejected(Metrics& metrics, const char* reason) {
+  return metrics.GetCounter("seedcore_http_rejected_total", "Requests and connections turned away, by reason",
+                            {{"reason", reason}});
+}
+
+IoLoop::IoLoop(ServerCore& core) : core_(core), context_(1), keep_running_(context_.get_executor()), timer_(context_) {
+  UpdateClocks();
+}
+
+IoLoop::~IoLoop() = default;
+
+void IoLoop::Start() {
+  thread_ = std::jthread([this] {
+    Tick();
+    context_.run();
+  });
+}
+
+void IoLoop::UpdateClocks() {
+  now_ = core_.env.Now();
+  const WallTime wall = core_.env.WallNow();
+  const std::int64_t second = std::chrono::floor<std::chrono::seconds>(wall).time_since_epoch().count();
+  if (second != date_second_) {
+    date_second_ = second;
+    date_ = HttpDate(wall);
+  }
+}
+
+void IoLoop::Tick() {
+  if (stopping_) return;
+  UpdateClocks();
+  // What a tick sets off may end connections, so the list is not walked while they are told.
+  std::vector<std::shared_ptr<Connection>> alive;
+  alive.reserve(connections_.size());
+  for (const auto& connection : connections_) {
+    if (auto held = connection.lock()) alive.push_back(std::move(held));
+  }
+  for (const auto& connection : alive) connection->Tick(now_);
+  timer_.expires_after(core_.options.limits.tick);
+  timer_.async_wait([this](error_code error) {
+    if (!error) Tick();
+  });
+}
+
+void IoLoop::Adopt(int fd, tcp::endpoint peer, RouteTable& routes, bool refuse) {
+  asio::post(context_, [self = shared_from_this(), fd, peer, &routes, refuse] {
+    tcp::socket socket(self->context_);
+    error_code error;
+    socket.assign(peer.protocol(), fd, error);
+    socket.non_blocking(true, error);
+    const int on = 1;
+    // Responses are written whole; waiting for more to send would only delay them.
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const std::string text = HostPort{peer.address().to_string(), peer.port()}.ToString();
+    std::make_shared<Connection>(self, std::move(socket), text, routes, refuse)->Start();
+  });
+}
+
+void IoLoop::Enlist(Connection& connection) {
+  connection.place = connections_.insert(connections_.end(), connection.weak_from_this());
+  core_.connections_gauge.Add(1);
+}
+
+void IoLoop::Delist(Connection& connection) {
+  connections_.erase(connection.place);
+  core_.connections_gauge.Add(-1);
+  if (core_.connections.fetch_sub(1) == 1) {
+    const std::scoped_lock lock(core_.mutex);
+    core_.all_closed.notify_all();
+  }
+}
+
+void IoLoop::Drain() {
+  asio::post(context_, [self = shared_from_this()] {
+    const auto connections = self->connections_;
+    for (const auto& connection : connections) {
+      if (const auto held = connection.lock()) held->Drain();
+    }
+  });
+}
+
+void IoLoop::Cut() {
+  asio::post(context_, [self = shared_from_this()] {
+    const auto connections = self->connections_;
+    for (const auto& connection : connections) {
+      if (const auto held = connection.lock()) held->Cut();
+    }
+  });
+}
+
+void IoLoop::Join() {
+  asio::post(context_, [self = shared_from_this()] {
+    self->timer_.cancel();
+    self->stopping_ = true;
+    self->keep_running_.reset();
+  });
+  thread_.join();
+}
+
+}  // namespace seedcore::net

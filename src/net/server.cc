@@ -1,0 +1,217 @@
+#include "net/server.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <future>
+#include <optional>
+#include <stop_token>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "net/io_loop.h"
+
+namespace seedcore::net {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+constexpr int kBacklog = 1024;
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+/// Connections over the limit that are being told so; beyond these they are closed without a word.
+constexpr std::size_t kRefusalsAtOnce = 64;
+
+/// A bound address with its routes.
+struct Listener {
+  explicit Listener(Metrics& metrics) : routes(metrics) {}
+
+  RouteTable routes;
+  std::optional<tcp::acceptor> acceptor;
+  std::optional<asio::steady_timer> pause;  // after an accept that failed for want of descriptors
+};
+
+Result<tcp::endpoint> ResolveListener(const HostPort& where) {
+  const bool localhost = EqualsIgnoreCase(where.host, "localhost");
+  error_code error;
+  const auto address = asio::ip::make_address(localhost ? "127.0.0.1" : where.host, error);
+  if (error)
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is not an IP address to listen on", where.host));
+  return tcp::endpoint(address, where.port);
+}
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  Impl(ServerOptions options, Env& env, Metrics& metrics)
+      : options_(std::move(options)), core_(options_, env, metrics) {
+    for (std::size_t i = 0; i < options_.listen.size(); ++i) listeners_.emplace_back(metrics);
+  }
+
+  Result<void> AddRoutes(std::size_t listener, std::vector<Route> routes) {
+    SEEDCORE_CHECK(!started_, "routes are read without a lock once the server runs");
+    if (listener >= listeners_.size()) {
+      return Fail(ErrorCode::kInvalidArgument, fmt::format("there is no listener {}", listener));
+    }
+    return listeners_[listener].routes.Add(std::move(routes));
+  }
+
+  Result<void> Start();
+  void Stop(std::chrono::milliseconds drain);
+  const std::vector<HostPort>& endpoints() const { return endpoints_; }
+
+ private:
+  Result<void> Bind(Listener& listener, const std::string& text);
+  void Accept(Listener& listener);
+  /// False when the listener has to pause.
+  bool TakeAll(Listener& listener);
+  void CloseListeners();
+  void WaitUntilClosed(Instant deadline);
+
+  const ServerOptions options_;
+  ServerCore core_;
+  std::vector<std::shared_ptr<IoLoop>> loops_;  // the first one accepts
+  std::deque<Listener> listeners_;
+  std::vector<HostPort> endpoints_;
+  std::size_t next_loop_ = 0;  // only the accepting thread
+  bool started_ = false;
+  bool stopped_ = false;
+};
+
+Result<void> Server::Impl::Start() {
+  SEEDCORE_CHECK(!started_, "a server starts once");
+  const unsigned wanted = options_.limits.io_threads;
+  const unsigned count = wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
+  for (unsigned i = 0; i < count; ++i) loops_.push_back(std::make_shared<IoLoop>(core_));
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    if (auto bound = Bind(listeners_[i], options_.listen[i]); !bound) {
+      for (Listener& listener : listeners_) listener.acceptor.reset();
+      return bound;
+    }
+  }
+  started_ = true;
+  for (Listener& listener : listeners_) Accept(listener);
+  for (const auto& loop : loops_) loop->Start();
+  return {};
+}
+
+Result<void> Server::Impl::Bind(Listener& listener, const std::string& text) {
+  SEEDCORE_ASSIGN_OR_RETURN(const HostPort where, ParseHostPort(text));
+  SEEDCORE_RETURN_IF_ERROR(CheckBind(where.host, options_.auth.tokens, options_.insecure_no_auth));
+  SEEDCORE_ASSIGN_OR_RETURN(const tcp::endpoint endpoint, ResolveListener(where));
+  const auto failed = [&](const error_code& error) {
+    return Fail(ErrorCode::kUnavailable, fmt::format("can't listen on {}: {}", where.ToString(), error.message()));
+  };
+  tcp::acceptor& acceptor = listener.acceptor.emplace(loops_.front()->context());
+  listener.pause.emplace(loops_.front()->context());
+  error_code error;
+  if (acceptor.open(endpoint.protocol(), error)) return failed(error);
+  if (acceptor.set_option(tcp::acceptor::reuse_address(true), error)) return failed(error);
+  if (acceptor.bind(endpoint, error)) return failed(error);
+  if (acceptor.listen(kBacklog, error)) return failed(error);
+  if (acceptor.non_blocking(true, error)) return failed(error);
+  const auto bound = acceptor.local_endpoint(error);
+  if (error) return failed(error);
+  endpoints_.push_back({bound.address().to_string(), bound.port()});
+  return {};
+}
+
+void Server::Impl::Accept(Listener& listener) {
+  listener.acceptor->async_wait(tcp::acceptor::wait_read, [this, &listener](error_code error) {
+    if (error || !listener.acceptor->is_open()) return;
+    if (TakeAll(listener)) {
+      Accept(listener);
+      return;
+    }
+    listener.pause->expires_after(kAcceptPause);
+    listener.pause->async_wait([this, &listener](error_code stopped) {
+      if (!stopped) Accept(listener);
+    });
+  });
+}
+
+bool Server::Impl::TakeAll(Listener& listener) {
+  constexpr int kBatch = 64;
+  for (int i = 0; i < kBatch; ++i) {
+    tcp::endpoint peer;
+    socklen_t size = static_cast<socklen_t>(peer.capacity());
+    const int fd = ::accept4(listener.acceptor->native_handle(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return true;
+      log::Warning("can't accept a connection", {{"reason", std::strerror(errno)}});
+      core_.rejected_connections.Increment();
+      return false;
+    }
+    peer.resize(size);
+    const std::size_t open = core_.connections.fetch_add(1);
+    const std::size_t limit = options_.limits.connections;
+    if (open >= limit + kRefusalsAtOnce) {
+      core_.connections.fetch_sub(1);
+      core_.rejected_connections.Increment();
+      ::close(fd);
+      continue;
+    }
+    // Round robin keeps the loops evenly loaded even with few connections.
+    const auto& loop = loops_[next_loop_++ % loops_.size()];
+    loop->Adopt(fd, peer, listener.routes, open >= limit);
+  }
+  return true;
+}
+
+void Server::Impl::CloseListeners() {
+  std::promise<void> closed;
+  asio::post(loops_.front()->context(), [&] {
+    for (Listener& listener : listeners_) {
+      error_code ignored;
+      listener.acceptor->close(ignored);
+      listener.pause->cancel();
+    }
+    closed.set_value();
+  });
+  closed.get_future().wait();
+}
+
+void Server::Impl::WaitUntilClosed(Instant deadline) {
+  std::unique_lock lock(core_.mutex);
+  core_.env.WaitUntil(lock, core_.all_closed, deadline, {}, [this] { return core_.connections.load() == 0; });
+}
+
+void Server::Impl::Stop(std::chrono::milliseconds drain) {
+  if (!started_ || std::exchange(stopped_, true)) return;
+  core_.draining = true;
+  CloseListeners();
+  for (const auto& loop : loops_) loop->Drain();
+  WaitUntilClosed(core_.env.Now() + drain);
+  for (const auto& loop : loops_) loop->Cut();
+  WaitUntilClosed(Instant::max());
+  // The workers first: what they finish is posted to loops that still run.
+  core_.workers.Stop();
+  for (const auto& loop : loops_) loop->Join();
+}
+
+Server::Server(ServerOptions options, Env& env, Metrics& metrics)
+    : impl_(std::make_unique<Impl>(std::move(options), env, metrics)) {}
+
+Server::~Server() { impl_->Stop(std::chrono::milliseconds(0)); }
+
+Result<void> Server::AddRoutes(std::size_t listener, std::vector<Route> routes) {
+  return impl_->AddRoutes(listener, std::move(routes));
+}
+Result<void> Server::Start() { return impl_->Start(); }
+const std::vector<HostPort>& Server::endpoints() const { return impl_->endpoints(); }
+void Server::Stop(std::chrono::milliseconds drain) { impl_->Stop(drain); }
+
+}  // namespace seedcore::net
