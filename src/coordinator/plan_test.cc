@@ -13,6 +13,7 @@
 
 #include "base/json_binding.h"
 #include "base/sim_env.h"
+#include "coordinator/plan_inputs.h"
 
 namespace seedcore::coordinator {
 namespace {
@@ -219,6 +220,26 @@ TEST(PlanRun, AThrowingStepFails) {
   PlanHooks hooks;
   hooks.run = [](const PlanStep&, const json::object&) -> Result<json::value> { throw std::runtime_error("oops"); };
   EXPECT_EQ(RunPlan(*plan, hooks, 2, {}, env)[0].error->code, ErrorCode::kInternal);
+}
+
+std::string Resolve(std::string_view params) {
+  const auto inputs = ParseJson(R"({"a":{"n":1,"list":["x",{"y":2}]},"a.b":{"n":5}})")->as_object();
+  const auto resolved = ResolveInputs(*ParseJson(params), inputs);
+  return resolved ? WriteJson(*resolved) : resolved.error().message;
+}
+
+TEST(PlanInputs, AReferenceBecomesTheValueItself) {
+  EXPECT_EQ(Resolve(R"({"q":"${a.list.1}","deep":[["${a.n}"]]})"), R"({"q":{"y":2},"deep":[[1]]})");
+  EXPECT_EQ(Resolve(R"(["${a.b.n}","${a.n}"])"), "[5,1]");
+}
+
+TEST(PlanInputs, InsideATextItBecomesText) {
+  EXPECT_EQ(Resolve(R"("${a.list.0} and ${a.n}${a.n}, 5 $ {a} ${")"), R"("x and 11, 5 $ {a} ${")");
+}
+
+TEST(PlanInputs, AReferenceToNothingIsRefused) {
+  EXPECT_EQ(Resolve(R"("${b.n}")"), "the reference ${b.n} names no step that this one depends on");
+  EXPECT_EQ(Resolve(R"("${a.list.2}")"), "the reference ${a.list.2} names nothing in the output of that step");
 }
 
 }  // namespace
