@@ -624,6 +624,7 @@ TEST_F(CoordinatorTest, HealthIsThatOfItsParts) {
   On("/ml/health", healthy(ToJson(MlHealth{})));
   CognitiveHealth cognitive;
   cognitive.status = "healthy";
+  cognitive.cognitive_core_available = true;
   On("/cognitive/health", healthy(ToJson(cognitive)));
   EXPECT_EQ(service_->Health({}, {})->status, "healthy");
   streams_.broken = true;
