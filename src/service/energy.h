@@ -37,6 +37,7 @@ struct EnergyHealth {
   bool initialized = true;
   bool state_service_connected = false;
   std::optional<std::string> error;
+  [[nodiscard]] int HttpStatus() const { return initialized ? 200 : 503; }
   static constexpr auto kFields = Fields(
       Required("status", &EnergyHealth::status,
                "healthy; degraded: energy of a given state can be computed, that of the live state cannot; unhealthy "
