@@ -101,7 +101,7 @@ TEST(Architecture, EveryRoomHasTests) {
 
 TEST(Architecture, HeavyHeadersStayBehindOneSourceFile) {
   // Header prefix -> how many files may include it.
-  const std::map<std::string, std::size_t> limits{{"boost/beast", 4}, {"boost/asio", 4},   {"yaml-cpp/", 2},
+  const std::map<std::string, std::size_t> limits{{"boost/beast", 4}, {"boost/asio", 4},   {"yaml-cpp/", 3},
                                                   {"prometheus/", 1}, {"spdlog/", 1},      {"CLI/", 2}};
   for (const auto& [prefix, limit] : limits) {
     std::vector<std::string> users;
