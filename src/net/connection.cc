@@ -1,5 +1,3 @@
-#include "net/connection.h"
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -14,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
+#include "net/connection_internal.h"
 #include "net/gzip.h"
 #include "net/wire.h"
 

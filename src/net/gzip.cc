@@ -121,6 +121,7 @@ bool IsCompressible(std::string_view content_type) {
   constexpr std::array<std::string_view, 6> kTypes = {"application/json",         "application/javascript",
                                                       "application/yaml",         "image/svg+xml",
                                                       "application/openapi+json", "application/problem+json"};
+  if (type == "text/event-stream") return false;  // events must not wait in a compressor
   return type.starts_with("text/") || std::ranges::find(kTypes, type) != kTypes.end();
 }
 

@@ -1,13 +1,10 @@
-#include "net/io_loop.h"
-
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <utility>
 #include <vector>
 
-#include <boost/asio/post.hpp>
-
-#include "net/connection.h"
+#include "net/connection_internal.h"
+#include "net/io_loop_internal.h"
 #include "net/target.h"
 #include "net/wire.h"
 

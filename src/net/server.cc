@@ -19,7 +19,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "net/io_loop.h"
+#include "net/io_loop_internal.h"
 
 namespace seedcore::net {
 

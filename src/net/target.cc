@@ -1,5 +1,6 @@
 #include "net/target.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -155,6 +156,33 @@ Result<HostPort> ParseHostPort(std::string_view text) {
     return bad();  // an IPv6 address without brackets can't be told from its port
   }
   return HostPort{host.empty() ? "127.0.0.1" : std::string(host), port};
+}
+
+Result<BaseUrl> ParseBaseUrl(std::string_view text) {
+  std::string_view rest = text;
+  if (const std::size_t scheme = rest.find("://"); scheme != std::string_view::npos) {
+    if (rest.substr(0, scheme) == "https") {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("'{}': https is not supported; use http, or a proxy that ends TLS", text));
+    }
+    if (rest.substr(0, scheme) != "http") {
+      return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}': expected an http URL", text));
+    }
+    rest.remove_prefix(scheme + 3);
+  }
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  std::string authority(rest.substr(0, slash));
+  std::string_view prefix = rest.substr(slash);
+  while (prefix.ends_with('/')) prefix.remove_suffix(1);
+  const bool bad_character = text.find_first_of(" \t\r\n?#@") != std::string_view::npos;
+  if (authority.empty() || authority.front() == ':' || bad_character) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("'{}' is not a base URL, for example http://127.0.0.1:8000", text));
+  }
+  const bool bracketed = authority.back() == ']';
+  if (bracketed || authority.find(':') == std::string::npos) authority += ":80";
+  SEEDCORE_ASSIGN_OR_RETURN(HostPort where, ParseHostPort(authority));
+  return BaseUrl{std::move(where), std::string(prefix)};
 }
 
 bool IsUtf8(std::string_view text) {

@@ -39,6 +39,17 @@ struct HostPort {
 /// An empty host means 127.0.0.1. kInvalidArgument when there is no port or it is not one.
 [[nodiscard]] Result<HostPort> ParseHostPort(std::string_view text);
 
+/// Where a client sends to: "http://127.0.0.1:8000/prefix".
+struct BaseUrl {
+  HostPort where;
+  std::string prefix;  ///< "" or "/prefix", without a slash at the end
+
+  friend bool operator==(const BaseUrl&, const BaseUrl&) = default;
+};
+/// A missing scheme means http, a missing port 80. kInvalidArgument for https, which is not supported, and for what is
+/// no URL.
+[[nodiscard]] Result<BaseUrl> ParseBaseUrl(std::string_view text);
+
 /// Strict UTF-8: no overlong forms, no surrogates.
 [[nodiscard]] bool IsUtf8(std::string_view text);
 

@@ -6,6 +6,7 @@
 #include <future>
 #include <memory>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>

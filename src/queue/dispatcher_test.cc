@@ -73,12 +73,14 @@ TEST_F(DispatcherTest, ClaimsNoMoreThanItHasFreeWorkersFor) {
 
 TEST_F(DispatcherTest, RenewsTheLeaseOfALongTask) {
   Gate gate;
+  std::atomic<bool> started = false;
   auto dispatcher = Start([&](const store::Task&, const CallContext& call) {
+    started = true;
     gate.Await(call.stop);
     return TaskOutcome::Complete(nullptr);
   });
   const std::string id = Submit();
-  ASSERT_TRUE(Reaches(id, TaskStatus::kRunning));
+  ASSERT_TRUE(Eventually([&] { return started.load(); }));
   for (int third = 0; third < 9; ++third) {
     const auto before = Get(id).lease_expires_at;
     env.Advance(10s);
@@ -92,14 +94,16 @@ TEST_F(DispatcherTest, RenewsTheLeaseOfALongTask) {
 }
 
 TEST_F(DispatcherTest, ALostLeaseStopsTheHandlerAndItsResultIsDropped) {
+  std::atomic<bool> started = false;
   std::atomic<bool> stopped = false;
   auto dispatcher = Start([&](const store::Task&, const CallContext& call) {
+    started = true;
     Gate().Await(call.stop);
     stopped = true;
     return TaskOutcome::Complete("of the late worker");
   });
   const std::string id = Submit();
-  ASSERT_TRUE(Reaches(id, TaskStatus::kRunning));
+  ASSERT_TRUE(Eventually([&] { return started.load(); }));
   env.ArmFault("dispatcher.claim", {ErrorCode::kUnavailable, "cut off", {}}, 1'000'000);
   env.ArmFault("dispatcher.renew", {ErrorCode::kUnavailable, "cut off", {}}, 1'000'000);
   env.Advance(31s);
@@ -422,6 +426,7 @@ TEST_F(DispatcherTest, AResultThatCannotBeWrittenUntilItsLeaseEndsIsDroppedAndTh
     return TaskOutcome::Complete(nullptr);
   });
   const std::string id = Submit();
+  ASSERT_TRUE(Eventually([&] { return executions == 1; }));
   ASSERT_TRUE(Eventually([&] {
     env.Advance(1s);
     return dispatcher->Status().lease_lost == 1;

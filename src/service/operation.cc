@@ -95,7 +95,7 @@ json::array ParameterObjects(const OperationInfo& operation, const json::object&
     if (!in_path && HasBody(operation.method)) continue;
     json::object schema = property.value().get_object();
     const json::value description = schema["description"];
-    schema.erase("description");
+    schema.stable_erase("description");
     const bool is_required =
         in_path || (required != nullptr && std::ranges::find(required->get_array(), json::value(property.key())) !=
                                                required->get_array().end());
@@ -216,7 +216,7 @@ Result<RemoteRequest> MakeRemoteRequest(const OperationInfo& operation, std::str
     const std::size_t open = rest.find('{');
     remote.path += rest.substr(0, open);
     remote.path += PercentEncode(ToText(fields[name]));
-    fields.erase(name);
+    fields.stable_erase(name);
     rest.remove_prefix(rest.find('}') + 1);
   }
   remote.path += rest;

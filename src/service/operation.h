@@ -89,9 +89,10 @@ inline constexpr char kKey = 0;
 template <auto Member>
 constexpr std::string_view MemberName() {
   constexpr std::string_view pretty = __PRETTY_FUNCTION__;
-  constexpr std::size_t end = pretty.find_first_of(";])", pretty.rfind("::"));
-  constexpr std::size_t begin = pretty.rfind("::", end) + 2;
-  return pretty.substr(begin, end - begin);
+  constexpr std::string_view marker = "Member = ";
+  constexpr std::size_t start = pretty.find(marker) + marker.size();
+  constexpr std::string_view member = pretty.substr(start, pretty.find_first_of(";]", start) - start);
+  return member.substr(member.rfind("::") + 2);
 }
 
 /// How the text of a query or path parameter becomes JSON for a field of type T.

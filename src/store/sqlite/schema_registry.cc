@@ -13,7 +13,7 @@ CREATE TABLE registry_instance (
   instance_id    TEXT PRIMARY KEY,
   logical_id     TEXT NOT NULL,
   cluster_epoch  TEXT NOT NULL,
-  status         TEXT NOT NULL CHECK (status IN ('starting', 'alive', 'draining', 'dead')),
+  status         TEXT NOT NULL CHECK (status = 'starting' OR status = 'alive' OR status = 'draining' OR status = 'dead'),
   actor_name     TEXT NOT NULL,
   serve_route    TEXT NOT NULL,
   node_id        TEXT NOT NULL,

@@ -16,7 +16,8 @@ CREATE TABLE tasks (
   type             TEXT NOT NULL,
   domain           TEXT NOT NULL,
   status           TEXT NOT NULL
-                   CHECK (status IN ('created', 'queued', 'running', 'completed', 'failed', 'cancelled', 'retry')),
+                   CHECK (status = 'created' OR status = 'queued' OR status = 'running' OR status = 'completed' OR
+                          status = 'failed' OR status = 'cancelled' OR status = 'retry'),
   runnable         INTEGER NOT NULL,
   blockers         INTEGER NOT NULL DEFAULT 0,  -- dependencies not yet completed
   priority         INTEGER NOT NULL,
@@ -46,7 +47,8 @@ CREATE INDEX idx_tasks_run_after ON tasks (run_after) WHERE runnable = 2;
 CREATE INDEX idx_tasks_lease_expires_at ON tasks (lease_expires_at) WHERE status = 'running';
 CREATE INDEX idx_tasks_deadline ON tasks (deadline) WHERE deadline IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX idx_tasks_finished_at ON tasks (finished_at) WHERE finished_at IS NOT NULL;
-CREATE INDEX idx_tasks_status ON tasks (status) WHERE status IN ('created', 'failed', 'cancelled', 'retry');
+CREATE INDEX idx_tasks_status ON tasks (status)
+  WHERE status <> 'queued' AND status <> 'running' AND status <> 'completed';
 CREATE INDEX idx_tasks_dead_letter ON tasks (dead_letter) WHERE dead_letter = 1;
 CREATE INDEX idx_tasks_type ON tasks (type);
 CREATE INDEX idx_tasks_domain ON tasks (domain) WHERE domain <> '';

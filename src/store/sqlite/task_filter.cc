@@ -34,7 +34,9 @@ Conditions ConditionsOf(const TaskFilter& filter) {
       case TaskStatus::kCreated:
       case TaskStatus::kFailed:
       case TaskStatus::kCancelled:
-      case TaskStatus::kRetry: out.Add("t.status IN ('created', 'failed', 'cancelled', 'retry')"); break;
+      case TaskStatus::kRetry:
+        out.Add("t.status <> 'queued' AND t.status <> 'running' AND t.status <> 'completed'");
+        break;
       case TaskStatus::kRunning: out.Add("t.status = 'running'"); break;
       case TaskStatus::kQueued:
       case TaskStatus::kCompleted: break;

@@ -12,7 +12,7 @@
 
 #include "net/event_buffer.h"
 #include "net/gate.h"
-#include "net/io_loop.h"
+#include "net/io_loop_internal.h"
 #include "net/request_parser.h"
 
 namespace seedcore::net {

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+
+#include "base/env.h"
+#include "base/result.h"
+
+namespace seedcore::net {
+
+struct BreakerSettings {
+  int failures_to_open = 5;                    ///< consecutive failures after which calls are refused
+  std::chrono::milliseconds open_for{30'000};  ///< until one call may probe whether the peer is back
+};
+
+/// Stops calling a peer that keeps failing. Closed: calls pass. Open: calls are refused for `open_for`. Half-open:
+/// exactly one call passes as a probe; its outcome closes the breaker or opens it again. Thread-safe.
+class CircuitBreaker {
+ public:
+  enum class State { kClosed, kOpen, kHalfOpen };
+  enum class Outcome {
+    kSuccess,    ///< the peer answered, be it with a refusal of this call (4xx)
+    kFailure,    ///< transport error or 5xx
+    kAbandoned,  ///< the caller gave up: says nothing about the peer
+  };
+  /// A call that was let through. Reported exactly once.
+  struct Permit {
+    std::uint64_t era = 0;  ///< grows with every change of state: a late report about an earlier one counts for nothing
+  };
+
+  CircuitBreaker(BreakerSettings settings, Env& env) : settings_(settings), env_(env) {}
+
+  /// kUnavailable "circuit breaker is open" when the call must not be made.
+  [[nodiscard]] Result<Permit> Admit();
+  void Report(Permit permit, Outcome outcome);
+  [[nodiscard]] State state() const;
+
+ private:
+  void MoveTo(State state);
+
+  const BreakerSettings settings_;
+  Env& env_;
+  mutable std::mutex mutex_;  // guards everything below
+  State state_ = State::kClosed;
+  std::uint64_t era_ = 0;
+  int failures_ = 0;
+  Instant probe_at_;  // while open
+};
+
+}  // namespace seedcore::net
