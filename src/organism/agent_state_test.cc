@@ -35,7 +35,7 @@ TEST(AgentState, EqualExperiencesGiveEqualVectorsOnEveryMachine) {
   EXPECT_EQ(x, EmbedExperience(Good("execute", "Restart  the PUMP!")));
   // Pins the projection: stored or compared states of another build must mean the same.
   const auto sum = std::accumulate(x.begin(), x.end(), 0.0, [](double s, double v) { return s + std::abs(v); });
-  EXPECT_NEAR(sum, 3.0757, 5e-4);
+  EXPECT_NEAR(sum, 2.1665115627, 1e-9);
 }
 
 TEST(AgentState, LikeExperiencesAreCloserThanUnlikeOnes) {

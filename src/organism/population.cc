@@ -116,7 +116,8 @@ Result<Population::Slot> Population::Acquire(const std::string& organ_id, const 
   }
   ++waiting_;
   const bool done = env_.WaitUntil(lock, changed_, call.deadline, call.stop, [&] {
-    slot = TryAcquire(organ_id, task);
+    // Asked again after it held, this must not take a second slot.
+    if (slot && !slot->has_value()) slot = TryAcquire(organ_id, task);
     return !slot || slot->has_value();
   });
   --waiting_;

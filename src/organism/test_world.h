@@ -17,6 +17,19 @@
 /// For the tests of this room: the real SQLite store on a simulated clock.
 namespace seedcore::organism {
 
+/// Waits until `holds()`. The work of other threads takes real time even where the clock is simulated; the limit is
+/// only there to end a test that fails.
+template <class Predicate>
+[[nodiscard]] bool Eventually(const Predicate& holds) {
+  Env& real = RealEnv();
+  const Instant give_up = real.Now() + std::chrono::seconds(20);
+  while (!holds()) {
+    if (real.Now() > give_up) return false;
+    real.SleepFor(std::chrono::microseconds(200), {});
+  }
+  return true;
+}
+
 class World : public testing::Test {
  protected:
   World() {

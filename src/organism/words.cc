@@ -16,11 +16,12 @@ bool IsWordByte(char c) {
 }
 
 constexpr auto kStopWords = std::to_array<std::string_view>(
-    {"a",    "about", "an",     "and",  "any",   "are",   "at",    "be",   "by",    "can",    "could", "do", "does",
-     "for",  "from",  "get",    "give", "have",  "hello", "hey",   "hi",   "how",   "i",      "in",    "is", "it",
-     "its",  "know",  "let",    "me",   "my",    "of",    "on",    "or",   "our",   "please", "right", "s",  "show",
-     "some", "tell",  "thanks", "that", "the",   "there", "these", "they", "this",  "those",  "to",    "us", "want",
-     "was",  "we",    "were",   "what", "whats", "which", "will",  "with", "would", "you",    "your"});
+    {"a",     "about", "an",     "and",   "any", "are",  "at",   "be",    "been",   "by",    "can",  "could",
+     "do",    "does",  "for",    "from",  "get", "give", "had",  "has",   "have",   "hello", "hey",  "hi",
+     "how",   "i",     "in",     "is",    "it",  "its",  "know", "let",   "me",     "my",    "of",   "on",
+     "or",    "our",   "please", "right", "s",   "show", "some", "tell",  "thanks", "that",  "the",  "there",
+     "these", "they",  "this",   "those", "to",  "us",   "want", "was",   "we",     "were",  "what", "whats",
+     "when",  "where", "which",  "who",   "why", "will", "with", "would", "you",    "your"});
 static_assert(std::ranges::is_sorted(kStopWords), "IsStopWord searches by halving");
 
 }  // namespace

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <ranges>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -27,6 +29,36 @@ struct FactSearchArguments {
                                          Optional("limit", &FactSearchArguments::limit, "At most this many, 1 to 100"));
 };
 
+struct ScoredFact {
+  store::Fact fact;
+  double coverage = 0.0;  ///< share of the wanted words it has
+};
+
+/// Facts that have all wanted words; when there are none, those with most of them.
+Result<std::vector<ScoredFact>> FindFacts(store::FactStore& facts, const std::vector<std::string>& wanted,
+                                          const FactSearchArguments& arguments) {
+  constexpr std::size_t kMostLookUps = 8;
+  std::vector<ScoredFact> found;
+  std::set<std::string> ids;
+  const auto look_up = [&](const std::string& text) -> Result<void> {
+    SEEDCORE_ASSIGN_OR_RETURN(auto matches,
+                              facts.Search({.text = text, .tag = arguments.tag, .limit = arguments.limit}));
+    for (store::Fact& fact : matches) {
+      const double coverage = wanted.empty() ? 1.0 : Coverage(wanted, fact.text);
+      if (ids.insert(fact.id).second) found.push_back({std::move(fact), coverage});
+    }
+    return {};
+  };
+  SEEDCORE_RETURN_IF_ERROR(look_up(fmt::format("{}", fmt::join(wanted, " "))));
+  if (found.empty() && wanted.size() > 1) {
+    for (const std::string& word : wanted | std::views::take(kMostLookUps)) SEEDCORE_RETURN_IF_ERROR(look_up(word));
+  }
+  // Stable: among equals the store's own order, best match or newest first, stays.
+  std::ranges::stable_sort(found, std::greater(), &ScoredFact::coverage);
+  if (found.size() > static_cast<std::size_t>(arguments.limit)) found.resize(static_cast<std::size_t>(arguments.limit));
+  return found;
+}
+
 struct TaskSearchArguments {
   std::optional<store::TaskStatus> status;
   std::string type;
@@ -50,23 +82,18 @@ Tool MakeFactSearchTool(store::FactStore& facts) {
             SEEDCORE_ASSIGN_OR_RETURN(const auto arguments, FromJson<FactSearchArguments>(json));
             auto wanted = ContentWords(Words(arguments.query));
             if (wanted.empty()) wanted = Words(arguments.query);
-            SEEDCORE_ASSIGN_OR_RETURN(const auto found, facts.Search({.text = fmt::format("{}", fmt::join(wanted, " ")),
-                                                                      .tag = arguments.tag,
-                                                                      .limit = arguments.limit}));
+            SEEDCORE_ASSIGN_OR_RETURN(const auto found, FindFacts(facts, wanted, arguments));
             json::array items;
-            double best = 0.0;
-            for (const store::Fact& fact : found) {
-              const double coverage = wanted.empty() ? 1.0 : Coverage(wanted, fact.text);
-              best = std::max(best, coverage);
+            for (const auto& [fact, coverage] : found) {
               json::array tags;
               for (const std::string& tag : fact.tags) tags.push_back(json::string(tag));
               items.push_back(json::object{
                   {"id", fact.id}, {"text", fact.text}, {"tags", std::move(tags)}, {"coverage", coverage}});
             }
             const auto count = static_cast<int>(found.size());
-            return ToolOutput{.text = found.empty() ? std::string("No stored fact matches.") : found.front().text,
+            return ToolOutput{.text = found.empty() ? std::string("No stored fact matches.") : found.front().fact.text,
                               .data = json::object{{"count", count}, {"facts", std::move(items)}},
-                              .quality = best,
+                              .quality = found.empty() ? 0.0 : found.front().coverage,
                               .mem_hits = count};
           }};
 }
