@@ -96,8 +96,8 @@ def measure_claim(programs: Path, folder: Path, options: Options) -> list[Row]:
             f"{ratio:.2f}x",
             f"{CLAIM_GOAL:g}x",
             ratio <= CLAIM_GOAL,
-            f"{figures['claim_large_us']:.0f} us against {figures['claim_small_us']:.0f} us per claim of 32, medians of "
-            f"interleaved calls" + ("" if full else "; `bench/run --only claim --full` measures 1 M and 3 M"),
+            f"{figures['claim_large_us']:.0f} us against {figures['claim_small_us']:.0f} us per claim of 32, medians, "
+            "the two in turns" + ("" if full else "; `bench/run --only claim --full` measures 1 M and 3 M"),
             figures,
         )
     ]
