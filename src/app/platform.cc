@@ -189,7 +189,7 @@ Result<void> Platform::Parts::BuildOrganism() {
   SEEDCORE_ASSIGN_OR_RETURN(auto config, OrganismConfigFrom(settings.organism));
   organism = std::make_unique<organism::Organism>(std::move(config), OrganismSettingsFrom(settings.organism), env, *store,
                                                   metrics);
-  organism_service = std::make_unique<service::OrganismService>(*organism);
+  organism_service = std::make_unique<service::OrganismService>(*organism, env);
   organism::ExecutorParts parts{
       .env = env,
       .store = *store,
