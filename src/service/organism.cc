@@ -28,6 +28,7 @@ CallContext CallFor(const OrganTask& task, double organ_timeout_s, const CallCon
   return derived;
 }
 
+/// Parameters of Evolve; which of them an operation reads is said in the request's documentation.
 struct EvolveParams {
   int k = 2;
   std::vector<std::string> src_organs;

@@ -135,7 +135,6 @@ RouteAnswer FoundRoute(organism::Route route) {
   return answer;
 }
 
-/// Parameters of Evolve; which of them an operation reads is said in the request's documentation.
 json::object Describe(const organism::EvolutionPlan& plan) {
   json::object moved;
   for (const auto& [agent, organ] : plan.moves) moved[agent] = organ;
