@@ -8,11 +8,15 @@ namespace seedcore::service {
 namespace {
 
 constexpr std::size_t kMaxRouteQueries = 1000;
+constexpr std::size_t kMaxTypeBytes = 128;
 
 }  // namespace
 
 Result<void> OrganTask::Validate() const {
   if (Trim(type).empty()) return Fail(ErrorCode::kInvalidArgument, "must not be empty", "type");
+  if (type.size() > kMaxTypeBytes) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("longer than {} bytes", kMaxTypeBytes), "type");
+  }
   if (priority < 1 || priority > 10) return Fail(ErrorCode::kInvalidArgument, "expected 1 to 10", "priority");
   if (!(drift_score >= 0.0)) return Fail(ErrorCode::kInvalidArgument, "expected 0 or more", "drift_score");
   if (!(required_capability >= 0.0 && required_capability <= 1.0)) {

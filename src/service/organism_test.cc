@@ -25,15 +25,15 @@ class OrganismServiceTest : public testing::Test {
     if (!opened) throw std::runtime_error(ToString(opened.error()));
     store = std::move(*opened);
     organism.emplace(organism::DefaultOrganismConfig(), organism::OrganismSettings{}, env, *store, metrics);
-    EXPECT_TRUE(organism::RegisterExecutors(
-        organism->executors(), {.env = env,
-                                .store = *store,
-                                .host = host,
-                                .vitals = [] { return organism::Vitals{.initialized = true, .agents = 1}; },
-                                .webhook_post = {},
-                                .webhook_allow = {},
-                                .anomaly_triage = {},
-                                .more_tools = {}}));
+    EXPECT_TRUE(
+        organism::RegisterExecutors(organism->executors(), {.env = env,
+                                                            .store = *store,
+                                                            .host = host,
+                                                            .vitals = [this] { return organism::VitalsOf(*organism); },
+                                                            .webhook_post = {},
+                                                            .webhook_allow = {},
+                                                            .anomaly_triage = {},
+                                                            .more_tools = {}}));
     service.emplace(*organism, env);
   }
   ~OrganismServiceTest() override {
@@ -163,6 +163,14 @@ TEST_F(OrganismServiceTest, BadCallsGetTheirHttpStatus) {
             404);
   EXPECT_EQ(Post("/evolve", R"({"op":"split","organ_id":"utility_organ_1","params":{"kk":2}})").status, 422);
   EXPECT_EQ(Post("/evolve", R"({"op":"split","organ_id":"z"})").status, 404);
+}
+
+TEST_F(OrganismServiceTest, AHealthCheckTaskSeesTheLiveOrganism) {
+  Start();
+  const json::value body = Body(Post("/handle-task", R"({"task_type":"health_check"})"));
+  ASSERT_TRUE(body.at("success").as_bool()) << WriteJson(body);
+  const auto& checks = body.at("result").at("result").at("result").at("checks");
+  EXPECT_EQ(checks.at("organism").at("detail").as_string(), "3 organs, 6 agents, 1 tasks running, 47 slots free");
 }
 
 TEST_F(OrganismServiceTest, RandomTakesAnOrganWithAFreeAgent) {
