@@ -107,7 +107,7 @@ struct Platform::Parts {
 Result<void> Platform::Parts::Start() {
   SEEDCORE_RETURN_IF_ERROR(OpenStore());
   SEEDCORE_RETURN_IF_ERROR(BuildServices());
-  SEEDCORE_RETURN_IF_ERROR(organism->Initialize());
+  SEEDCORE_ASSIGN_OR_RETURN([[maybe_unused]] const bool fresh, organism->Initialize());
   SEEDCORE_RETURN_IF_ERROR(Listen());
   rule_watcher->Start();
   reaper = std::make_unique<queue::Reaper>(env, store->tasks(), metrics, ReaperSettingsFrom(settings.queue));
@@ -189,12 +189,12 @@ Result<void> Platform::Parts::BuildOrganism() {
   SEEDCORE_ASSIGN_OR_RETURN(auto config, OrganismConfigFrom(settings.organism));
   organism = std::make_unique<organism::Organism>(std::move(config), OrganismSettingsFrom(settings.organism), env, *store,
                                                   metrics);
-  organism_service = std::make_unique<service::OrganismService>(*organism);
+  organism_service = std::make_unique<service::OrganismService>(*organism, env);
   organism::ExecutorParts parts{
       .env = env,
       .store = *store,
       .host = *host,
-      .vitals = [this] { return organism->GetVitals(); },
+      .vitals = [this] { return VitalsOf(*organism); },
       .webhook_post = MakeWebhookPost(settings.organism, env),
       .webhook_allow = settings.organism.webhook_allow,
       .anomaly_triage = [this](const json::object& request, const CallContext& call) -> Result<json::value> {

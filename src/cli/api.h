@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "cli/command.h"
+#include "settings/catalog.h"
 #include "settings/settings.h"
 
 /// A running platform as the client commands see it.

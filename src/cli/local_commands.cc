@@ -42,7 +42,7 @@ int RunConfig(const Arguments& arguments) {
 
 int RunNab(const Arguments& arguments) {
   const auto summary = ml::WriteNabScores(arguments.Get("data"), arguments.Get("out"));
-  if (!summary) return ReportError(summary.error());
+  if (!summary) return ReportError({ErrorCode::kInvalidArgument, summary.error(), ""});
   if (arguments.Has("json")) {
     PrintJson(json::object{{"files", summary->files}, {"points", summary->points}, {"alarms", summary->alarms}});
   } else {

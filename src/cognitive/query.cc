@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "cognitive/text.h"
 
@@ -9,9 +13,9 @@ namespace seedcore::cognitive {
 namespace {
 
 constexpr std::size_t kMaxQueryBytes = 500;
-constexpr std::size_t kMaxSearches = 5;
+constexpr std::size_t kMaxSearches = 8;
 constexpr std::size_t kMaxVariants = 2;
-constexpr std::size_t kMaxSingleWords = 2;
+constexpr std::size_t kMaxSingleWords = 5;
 
 struct Synonyms {
   std::string_view word;
@@ -67,22 +71,23 @@ std::string QueryText(TaskType type, const ReasoningRequest& request) {
 std::vector<std::string> ExpandQuery(const std::string& question) {
   const WordSet content = ContentWords(question);
   if (content.empty()) return {};
-  std::vector<std::string> searches{question};
+  std::vector<std::string> longest(content.begin(), content.end());
+  std::vector<std::string> searches{fmt::format("{}", fmt::join(longest, " "))};
   for (const Synonyms& synonyms : kSynonyms) {
     if (!content.contains(synonyms.word)) continue;
     for (const std::string_view other : synonyms.others) {
       if (searches.size() > kMaxVariants) break;
-      std::string variant;
-      for (const std::string& word : content) {
-        variant.append(variant.empty() ? "" : " ").append(word == synonyms.word ? other : std::string_view(word));
-      }
-      searches.push_back(std::move(variant));
+      WordSet variant = content;
+      variant.erase(std::string(synonyms.word));
+      variant.emplace(other);
+      searches.push_back(fmt::format("{}", fmt::join(variant, " ")));
     }
   }
-  std::vector<std::string> longest(content.begin(), content.end());
-  std::ranges::stable_sort(longest, [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  if (content.size() == 1) return searches;
+  std::erase_if(longest, [](const std::string& word) { return word.size() < 3; });
+  std::ranges::stable_sort(longest, std::greater{}, &std::string::size);
   for (std::size_t i = 0; i < std::min(longest.size(), kMaxSingleWords) && searches.size() < kMaxSearches; ++i) {
-    if (longest[i] != question) searches.push_back(longest[i]);
+    searches.push_back(longest[i]);
   }
   return searches;
 }

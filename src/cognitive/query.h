@@ -11,9 +11,9 @@ namespace seedcore::cognitive {
 /// or missing capabilities, at most 500 bytes.
 [[nodiscard]] std::string QueryText(TaskType type, const ReasoningRequest& request);
 
-/// The searches for a question, most specific first, at most 5: the question, up to two variants with a synonym in
-/// place of a word (error, performance, memory, task), and its two longest words on their own, so that a store which
-/// wants every word to match still finds what shares one.
+/// The searches for a question, most specific first, at most 8: all its content words, up to two variants with a
+/// synonym in place of a word (error, performance, memory, task), and its longest words each alone, because a store
+/// wants every word of a search to match.
 [[nodiscard]] std::vector<std::string> ExpandQuery(const std::string& question);
 
 }  // namespace seedcore::cognitive

@@ -106,8 +106,7 @@ Result<std::vector<KnowledgeFact>> Retriever::SearchFacts(const std::string& que
   std::vector<RankedList> lists;
   for (const std::string& search : searches) {
     SEEDCORE_RETURN_IF_ERROR(call.Check(env_));
-    const int share = static_cast<int>(std::max<std::size_t>(limit / searches.size(), 3));
-    SEEDCORE_ASSIGN_OR_RETURN(auto facts, facts_.Search({.text = search, .tag = {}, .limit = share}));
+    SEEDCORE_ASSIGN_OR_RETURN(auto facts, facts_.Search({.text = search, .tag = {}, .limit = static_cast<int>(limit)}));
     RankedList list{.ids = {}, .weight = kTextWeight};
     for (store::Fact& fact : facts) {
       list.ids.push_back(fact.id);

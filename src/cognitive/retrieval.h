@@ -16,7 +16,7 @@ class Retriever {
   Retriever(store::FactStore& facts, store::IncidentStore& incidents, Env& env, int limit)
       : facts_(facts), incidents_(incidents), env_(env), limit_(limit) {}
 
-  /// At most 5 fact searches and 1 incident search. Errors are the store's, the call's, and kInvalidArgument for a
+  /// At most 8 fact searches and 1 incident search. Errors are the store's, the call's, and kInvalidArgument for a
   /// `knowledge_context` that can't be read.
   [[nodiscard]] Result<Knowledge> Retrieve(TaskType type, const ReasoningRequest& request,
                                            const CallContext& call) const;

@@ -131,7 +131,7 @@ class Routing : public testing::Test {
 };
 
 TEST_F(Routing, AnomaliesFollowDriftAndTheFastShare) {
-  EXPECT_EQ(Route("anomaly_triage").organ, "utility_organ_1");
+  EXPECT_EQ(Route("anomaly_triage").rule, "Anomaly with low drift, fast path healthy");
   Set(Signal::kPFast, 0.8);
   EXPECT_EQ(Route("anomaly_triage").action, RouteAction::kEscalate);
   Set(Signal::kPFast, 1.0);

@@ -1,43 +1,14 @@
 #include "ml/drift_tracker.h"
 
-#include <map>
 #include <thread>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "ml/testing.h"
+
 namespace seedcore::ml {
 namespace {
-
-/// A store in memory whose writes can be made to fail.
-class MemoryStreams final : public store::StreamStore {
- public:
-  Result<json::value> Load(const std::string& kind, const std::string& key) override {
-    const std::lock_guard lock(mutex_);
-    if (fail_loads) return Fail(ErrorCode::kUnavailable, "closed");
-    return states_[kind + "/" + key];
-  }
-  Result<json::value> Update(const std::string& kind, const std::string& key,
-                             const std::function<json::value(const json::value&)>& update) override {
-    const std::lock_guard lock(mutex_);
-    ++writes;
-    if (fail_writes) return Fail(ErrorCode::kUnavailable, "disk full");
-    json::value& state = states_[kind + "/" + key];
-    state = update(state);
-    return state;
-  }
-  Result<std::vector<std::pair<std::string, json::value>>> List(const std::string&) override {
-    return std::vector<std::pair<std::string, json::value>>(states_.begin(), states_.end());
-  }
-
-  bool fail_loads = false;
-  bool fail_writes = false;
-  int writes = 0;
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, json::value> states_;
-};
 
 DriftObservation Task(std::string_view text) { return ObserveTask({{"type", "execute"}}, text).value(); }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/sim_env.h"
 #include "net/gzip.h"
 #include "net/testing.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 using namespace seedcore::net::testing;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 TEST(Server, AnswersManyRequestsOnOneConnection) {
@@ -52,14 +54,422 @@ TEST(Server, ReadsAChunkedBodySentByteByByte) {
   EXPECT_EQ(client.Exchange(Get("/inline")).status, 200);
 }
 
-TEST(Server, StopsWhileClientsAreConnected) {
+TEST(Server, IgnoresAnEmptyLineBeforeARequest) {
   TestServer server;
+  EXPECT_EQ(server.Ask("\r\n" + Get("/inline")).status, 200);
+}
+
+TEST(Server, ClosesWhenTheClientAsksForIt) {
+  TestServer server;
+  RawClient client(server.port());
+  const auto response = client.Exchange(Get("/inline", "Connection: close\r\n"));
+  EXPECT_EQ(response.Field("Connection"), "close");
+  EXPECT_TRUE(client.EndsHere());
+}
+
+TEST(Server, KeepsAnHttp10ConnectionOnlyOnRequest) {
+  TestServer server;
+  RawClient keeps(server.port());
+  EXPECT_EQ(keeps.Exchange("GET /inline HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").Field("Connection"), "keep-alive");
+  EXPECT_EQ(keeps.Exchange("GET /inline HTTP/1.0\r\n\r\n").Field("Connection"), "close");
+  EXPECT_TRUE(keeps.EndsHere());
+}
+
+TEST(Server, AnswersHeadWithTheLengthAndNoBody) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Write("HEAD /inline HTTP/1.1\r\nHost: a\r\n\r\n" + Get("/pool"));
+  const auto head = client.ReadResponse(true);
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.Field("Content-Length"), "12");
+  EXPECT_EQ(client.ReadResponse().body, "GET /pool");
+}
+
+TEST(Server, InvitesTheBodyOfAClientThatExpectsIt) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Write("POST /pool HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(client.ReadThrough("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  EXPECT_EQ(client.Exchange("{}").status, 200);
+}
+
+TEST(Server, RefusesAnExpectedBodyBeforeItIsSent) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Write("POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(client.ReadResponse().status, 404);
+  EXPECT_TRUE(client.EndsHere());
+}
+
+TEST(Server, EchoesAUsableRequestIdAndReplacesOthers) {
+  TestServer server;
+  RawClient client(server.port());
+  EXPECT_EQ(client.Exchange(Get("/inline", "X-Request-ID: abc-1.2:3\r\n")).Field("X-Request-ID"), "abc-1.2:3");
+  for (const std::string& bad : {std::string("a b"), std::string("<x>"), std::string(200, 'x'), std::string()}) {
+    const std::string id = client.Exchange(Get("/inline", "X-Request-ID: " + bad + "\r\n")).Field("X-Request-ID");
+    EXPECT_NE(id, bad);
+    EXPECT_EQ(id.size(), 36U);
+  }
+  EXPECT_EQ(client.Exchange(Get("/nowhere", "X-Request-ID: z\r\n")).Field("X-Request-ID"), "z");
+}
+
+TEST(Server, ContinuesTheTraceOfItsCaller) {
+  TestServer server;
+  const std::string parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const std::string answered = server.Ask(Get("/inline", "traceparent: " + parent + "\r\n")).Field("traceparent");
+  EXPECT_THAT(answered, StartsWith(parent.substr(0, 36)));
+  EXPECT_NE(answered, parent);
+}
+
+TEST(Server, RefusesHeadersOfItsOwnThatMakeNoSense) {
+  TestServer server;
+  for (const char* field : {"X-Request-Timeout-Ms: 0", "X-Request-Timeout-Ms: -5", "X-Request-Timeout-Ms: 1s",
+                            "Idempotency-Key:", "Idempotency-Key: \xc3\xa4"}) {
+    EXPECT_EQ(server.Ask(Get("/inline", std::string(field) + "\r\n")).status, 400) << field;
+  }
+}
+
+TEST(Server, TakesOnlyJsonBodies) {
+  TestServer server;
+  for (const char* type :
+       {"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "json"}) {
+    const auto response = server.Ask(Post("/pool", "{}", std::string("Content-Type: ") + type + "\r\n"));
+    EXPECT_EQ(response.status, 415) << type;
+  }
+  for (const char* type : {"application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"}) {
+    EXPECT_EQ(server.Ask(Post("/pool", "{}", std::string("Content-Type: ") + type + "\r\n")).status, 200) << type;
+  }
+  EXPECT_EQ(server.Ask(Post("/pool", "")).status, 200);
+  EXPECT_EQ(server.Ask(Post("/pool", "x", "Content-Encoding: br\r\n")).status, 415);
+}
+
+TEST(Server, TurnsAnExceptionInto500WithoutItsText) {
+  TestServer server;
+  const auto response = server.Ask(Get("/throw", "X-Request-ID: r-77\r\n"));
+  EXPECT_EQ(response.status, 500);
+  EXPECT_THAT(response.body, HasSubstr("r-77"));
+  EXPECT_THAT(response.body, Not(HasSubstr("secret")));
+}
+
+TEST(Server, AsksForATokenWhereARouteNeedsOne) {
+  ServerOptions options;
+  options.auth.tokens = {"t1", "t2"};
+  TestServer server(options);
+  const auto refused = server.Ask(Get("/inline"));
+  EXPECT_EQ(refused.status, 401);
+  EXPECT_THAT(refused.Field("WWW-Authenticate"), StartsWith("Bearer"));
+  EXPECT_EQ(server.Ask(Get("/inline", "Authorization: Bearer wrong\r\n")).status, 401);
+  EXPECT_EQ(server.Ask(Get("/inline", "Authorization: Bearer t2\r\n")).status, 200);
+  EXPECT_EQ(server.Ask(Get("/open")).status, 200);
+}
+
+TEST(Server, CompressesWhatIsLargeForThoseWhoAcceptIt) {
+  const std::string text(5000, 'a');
+  TestServer server(
+      {},
+      {{.method = Method::kGet, .pattern = "/large", .handler = [&](const Request&) { return JsonResponse(text); }}});
+  const auto packed = server.Ask(Get("/large", "Accept-Encoding: br, gzip\r\n"));
+  EXPECT_EQ(packed.Field("Content-Encoding"), "gzip");
+  EXPECT_EQ(Gunzip(packed.body, 10'000), text);
+  const auto plain = server.Ask(Get("/large"));
+  EXPECT_EQ(plain.Field("Content-Encoding"), "");
+  EXPECT_EQ(plain.Field("Vary"), "Accept-Encoding");
+  EXPECT_EQ(plain.body, text);
+  EXPECT_EQ(server.Ask(Get("/inline", "Accept-Encoding: gzip\r\n")).Field("Content-Encoding"), "");
+}
+
+TEST(Server, DecompressesRequests) {
+  TestServer server;
+  EXPECT_EQ(server.Ask(Post("/pool", Gzip(R"({"a":1})"), "Content-Encoding: gzip\r\n")).body,
+            R"(POST /pool body={"a":1})");
+}
+
+TEST(Server, AnswersOptionsAndCorsForAllowedOriginsOnly) {
+  ServerOptions options;
+  options.cors_allowed_origins = {"https://good.example"};
+  TestServer server(options);
+  const std::string preflight = "OPTIONS /pool HTTP/1.1\r\nHost: a\r\nAccess-Control-Request-Method: POST\r\nOrigin: ";
+  const auto good = server.Ask(preflight + "https://good.example\r\n\r\n");
+  EXPECT_EQ(good.status, 204);
+  EXPECT_EQ(good.Field("Access-Control-Allow-Origin"), "https://good.example");
+  EXPECT_THAT(good.Field("Access-Control-Allow-Methods"), HasSubstr("POST"));
+  const auto bad = server.Ask(preflight + "https://evil.example\r\n\r\n");
+  EXPECT_EQ(bad.Field("Access-Control-Allow-Origin"), "");
+  EXPECT_EQ(bad.Field("Allow"), "GET, HEAD, POST, OPTIONS");
+  const auto get = server.Ask(Get("/pool", "Origin: https://good.example\r\n"));
+  EXPECT_EQ(get.Field("Access-Control-Allow-Origin"), "https://good.example");
+  EXPECT_EQ(get.Field("Vary"), "Origin");
+}
+
+TEST(Server, EndsACallAtTheDeadlineItsClientNames) {
+  Gateway gate;
+  std::atomic<bool> stopped = false;
+  TestServer server({}, {{.method = Method::kGet, .pattern = "/slow", .handler = [&](const Request& request) {
+                            gate.Pass();
+                            stopped = request.call.stop.stop_requested();
+                            gate.Arrived();
+                            return JsonResponse("{}");
+                          }}});
+  const auto response = server.Ask(Get("/slow", "X-Request-Timeout-Ms: 20\r\n"));
+  EXPECT_EQ(response.status, 504);
+  EXPECT_EQ(response.Field("Connection"), "close");
+  gate.Open();
+  gate.AwaitArrival();
+  EXPECT_TRUE(stopped);
+}
+
+TEST(Server, TellsAHandlerThatItsClientHasGone) {
+  Gateway gate;
+  std::promise<bool> stopped;
+  TestServer server({},
+                    {{.method = Method::kGet, .pattern = "/slow", .handler = [&](const Request& request) {
+                        gate.Arrived();
+                        std::mutex mutex;
+                        std::condition_variable_any never;
+                        std::unique_lock lock(mutex);
+                        stopped.set_value(!RealEnv().WaitUntil(lock, never, RealEnv().Now() + std::chrono::seconds(10),
+                                                               request.call.stop, [] { return false; }) &&
+                                          request.call.stop.stop_requested());
+                        return JsonResponse("{}");
+                      }}});
+  {
+    RawClient client(server.port());
+    client.Write(Get("/slow"));
+    gate.AwaitArrival();
+  }
+  EXPECT_TRUE(stopped.get_future().get());
+}
+
+TEST(Server, ServesSeveralListenersWithTheirOwnRoutes) {
+  ServerOptions options;
+  options.listen = {"127.0.0.1:0", "127.0.0.1:0"};
+  Metrics metrics;
+  Server server(options, RealEnv(), metrics);
+  ASSERT_TRUE(server.AddRoutes(0, {{.method = Method::kGet, .pattern = "/a", .handler = Echo}}));
+  ASSERT_TRUE(server.AddRoutes(1, {{.method = Method::kGet, .pattern = "/b", .handler = Echo}}));
+  EXPECT_FALSE(server.AddRoutes(2, {}));
+  ASSERT_TRUE(server.Start());
+  EXPECT_EQ(RawClient(server.endpoints()[0].port).Exchange(Get("/a")).status, 200);
+  EXPECT_EQ(RawClient(server.endpoints()[0].port).Exchange(Get("/b")).status, 404);
+  EXPECT_EQ(RawClient(server.endpoints()[1].port).Exchange(Get("/b")).status, 200);
+}
+
+TEST(Server, CountsRequestsByRoutePattern) {
+  TestServer server;
+  (void)server.Ask(Get("/items/1"));
+  (void)server.Ask(Get("/items/2"));
+  (void)server.Ask(Get("/wp-login.php"));
+  const std::string text = server.metrics().Expose();
+  EXPECT_THAT(text, HasSubstr(R"(seedcore_http_requests_total{method="GET",route="/items/{id}",status="200"} 2)"));
+  EXPECT_THAT(text, HasSubstr(R"(route="unmatched",status="404"} 1)"));
+  EXPECT_THAT(text, HasSubstr(R"(seedcore_http_request_seconds_count{route="/items/{id}"} 2)"));
+  EXPECT_THAT(text, Not(HasSubstr("wp-login")));
+}
+
+TEST(ServerStart, RefusesAnAddressThatIsTaken) {
+  TestServer first;
+  ServerOptions options;
+  options.listen = {"127.0.0.1:" + std::to_string(first.port())};
+  Metrics metrics;
+  Server second(options, RealEnv(), metrics);
+  const auto started = second.Start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(started.error().message, HasSubstr(options.listen[0]));
+}
+
+TEST(ServerStart, RefusesToOpenItselfToTheNetworkWithoutTokens) {
+  ServerOptions options;
+  options.listen = {"0.0.0.0:0"};
+  Metrics metrics;
+  EXPECT_THAT(Server(options, RealEnv(), metrics).Start().error().message, HasSubstr("SEEDCORE_API_TOKENS"));
+  options.auth.tokens = {"t"};
+  EXPECT_TRUE(Server(options, RealEnv(), metrics).Start());
+}
+
+TEST(ServerStart, RefusesRoutesItCouldNotServe) {
+  Metrics metrics;
+  Server server({}, RealEnv(), metrics);
+  EXPECT_FALSE(server.AddRoutes(0, {{.pattern = "/no-handler"}}));
+  EXPECT_FALSE(server.AddRoutes(0, {{.pattern = "bad", .handler = Echo}}));
+  ASSERT_TRUE(server.AddRoutes(0, {{.pattern = "/x", .handler = Echo}}));
+  EXPECT_EQ(server.AddRoutes(0, {{.pattern = "/x", .handler = Echo}}).error().code, ErrorCode::kConflict);
+}
+
+/// A stream route whose streams the test gets hold of.
+struct StreamRoute {
+  std::promise<std::shared_ptr<EventStream>> opened;
+  Route route() {
+    return {
+        .method = Method::kGet, .pattern = "/events", .stream = [this](const Request&, auto stream) -> Result<void> {
+          opened.set_value(std::move(stream));
+          return {};
+        }};
+  }
+};
+
+TEST(EventStreams, DeliverEventsAsTheyAreSentAndEndInOrder) {
+  StreamRoute events;
+  TestServer server({}, {events.route()});
+  RawClient client(server.port());
+  client.Write(Get("/events"));
+  const auto stream = events.opened.get_future().get();
+  const std::string head = client.ReadThrough("\r\n\r\n");
+  EXPECT_THAT(head, HasSubstr("Content-Type: text/event-stream"));
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(stream->Send("n", std::to_string(i), ""));
+    EXPECT_THAT(client.ReadThrough("\n\n"), HasSubstr("data: " + std::to_string(i)));
+  }
+  std::promise<void> closed;
+  stream->OnClosed([&] { closed.set_value(); });
+  stream->Close();
+  EXPECT_THAT(client.ReadToEnd(), ::testing::EndsWith("0\r\n\r\n"));
+  closed.get_future().wait();
+  EXPECT_FALSE(stream->Send("n", "x", ""));
+}
+
+TEST(EventStreams, TellWhenTheClientHasGone) {
+  StreamRoute events;
+  TestServer server({}, {events.route()});
+  std::promise<void> closed;
+  {
+    RawClient client(server.port());
+    client.Write(Get("/events"));
+    events.opened.get_future().get()->OnClosed([&] { closed.set_value(); });
+  }
+  closed.get_future().wait();
+}
+
+TEST(EventStreams, DisconnectAClientThatDoesNotRead) {
+  StreamRoute events;
+  TestServer server({}, {events.route()});
+  RawClient client(server.port());
+  client.Write(Get("/events"));
+  const auto stream = events.opened.get_future().get();
+  std::promise<void> closed;
+  stream->OnClosed([&] { closed.set_value(); });
+  const std::string text(100'000, 'x');
+  while (stream->Send("n", text, "")) {
+  }
+  closed.get_future().wait();
+  EXPECT_THAT(client.ReadToEnd(), Not(::testing::EndsWith("0\r\n\r\n")));
+}
+
+TEST(EventStreams, SendHeartbeatsWhenNothingHappens) {
+  SimEnv env;
+  StreamRoute events;
+  TestServer server({}, {events.route()}, env);
+  RawClient client(server.port());
+  client.Write(Get("/events"));
+  const auto stream = events.opened.get_future().get();
+  EXPECT_TRUE(stream->Send("n", "1", ""));
+  client.ReadThrough("data: 1\n\n");
+  env.Advance(std::chrono::seconds(16));
+  EXPECT_THAT(client.ReadThrough("\n\n"), HasSubstr(": alive"));
+}
+
+TEST(EventStreams, AreBoundedInNumber) {
+  ServerOptions options;
+  options.limits.streams = 1;
+  StreamRoute events;
+  TestServer server(options, {events.route()});
+  RawClient first(server.port());
+  first.Write(Get("/events"));
+  const auto stream = events.opened.get_future().get();
+  first.ReadThrough("\r\n\r\n");
+  EXPECT_EQ(server.Ask(Get("/events")).status, 503);
+  EXPECT_EQ(server.Rejected("streams"), 1);
+}
+
+TEST(EventStreams, MayBeHeldLongerThanTheServerLives) {
+  std::shared_ptr<EventStream> stream;
+  {
+    StreamRoute events;
+    TestServer server({}, {events.route()});
+    RawClient client(server.port());
+    client.Write(Get("/events"));
+    stream = events.opened.get_future().get();
+  }
+  EXPECT_FALSE(stream->Send("n", "x", ""));
+  stream->Close();
+}
+
+TEST(ServerStop, LetsRequestsUnderWayFinishAndRefusesNewConnections) {
+  Gateway gate;
+  TestServer server({}, {{.method = Method::kGet, .pattern = "/slow", .handler = [&](const Request&) {
+                            gate.Arrived();
+                            gate.Pass();
+                            return JsonResponse(R"({"done":true})");
+                          }}});
+  RawClient busy(server.port());
+  busy.Write(Get("/slow"));
+  gate.AwaitArrival();
   RawClient idle(server.port());
-  RawClient used(server.port());
-  EXPECT_EQ(used.Exchange(Get("/inline")).status, 200);
-  server.server().Stop(std::chrono::seconds(5));
-  EXPECT_TRUE(used.EndsHere());
+  EXPECT_EQ(idle.Exchange(Get("/inline")).status, 200);
+  auto stopped = std::async(std::launch::async, [&] { server.server().Stop(std::chrono::seconds(10)); });
+  EXPECT_TRUE(idle.EndsHere());  // so the server is draining now
   EXPECT_FALSE(RawClient(server.port()).connected());
+  gate.Open();
+  const auto response = busy.ReadResponse();
+  EXPECT_EQ(response.body, R"({"done":true})");
+  EXPECT_EQ(response.Field("Connection"), "close");
+  stopped.wait();
+}
+
+TEST(ServerStop, EndsStreamsInOrder) {
+  StreamRoute events;
+  TestServer server({}, {events.route()});
+  RawClient client(server.port());
+  client.Write(Get("/events"));
+  const auto stream = events.opened.get_future().get();
+  client.ReadThrough("\r\n\r\n");
+  server.server().Stop(std::chrono::seconds(10));
+  EXPECT_THAT(client.ReadToEnd(), ::testing::EndsWith("0\r\n\r\n"));
+  EXPECT_FALSE(stream->Send("n", "x", ""));
+}
+
+TEST(ServerStop, CutsWhatIsLeftAtTheDeadlineAndTellsTheHandler) {
+  Gateway gate;
+  TestServer server({}, {{.method = Method::kGet, .pattern = "/stuck", .handler = [&](const Request& request) {
+                            gate.Arrived();
+                            RealEnv().SleepFor(std::chrono::seconds(60), request.call.stop);
+                            return JsonResponse("{}");
+                          }}});
+  RawClient stuck(server.port());
+  stuck.Write(Get("/stuck"));
+  RawClient half(server.port());
+  half.Write("GET /inline HTTP/1.1\r\n");
+  gate.AwaitArrival();
+  server.server().Stop(std::chrono::milliseconds(10));
+  EXPECT_EQ(stuck.ReadToEnd(), "");
+  EXPECT_EQ(half.ReadToEnd(), "");
+}
+
+TEST(ServerStop, MayComeTwiceOrWithoutAStart) {
+  TestServer server;
+  server.server().Stop(std::chrono::seconds(1));
+  server.server().Stop(std::chrono::seconds(1));
+  Metrics metrics;
+  Server never_started({}, RealEnv(), metrics);
+  never_started.Stop(std::chrono::seconds(1));
+}
+
+TEST(ServerStop, SurvivesClientsThatKeepComing) {
+  for (int round = 0; round < 20; ++round) {
+    TestServer server;
+    std::vector<std::jthread> clients;
+    for (int i = 0; i < 4; ++i) {
+      clients.emplace_back([port = server.port(), i](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+          RawClient client(port);
+          if (!client.connected()) return;
+          client.Exchange(Get(i % 2 == 0 ? "/inline" : "/pool"));
+        }
+      });
+    }
+    EXPECT_EQ(server.Ask(Get("/pool")).status, 200);
+    server.server().Stop(std::chrono::seconds(5));
+  }
 }
 
 }  // namespace

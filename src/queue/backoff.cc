@@ -6,11 +6,17 @@
 #include <fmt/format.h>
 
 namespace seedcore::queue {
+namespace {
+
+/// Keeps the arithmetic of times in range, whatever a policy or a handler asks for.
+constexpr std::chrono::milliseconds kLongestDelay = std::chrono::days(366);
+
+}  // namespace
 
 std::chrono::milliseconds RetryDelay(const store::RetryPolicy& policy, int attempt, double unit) {
   // In floating point, so that base * 2^99 is merely large; `max` brings it back into range.
   const double grown = std::ldexp(static_cast<double>(policy.base.count()), std::max(attempt, 1) - 1);
-  const double capped = std::min(grown, static_cast<double>(policy.max.count()));
+  const double capped = std::min(grown, static_cast<double>(std::min(policy.max, kLongestDelay).count()));
   return std::chrono::milliseconds(std::llround(capped * (0.5 + 0.5 * std::clamp(unit, 0.0, 1.0))));
 }
 

@@ -14,11 +14,11 @@ namespace seedcore::queue {
 struct Failure {
   Error error;
   json::value result;                              ///< what there is of one; may be null
-  std::optional<std::chrono::milliseconds> delay;  ///< set: retry after it, whatever the code and the policy say
+  std::optional<std::chrono::milliseconds> delay;  ///< set: retry after it (0 to 366 days), whatever the code
 };
 
 /// How long to wait after execution number `attempt` (1-based): min(base * 2^(attempt-1), max) * (0.5 + unit / 2), with
-/// `unit` uniform in [0, 1]. The jitter keeps tasks that failed together from coming back together.
+/// `unit` uniform in [0, 1]; 366 days at most. The jitter keeps tasks that failed together from coming back together.
 [[nodiscard]] std::chrono::milliseconds RetryDelay(const store::RetryPolicy& policy, int attempt, double unit);
 
 /// Another execution, or the end of the task: failed for good when the code is not retryable (IsRetryable), when

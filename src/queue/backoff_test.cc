@@ -30,6 +30,12 @@ TEST(RetryDelay, DoublesFromAttemptToAttemptUpToTheMaximum) {
   EXPECT_EQ(RetryDelay(kPolicy, 100, 1.0), 300s);
 }
 
+TEST(RetryDelay, StaysInRangeWhateverThePolicySays) {
+  constexpr auto kForEver = std::chrono::milliseconds::max();
+  EXPECT_EQ(RetryDelay({.max_attempts = 100, .base = kForEver, .max = kForEver}, 100, 1.0), std::chrono::days(366));
+  EXPECT_EQ(RetryDelay({.max_attempts = 3, .base = 0ms, .max = 0ms}, 2, 1.0), 0ms);
+}
+
 TEST(RetryDelay, JitterTakesAwayAtMostHalf) {
   std::mt19937_64 random(1);
   std::uniform_real_distribution<double> unit(0.0, 1.0);

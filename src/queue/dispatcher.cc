@@ -101,9 +101,9 @@ class Dispatcher::Impl {
   }
 
   void ClaimLoop(const std::stop_token& stop) {
-    Instant sleep_until = env_.Now();
+    Instant next_look = env_.Now();
     while (const int free = in_flight_.AwaitCapacity()) {
-      in_flight_.AwaitRunnable(sleep_until);
+      in_flight_.AwaitRunnable(next_look);
       if (stop.stop_requested()) return;
 
       const Instant asked = env_.Now();
@@ -112,13 +112,13 @@ class Dispatcher::Impl {
       if (!claims) {
         telemetry_.NoteError(ToString(claims.error()));
         if (!env_.SleepFor(trouble_.Failed(claims.error()), stop)) return;
-        sleep_until = asked;
+        next_look = asked;
         continue;
       }
       trouble_.Succeeded();
       const bool drained = claims->size() < static_cast<std::size_t>(limit);
       Admit(std::move(*claims), asked);
-      sleep_until = drained ? NextLook() : asked;
+      next_look = drained ? NextLook() : asked;
     }
   }
 
@@ -144,15 +144,14 @@ class Dispatcher::Impl {
   Instant NextLook() {
     const Instant now = env_.Now();
     const auto poll =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(settings_.poll * (0.75 + 0.5 * env_.RandomUnit()));
+        std::chrono::duration_cast<std::chrono::microseconds>(settings_.poll * (0.75 + 0.5 * env_.RandomUnit()));
     const auto next = store_.NextRunAfter();
     if (!next || !*next) return now + poll;
-    const std::chrono::nanoseconds due = std::max<std::chrono::nanoseconds>(**next - env_.WallNow(), kShortestSleep);
-    return now + std::min(poll, due);
+    return now + std::clamp(**next - env_.WallNow(), std::min(kShortestSleep, poll), poll);
   }
 
   /// A task that is due now and yet was not claimed is of another type, or another dispatcher is about to take it.
-  static constexpr std::chrono::milliseconds kShortestSleep{1};
+  static constexpr std::chrono::microseconds kShortestSleep{1'000};
 
   Env& env_;
   store::TaskStore& store_;

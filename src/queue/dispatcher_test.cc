@@ -262,6 +262,19 @@ TEST_F(DispatcherTest, TheCallsDeadlineIsTheSoonerOfTimeoutAndTaskDeadline) {
   EXPECT_EQ(deadlines[hurried], env.Now() + 7s);
 }
 
+TEST_F(DispatcherTest, TimesInTheFarFutureAreNoTrouble) {
+  auto dispatcher = Start(Done);
+  const auto end_of_time = ParseRfc3339("9999-12-31T23:59:59Z");
+  store::NewTask patient;
+  patient.deadline = *end_of_time;
+  EXPECT_TRUE(Reaches(Submit(patient), TaskStatus::kCompleted));
+  store::NewTask later;
+  later.run_after = *end_of_time;
+  const std::string id = Submit(later);
+  EXPECT_TRUE(Reaches(Submit(), TaskStatus::kCompleted));
+  EXPECT_NE(Get(id).status, TaskStatus::kCompleted);
+}
+
 TEST_F(DispatcherTest, AHandlerIsStoppedAtItsDeadline) {
   auto dispatcher = Start(
       [&](const store::Task&, const CallContext& call) {
@@ -438,6 +451,31 @@ TEST_F(DispatcherTest, AResultThatCannotBeWrittenUntilItsLeaseEndsIsDroppedAndTh
   EXPECT_EQ(Get(id).attempts, 2);
 }
 
+TEST_F(DispatcherTest, AResultThatTheStoreRefusesFailsItsTaskAndSaysWhy) {
+  env.ArmFault("dispatcher.finish", {ErrorCode::kInvalidArgument, "not a fact", {}});
+  auto dispatcher = Start(Done);
+  const std::string id = Submit();
+  ASSERT_TRUE(Reaches(id, TaskStatus::kFailed));
+  EXPECT_TRUE(Get(id).error.contains("not a fact")) << Get(id).error;
+  EXPECT_EQ(Get(id).error_code, "non_retryable");
+  EXPECT_EQ(Get(id).attempts, 1);
+}
+
+TEST_F(DispatcherTest, ARefusedResultDoesNotTakeItsNeighboursAlong) {
+  Gate gate;
+  auto dispatcher = Start([&](const store::Task&, const CallContext& call) {
+    gate.Await(call.stop);
+    return TaskOutcome::Complete(nullptr);
+  });
+  SubmitMany(16);
+  ASSERT_TRUE(Eventually([&] { return dispatcher->Status().inflight == 16; }));
+  // The first write fails, whatever is in it: a batch is then written one by one, a single result becomes a failure.
+  env.ArmFault("dispatcher.finish", {ErrorCode::kInvalidArgument, "not a fact", {}});
+  gate.Open();
+  ASSERT_TRUE(Eventually([&] { return Count(TaskStatus::kCompleted) + Count(TaskStatus::kFailed) == 16; }));
+  EXPECT_GE(Count(TaskStatus::kCompleted), 15);
+}
+
 TEST_F(DispatcherTest, AFailedCommitOfTheStoreLosesNothing) {
   auto dispatcher = Start(Done);
   const auto ids = SubmitMany(30);
@@ -468,6 +506,9 @@ TEST_F(DispatcherTest, StatusAndMetricsShowWhatItDid) {
   EXPECT_EQ(status.at("capacity"), 16);
   const std::string exposed = metrics.Expose();
   EXPECT_TRUE(exposed.contains("seedcore_tasks_completed_total{dispatcher=\"tasks\"} 1")) << exposed;
+  const auto help = exposed.find("# HELP seedcore_lease_lost_total");  // shared with the store
+  EXPECT_NE(help, std::string::npos);
+  EXPECT_EQ(exposed.find("# HELP seedcore_lease_lost_total", help + 1), std::string::npos);
   EXPECT_TRUE(exposed.contains("seedcore_dispatcher_inflight{dispatcher=\"tasks\"} 0"));
   EXPECT_TRUE(exposed.contains("seedcore_task_run_seconds_count{dispatcher=\"tasks\",type=\"work\"} 1"));
   EXPECT_TRUE(exposed.contains("seedcore_task_wait_seconds_count{dispatcher=\"tasks\"} 1"));

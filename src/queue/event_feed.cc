@@ -2,131 +2,17 @@
 
 #include <algorithm>
 #include <atomic>
-#include <deque>
 #include <limits>
 #include <mutex>
 #include <thread>
 
-#include <fmt/format.h>
-
+#include "queue/event_subscription_state.h"
 #include "queue/store_trouble.h"
 
 namespace seedcore::queue {
 namespace {
-
-/// Wakes the reader. Subscriptions hold it, because they may outlive the feed.
-struct Wake {
-  std::mutex mutex;  // guards raised
-  std::condition_variable_any cv;
-  bool raised = false;
-
-  void Raise() {
-    {
-      const std::scoped_lock lock(mutex);
-      raised = true;
-    }
-    cv.notify_all();
-  }
-};
-
-}  // namespace
-
-struct EventSubscription::State {
-  State(Env& e, std::shared_ptr<Wake> w, std::size_t c, SubscribeOptions options)
-      : env(e), wake(std::move(w)), capacity(c), on_ready(std::move(options.on_ready)) {}
-
-  Env& env;
-  const std::shared_ptr<Wake> wake;
-  const std::size_t capacity;
-  const std::function<void()> on_ready;
-  std::atomic<bool> gone{false};  ///< the handle was destroyed
-  std::atomic<bool> live{false};  ///< has caught up; written by the reader only
-  std::int64_t cursor = 0;        ///< last seq put into the buffer; the reader's
-
-  std::mutex mutex;  // guards everything below
-  std::condition_variable_any changed;
-  std::deque<store::TaskEvent> buffer;
-  std::optional<Error> end;
-
-  std::size_t Room() {
-    const std::scoped_lock lock(mutex);
-    return capacity - std::min(capacity, buffer.size());
-  }
-
-  /// Appends what is newer than the cursor. False when it does not fit: then the subscription is over.
-  bool Push(std::span<const store::TaskEvent> events) {
-    bool fits = true;
-    {
-      const std::scoped_lock lock(mutex);
-      for (const store::TaskEvent& event : events) {
-        if (event.seq <= cursor) continue;
-        if (buffer.size() == capacity) {
-          end = Error{ErrorCode::kResourceExhausted,
-                      fmt::format("events came faster than they were taken; the last one kept is {}", cursor),
-                      {}};
-          fits = false;
-          break;
-        }
-        buffer.push_back(event);
-        cursor = event.seq;
-      }
-    }
-    Announce();
-    return fits;
-  }
-
-  void End(Error error) {
-    {
-      const std::scoped_lock lock(mutex);
-      if (!end) end = std::move(error);
-    }
-    Announce();
-  }
-
-  void Announce() {
-    changed.notify_all();
-    if (on_ready && !gone) on_ready();
-  }
-};
-
-namespace {
 using StatePtr = std::shared_ptr<EventSubscription::State>;
 }  // namespace
-
-EventSubscription::~EventSubscription() {
-  if (state_ == nullptr) return;
-  state_->gone = true;
-  state_->wake->Raise();
-}
-
-EventSubscription& EventSubscription::operator=(EventSubscription&& other) noexcept {
-  std::swap(state_, other.state_);  // the old one ends with `other`
-  return *this;
-}
-
-Result<std::vector<store::TaskEvent>> EventSubscription::Take(std::size_t limit) {
-  std::vector<store::TaskEvent> taken;
-  {
-    const std::scoped_lock lock(state_->mutex);
-    auto& buffer = state_->buffer;
-    if (buffer.empty() && state_->end) return std::unexpected(*state_->end);
-    const auto end = buffer.begin() + static_cast<std::ptrdiff_t>(std::min(limit, buffer.size()));
-    taken.assign(std::make_move_iterator(buffer.begin()), std::make_move_iterator(end));
-    buffer.erase(buffer.begin(), end);
-  }
-  if (!taken.empty() && !state_->live) state_->wake->Raise();
-  return taken;
-}
-
-Result<std::vector<store::TaskEvent>> EventSubscription::Await(std::size_t limit, Instant deadline,
-                                                               std::stop_token stop) {
-  {
-    std::unique_lock lock(state_->mutex);
-    state_->env.WaitUntil(lock, state_->changed, deadline, std::move(stop),
-                          [&] { return !state_->buffer.empty() || state_->end.has_value(); });
-  }
-  return Take(limit);
-}
 
 class EventFeed::Impl {
  public:
@@ -137,7 +23,7 @@ class EventFeed::Impl {
         subscribers_gauge_(metrics.GetGauge("seedcore_event_subscribers", "Open subscriptions to the event stream.")),
         dropped_(metrics.GetCounter("seedcore_event_subscribers_dropped_total", "Subscriptions ended for slowness.")),
         trouble_(env, "event feed", "read"),
-        wake_(std::make_shared<Wake>()) {
+        wake_(std::make_shared<EventWake>()) {
     events_ = store_.OnEvents([this] { wake_->Raise(); });
     thread_ = std::jthread([this](const std::stop_token& stop) { Loop(stop); });
   }
@@ -243,7 +129,7 @@ class EventFeed::Impl {
       level = level || ahead != events.end() || events.back().seq == live_cursor_;
       events.erase(ahead, events.end());
     }
-    if (!events.empty()) state.Push(events);
+    if (!events.empty()) static_cast<void>(state.Push(events));  // no more was read than fits
     if (level) {
       if (!others_live) live_cursor_ = state.cursor;
       state.live = true;
@@ -270,7 +156,7 @@ class EventFeed::Impl {
   Gauge& subscribers_gauge_;
   Counter& dropped_;
   StoreTrouble trouble_;
-  const std::shared_ptr<Wake> wake_;
+  const std::shared_ptr<EventWake> wake_;
   std::atomic<std::int64_t> newest_seen_{0};
   std::int64_t live_cursor_ = 0;  // last seq given to those up to date; the reader's
   std::mutex mutex_;              // guards the two below

@@ -2,14 +2,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "base/env.h"
 #include "base/metrics.h"
+#include "queue/event_subscription.h"
 #include "store/store.h"
 
 namespace seedcore::queue {
@@ -19,32 +16,6 @@ struct EventFeedSettings {
   std::size_t buffer = 1024;              ///< events kept for a subscriber that does not take them
   int page = 256;                         ///< events per read
   std::chrono::milliseconds poll{5'000};  ///< the longest sleep, for events of other processes
-};
-
-struct SubscribeOptions {
-  std::optional<std::int64_t> after;  ///< replay what has a larger seq; none: only what comes from now on
-  std::function<void()> on_ready;     ///< may be empty. Called on the feed's thread when there is something to take
-};
-
-/// One reader of the event stream. Movable handle; ends when destroyed. Any thread, one at a time.
-class EventSubscription {
- public:
-  struct State;
-
-  explicit EventSubscription(std::shared_ptr<State> state) : state_(std::move(state)) {}
-  ~EventSubscription();
-  EventSubscription(EventSubscription&&) noexcept = default;
-  EventSubscription& operator=(EventSubscription&& other) noexcept;
-
-  /// What there is, oldest first, at most `limit`; empty when there is nothing yet. Once all is taken:
-  /// kResourceExhausted for a subscriber that was dropped because it was too slow (it may subscribe again after its
-  /// last seq), kUnavailable when the feed has stopped. Never waits.
-  [[nodiscard]] Result<std::vector<store::TaskEvent>> Take(std::size_t limit);
-  /// Take, after waiting for something to take until `deadline` or `stop`.
-  [[nodiscard]] Result<std::vector<store::TaskEvent>> Await(std::size_t limit, Instant deadline, std::stop_token stop);
-
- private:
-  std::shared_ptr<State> state_;
 };
 
 /// Fans the store's events out to subscribers: one reader thread, whatever their number. Each has a bounded buffer.

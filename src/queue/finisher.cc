@@ -21,6 +21,12 @@ bool IsPlainFailure(const store::Finish& finish) {
          effects.incidents.empty();
 }
 
+/// Whether the store failed as such, as opposed to refusing what it was given.
+bool IsTroubleOfTheStore(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kResourceExhausted ||
+         code == ErrorCode::kDeadlineExceeded || code == ErrorCode::kCorrupt;
+}
+
 }  // namespace
 
 Finisher::Finisher(Env& env, store::TaskStore& store, InFlight& in_flight, Telemetry& telemetry)
@@ -68,13 +74,29 @@ void Finisher::Write(InFlight::Batch batch, const std::stop_token& stop) {
       batch = Account(std::move(batch), *written);
       continue;
     }
-    telemetry_.NoteError(ToString(written.error()));
-    const auto pause = trouble_.Failed(written.error());
+    const Error& error = written.error();
+    telemetry_.NoteError(ToString(error));
+    if (!IsTroubleOfTheStore(error.code)) {
+      // One of the results is at fault; the others must not suffer for it.
+      if (batch.finishes.size() > 1) return WriteOneByOne(std::move(batch), stop);
+      batch = Account(std::move(batch), {std::unexpected(error)});
+      continue;
+    }
+    const auto pause = trouble_.Failed(error);
     if (stop.stop_requested() || !env_.SleepFor(pause, stop)) {
       log::Error("results given up; their tasks run again when the leases end", {{"count", batch.finishes.size()}});
       telemetry_.unwritten.Add(static_cast<std::int64_t>(batch.finishes.size()));
       return;
     }
+  }
+}
+
+void Finisher::WriteOneByOne(InFlight::Batch batch, const std::stop_token& stop) {
+  for (std::size_t i = 0; i < batch.finishes.size(); ++i) {
+    InFlight::Batch one;
+    one.finishes.push_back(std::move(batch.finishes[i]));
+    one.executions.push_back(std::move(batch.executions[i]));
+    Write(std::move(one), stop);
   }
 }
 

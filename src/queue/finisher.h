@@ -23,6 +23,7 @@ class Finisher {
  private:
   void Loop(const std::stop_token& stop);
   void Write(InFlight::Batch batch, const std::stop_token& stop);
+  void WriteOneByOne(InFlight::Batch batch, const std::stop_token& stop);
   Result<std::vector<Result<void>>> TryWrite(const InFlight::Batch& batch);
   void DropExpired(InFlight::Batch& batch);
   /// Counts what was written and returns what is to be written again, perhaps in another form.

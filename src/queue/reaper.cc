@@ -29,8 +29,9 @@ void Reaper::Loop(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     auto done = Reap(stop);
     if (done && settings_.keep_finished && env_.Now() >= delete_at) {
-      done = DeleteOld(stop);
-      delete_at = env_.Now() + settings_.retention_period;
+      const auto all_deleted = DeleteOld(stop);
+      if (!all_deleted) done = std::unexpected(all_deleted.error());
+      if (all_deleted && *all_deleted) delete_at = env_.Now() + settings_.retention_period;
     }
     std::chrono::nanoseconds pause =
         std::chrono::duration_cast<std::chrono::nanoseconds>(settings_.period * (0.75 + 0.5 * env_.RandomUnit()));
@@ -56,15 +57,16 @@ Result<void> Reaper::Reap(const std::stop_token& stop) {
   return {};
 }
 
-Result<void> Reaper::DeleteOld(const std::stop_token& stop) {
-  int deleted = settings_.batch;
-  while (deleted == settings_.batch && !stop.stop_requested()) {
-    SEEDCORE_ASSIGN_OR_RETURN(deleted,
+Result<bool> Reaper::DeleteOld(const std::stop_token& stop) {
+  const Instant until = env_.Now() + settings_.period / 2;
+  while (!stop.stop_requested() && env_.Now() < until) {
+    SEEDCORE_ASSIGN_OR_RETURN(const int deleted,
                               store_.DeleteFinished(env_.WallNow() - *settings_.keep_finished, settings_.batch));
     deleted_ += deleted;
     deleted_metric_.Increment(deleted);
+    if (deleted < settings_.batch) return true;
   }
-  return {};
+  return false;
 }
 
 }  // namespace seedcore::queue

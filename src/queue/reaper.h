@@ -48,7 +48,8 @@ class Reaper {
  private:
   void Loop(const std::stop_token& stop);
   Result<void> Reap(const std::stop_token& stop);
-  Result<void> DeleteOld(const std::stop_token& stop);
+  /// Spends half a period at most, so that leases are not forgotten over it. Returns whether it got to the end.
+  Result<bool> DeleteOld(const std::stop_token& stop);
 
   Env& env_;
   store::TaskStore& store_;

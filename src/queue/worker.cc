@@ -30,13 +30,14 @@ void Worker::Execute(const std::shared_ptr<Execution>& execution) {
   if (execution->lease_until.load() <= started && execution->Interrupt(Fate::kLost)) telemetry_.lease_lost.Add();
   if (execution->fate.load() == Fate::kLost) return in_flight_.Drop(execution);
 
-  Instant deadline = started + call_timeout_;
-  if (task.deadline) deadline = std::min(deadline, started + (*task.deadline - wall));
+  std::chrono::microseconds budget = call_timeout_;
+  if (task.deadline) budget = std::min(budget, *task.deadline - wall);
   telemetry_.ObserveWait(task, wall);
 
   TaskOutcome outcome =
       TaskOutcome::Fail({ErrorCode::kDeadlineExceeded, "the task's deadline passed before it ran", {}});
-  if (deadline > started) {
+  if (budget > budget.zero()) {
+    const Instant deadline = started + budget;
     execution->deadline = deadline;
     keeper_.NoteDeadline(deadline);
     outcome = Call(task, Context(*execution, deadline));

@@ -37,9 +37,11 @@ struct EnergyHealth {
   bool initialized = true;
   bool state_service_connected = false;
   std::optional<std::string> error;
+  [[nodiscard]] int HttpStatus() const { return initialized ? 200 : 503; }
   static constexpr auto kFields = Fields(
       Required("status", &EnergyHealth::status,
-               "healthy; degraded: energy of a given state can be computed, that of the live state cannot; unhealthy (503): the weights cannot be read"),
+               "healthy; degraded: energy of a given state can be computed, that of the live state cannot; unhealthy "
+               "(503): the weights cannot be read"),
       Required("service", &EnergyHealth::service, "energy-service"),
       Required("initialized", &EnergyHealth::initialized, "Whether the weights are loaded"),
       Required("state_service_connected", &EnergyHealth::state_service_connected, "Whether the State service answers"),
@@ -193,30 +195,16 @@ struct FlywheelResponse {
              Required("timestamp", &FlywheelResponse::timestamp, "When, Unix seconds"));
 };
 
-/// The task that agents are looked for.
-struct OptimizeTask {
-  std::string type;
-  std::string size;
-  bool urgent = false;
-  double required_capability = 0.0;
-  json::object meta;
-  static constexpr auto kFields = Fields(
-      Optional("type", &OptimizeTask::type, "optimization, analysis, execution, exploration, discovery, ..."),
-      Optional("size", &OptimizeTask::size, "large, small or empty"),
-      Optional("urgent", &OptimizeTask::urgent, "Urgent tasks count as more complex"),
-      Optional("required_capability", &OptimizeTask::required_capability, "Only agents with at least this, 0 to 1"),
-      Sparse("meta", &OptimizeTask::meta, "Anything else about the task; not used"));
-};
-
 struct OptimizeAgentsRequest {
   state::UnifiedState unified_state;
-  OptimizeTask task;
+  json::object task;
   std::optional<EnergyWeightsPatch> weights;
   std::optional<int> max_agents;
   [[nodiscard]] Result<void> Validate() const;
   static constexpr auto kFields =
       Fields(Required("unified_state", &OptimizeAgentsRequest::unified_state, "The agents to choose from"),
-             Required("task", &OptimizeAgentsRequest::task, "What they are to do"),
+             Required("task", &OptimizeAgentsRequest::task,
+                      "What they are to do. Read: type, size (large, small), urgent, required_capability (0 to 1)"),
              Sparse("weights", &OptimizeAgentsRequest::weights, "Weights that differ from the cluster's"),
              Sparse("max_agents", &OptimizeAgentsRequest::max_agents, "At most this many; absent: all, best first"));
 };
@@ -265,7 +253,8 @@ struct EnergyDependencies {
   energy::StabilitySettings stability;
 };
 
-/// Thread-safe; its dependencies outlive it. Weights are shared through the store and re-read at most every 5 s.
+/// Thread-safe; its dependencies outlive it. Weights are shared through the store: the operations that may block
+/// re-read them at most every 5 s, ComputeEnergy takes the last ones read.
 class EnergyService {
  public:
   explicit EnergyService(EnergyDependencies dependencies);

@@ -106,14 +106,7 @@ std::optional<std::string_view> FirstCue(const std::vector<std::string>& words, 
   return std::nullopt;
 }
 
-}  // namespace
-
-bool HasPhrase(std::string_view text, std::string_view phrase) {
-  return FindPhrase(Words(text), phrase) != std::string::npos;
-}
-
-std::optional<Action> ActionInText(std::string_view text) {
-  const std::vector<std::string> words = Words(text);
+std::optional<Action> ActionInClause(const std::vector<std::string>& words) {
   std::size_t first = std::string::npos;
   std::optional<Action> action;
   for (const ActionCue& cue : kActionCues) {
@@ -123,6 +116,22 @@ std::optional<Action> ActionInText(std::string_view text) {
     action = cue.action;
   }
   return action;
+}
+
+}  // namespace
+
+bool HasPhrase(std::string_view text, std::string_view phrase) {
+  return FindPhrase(Words(text), phrase) != std::string::npos;
+}
+
+std::optional<Action> ActionInText(std::string_view text) {
+  // Clause by clause, because "do not retry, escalate" negates only the first.
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of(".,;:!?\n"), text.size());
+    if (const auto action = ActionInClause(Words(text.substr(0, end)))) return action;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return std::nullopt;
 }
 
 ErrorClass ClassifyError(std::string_view text) {
