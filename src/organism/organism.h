@@ -98,9 +98,9 @@ class Organism {
   // organism_evolution.cc
   Result<std::vector<store::RoutingRule>> RulesToRedirect(const EvolutionRequest& request, const EvolutionPlan& plan,
                                                           const CallContext& call);
-  Result<void> ApplyToRegistry(const EvolutionPlan& plan);
-  Result<void> ApplyPlan(const EvolutionPlan& plan, const std::vector<store::RoutingRule>& redirected,
-                         const CallContext& call);
+  Result<void> ApplyToRegistry(const EvolutionPlan& plan, const std::vector<store::RoutingRule>& redirected,
+                               const CallContext& call);
+  void ApplyToPopulation(const EvolutionPlan& plan);
 
   const OrganismConfig config_;
   const OrganismSettings settings_;

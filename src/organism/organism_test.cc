@@ -237,6 +237,31 @@ TEST_F(OrganismTest, TheMeasuredChangeOfAnEvolutionIsThePredictedOne) {
   EXPECT_EQ(outcome->accepted, outcome->plan.energy_after - outcome->plan.energy_before + outcome->plan.cost < 0.0);
 }
 
+/// Refuses new rules, which is the last thing that an evolution does to the registry.
+class RegistryWithoutRules final : public ForwardingRegistry {
+ public:
+  using ForwardingRegistry::ForwardingRegistry;
+  Result<void> ChangeRoutingRules(std::span<const store::RoutingRule>, std::span<const store::RoutingRule>) override {
+    return Fail(ErrorCode::kUnavailable, "disk full");
+  }
+};
+
+TEST_F(OrganismTest, AnEvolutionThatTheRegistryRefusesHalfWayIsUndone) {
+  RegistryWithoutRules broken(registry());
+  StoreWithRegistry broken_store(*store, broken);
+  Organism unlucky(SmallConfig(), OrganismSettings{}, env, broken_store, metrics);
+  ASSERT_TRUE(unlucky.executors().Register(Echo()));
+  ASSERT_TRUE(unlucky.Initialize());
+  const auto agents_before = registry().Organs()->front().agent_ids;
+  const auto refused =
+      unlucky.Evolve({.op = EvolutionOp::kMerge, .organ_id = "right", .sources = {"left"}, .force = true}, call);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "disk full");
+  EXPECT_EQ(unlucky.population().Organ("left")->agent_ids.size(), 2U);
+  ASSERT_EQ(registry().Organs()->size(), 2U);
+  EXPECT_EQ(registry().Organs()->front().agent_ids, agents_before);
+}
+
 TEST_F(OrganismTest, AMergeTakesTheRoutesAlong) {
   Start();
   ASSERT_TRUE(

@@ -107,50 +107,21 @@ TEST_F(RoutingTest, RefreshForgetsTheCache) {
   EXPECT_FALSE(MustResolve("echo").cache_hit);
 }
 
-/// Counts how often the directory goes to the registry, and holds the first visit until told to go on.
-class SlowRegistry final : public store::RegistryStore {
+/// Counts how often the directory goes to the registry, and holds visitors until told to go on.
+class SlowRegistry final : public ForwardingRegistry {
  public:
-  explicit SlowRegistry(store::RegistryStore& real) : real_(real) {}
+  using ForwardingRegistry::ForwardingRegistry;
   Result<std::string> CurrentEpoch() override {
     ++visits;
     entered.store(true);
     entered.notify_all();
     go_on.wait(false);
-    return real_.CurrentEpoch();
-  }
-  Result<void> SetCurrentEpoch(const std::string& epoch) override { return real_.SetCurrentEpoch(epoch); }
-  Result<void> Register(const store::Instance& instance) override { return real_.Register(instance); }
-  Result<void> SetStatus(const std::string& id, store::InstanceStatus status) override {
-    return real_.SetStatus(id, status);
-  }
-  Result<void> Beat(const std::string& id) override { return real_.Beat(id); }
-  Result<std::vector<store::Instance>> ActiveInstances(const std::string& id) override {
-    return real_.ActiveInstances(id);
-  }
-  Result<int> ExpireInstances(std::chrono::seconds older_than) override { return real_.ExpireInstances(older_than); }
-  Result<void> EnsureOrgan(const std::string& id, const std::string& kind, const json::object& props) override {
-    return real_.EnsureOrgan(id, kind, props);
-  }
-  Result<void> EnsureAgent(const std::string& id, const std::string& organ, const json::object& props) override {
-    return real_.EnsureAgent(id, organ, props);
-  }
-  Result<void> MoveAgent(const std::string& id, const std::string& organ) override {
-    return real_.MoveAgent(id, organ);
-  }
-  Result<void> RemoveOrgan(const std::string& id) override { return real_.RemoveOrgan(id); }
-  Result<std::vector<OrganRow>> Organs() override { return real_.Organs(); }
-  Result<std::vector<store::RoutingRule>> RoutingRules() override { return real_.RoutingRules(); }
-  Result<void> ChangeRoutingRules(std::span<const store::RoutingRule> add,
-                                  std::span<const store::RoutingRule> remove) override {
-    return real_.ChangeRoutingRules(add, remove);
+    return ForwardingRegistry::CurrentEpoch();
   }
 
   std::atomic<int> visits = 0;
   std::atomic<bool> entered = false;
   std::atomic<bool> go_on = false;
-
- private:
-  store::RegistryStore& real_;
 };
 
 TEST_F(RoutingTest, FiveCallersReloadOnce) {

@@ -62,6 +62,59 @@ class World : public testing::Test {
   std::filesystem::path directory_;
 };
 
+/// The real registry, for tests that change one method of it.
+class ForwardingRegistry : public store::RegistryStore {
+ public:
+  explicit ForwardingRegistry(store::RegistryStore& real) : real_(real) {}
+  Result<std::string> CurrentEpoch() override { return real_.CurrentEpoch(); }
+  Result<void> SetCurrentEpoch(const std::string& epoch) override { return real_.SetCurrentEpoch(epoch); }
+  Result<void> Register(const store::Instance& instance) override { return real_.Register(instance); }
+  Result<void> SetStatus(const std::string& id, store::InstanceStatus status) override {
+    return real_.SetStatus(id, status);
+  }
+  Result<void> Beat(const std::string& id) override { return real_.Beat(id); }
+  Result<std::vector<store::Instance>> ActiveInstances(const std::string& id) override {
+    return real_.ActiveInstances(id);
+  }
+  Result<int> ExpireInstances(std::chrono::seconds older_than) override { return real_.ExpireInstances(older_than); }
+  Result<void> EnsureOrgan(const std::string& id, const std::string& kind, const json::object& props) override {
+    return real_.EnsureOrgan(id, kind, props);
+  }
+  Result<void> EnsureAgent(const std::string& id, const std::string& organ, const json::object& props) override {
+    return real_.EnsureAgent(id, organ, props);
+  }
+  Result<void> MoveAgent(const std::string& id, const std::string& organ) override {
+    return real_.MoveAgent(id, organ);
+  }
+  Result<void> RemoveOrgan(const std::string& id) override { return real_.RemoveOrgan(id); }
+  Result<std::vector<OrganRow>> Organs() override { return real_.Organs(); }
+  Result<std::vector<store::RoutingRule>> RoutingRules() override { return real_.RoutingRules(); }
+  Result<void> ChangeRoutingRules(std::span<const store::RoutingRule> add,
+                                  std::span<const store::RoutingRule> remove) override {
+    return real_.ChangeRoutingRules(add, remove);
+  }
+
+ private:
+  store::RegistryStore& real_;
+};
+
+/// The real store with another registry.
+class StoreWithRegistry final : public store::Store {
+ public:
+  StoreWithRegistry(store::Store& real, store::RegistryStore& registry) : real_(real), registry_(registry) {}
+  store::TaskStore& tasks() override { return real_.tasks(); }
+  store::FactStore& facts() override { return real_.facts(); }
+  store::IncidentStore& incidents() override { return real_.incidents(); }
+  store::LedgerStore& ledger() override { return real_.ledger(); }
+  store::StreamStore& streams() override { return real_.streams(); }
+  store::RegistryStore& registry() override { return registry_; }
+  Health CheckHealth() override { return real_.CheckHealth(); }
+
+ private:
+  store::Store& real_;
+  store::RegistryStore& registry_;
+};
+
 /// One organ per id, `agents` agents each.
 inline OrganismConfig SmallConfig(std::vector<std::string> ids = {"left", "right"}, int agents = 2,
                                   int concurrency = 4) {

@@ -16,6 +16,8 @@
 /// The executors and tools that SeedCore brings along.
 namespace seedcore::organism {
 
+class Organism;
+
 /// How the organism is, for status and health answers.
 struct Vitals {
   bool initialized = false;
@@ -25,6 +27,9 @@ struct Vitals {
   int free_slots = 0;
   std::vector<std::string> problems;  ///< organs that can't reach the registry, and why
 };
+
+/// What the organism itself knows of them.
+[[nodiscard]] Vitals VitalsOf(const Organism& organism);
 
 /// Sends `body` to `url` by POST and returns the JSON of a 2xx reply. The call carries deadline and idempotency key.
 using WebhookPost =

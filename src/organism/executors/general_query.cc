@@ -36,12 +36,14 @@ std::string_view QueryTypeOf(std::string_view tool) {
 }
 
 ExecutionResult Unanswerable(const std::string& question) {
+  constexpr std::size_t kMostQuoted = 200;
+  const std::string quoted = question.size() <= kMostQuoted ? fmt::format("'{}'", question) : "this question";
   return ExecutionResult::Failure(
       {ErrorCode::kNonRetryable,
-       fmt::format("no tool can answer '{}'. There are: time (\"what time is it?\"), date (\"what day is it?\"), "
+       fmt::format("no tool can answer {}. There are: time (\"what time is it?\"), date (\"what day is it?\"), "
                    "calculate (\"12 * (3 + 4)\"), system_status (\"system status\"), task_search (\"how many tasks "
                    "failed?\"), fact_search (\"find facts about ...\", or a question that a stored fact answers)",
-                   question),
+                   quoted),
        "description"});
 }
 
