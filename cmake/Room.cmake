@@ -1,12 +1,13 @@
 # seedcore_room(NAME [DEPENDS room...] [LIBRARIES target...])
 #
 # One folder, one static library `seedcore_NAME`, one test program `NAME_test` out of the folder's *_test.cc files.
+# A main.cc belongs to a program that the room's CMakeLists.txt declares itself.
 # DEPENDS lists rooms further down; tests/architecture checks the includes against the same order.
 function(seedcore_room name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
   set(tests ${sources})
-  list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_(test|fuzz)|/main)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
 
   set(target seedcore_${name})

@@ -19,6 +19,9 @@ namespace seedcore {
 [[nodiscard]] std::optional<std::string_view> NearestName(std::string_view name,
                                                           std::span<const std::string_view> known);
 
+/// RFC 3986 percent-encoding of everything but unreserved characters.
+[[nodiscard]] std::string PercentEncode(std::string_view text);
+
 /// Equality whose running time does not depend on where the texts differ; for secrets.
 [[nodiscard]] bool ConstantTimeEquals(std::string_view a, std::string_view b);
 

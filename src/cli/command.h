@@ -47,11 +47,14 @@ class Arguments {
   std::map<std::string, std::vector<std::string>> values_;
 };
 
+/// Which settings have a flag on a subcommand, next to --config.
+enum class SettingFlags { kNone, kClient, kAll };
+
 struct Command {
   std::string name;
   std::string summary;
   std::vector<Option> options;
-  bool takes_settings = false;  ///< also every setting's flag, and --config
+  SettingFlags settings = SettingFlags::kNone;
   int (*run)(const Arguments& arguments) = nullptr;
 };
 

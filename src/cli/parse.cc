@@ -1,4 +1,5 @@
 #include <deque>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -37,13 +38,14 @@ void AddOption(CLI::App& app, const Option& option, Slots& slots) {
   added->required(option.required);
 }
 
-void AddSettings(CLI::App& app, Slots& slots) {
+void AddSettings(CLI::App& app, SettingFlags which, Slots& slots) {
   AddOption(app, {.name = "--config", .help = "YAML file with settings"}, slots);
-  for (const settings::SettingInfo& setting : settings::Catalog()) {
+  for (const settings::Setting& setting : settings::Catalog()) {
     if (setting.flag.empty()) continue;
-    Option option{.name = "--" + std::string(setting.flag), .help = std::string(setting.meaning)};
-    option.is_flag = setting.is_switch;
-    AddOption(app, option, slots);
+    if (which == SettingFlags::kClient && !setting.name.starts_with("client.")) continue;
+    AddOption(app,
+              {.name = "--" + setting.flag, .help = std::string(setting.meaning), .is_flag = setting.type == "bool"},
+              slots);
   }
 }
 
@@ -70,7 +72,7 @@ Parsed Parse(int argc, const char* const* argv) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);
     Slots& own = slots.emplace_back();
     for (const Option& option : command.options) AddOption(*sub, option, own);
-    if (command.takes_settings) AddSettings(*sub, own);
+    if (command.settings != SettingFlags::kNone) AddSettings(*sub, command.settings, own);
     apps.push_back(sub);
   }
   Parsed parsed;

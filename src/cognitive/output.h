@@ -55,6 +55,7 @@ struct FailureAnalysis {
   double confidence_score = 0.0;
   std::vector<Statement> findings;
   std::vector<Statement> risk_factors;
+  std::vector<std::string> solution_evidence;
   std::vector<Evidence> evidence;
   static constexpr auto kFields = Fields(
       Required("thought", &FailureAnalysis::thought, "What the evidence shows"),
@@ -63,6 +64,7 @@ struct FailureAnalysis {
       Required("confidence_score", &FailureAnalysis::confidence_score, "0 to 1, from amount and agreement of evidence"),
       Required("findings", &FailureAnalysis::findings, "Each statement of `thought` with its evidence"),
       Required("risk_factors", &FailureAnalysis::risk_factors, "What may make it worse"),
+      Required("solution_evidence", &FailureAnalysis::solution_evidence, "Evidence behind `proposed_solution`"),
       Required("evidence", &FailureAnalysis::evidence, "Everything that was looked at"));
 };
 

@@ -65,6 +65,15 @@ struct AssessCapabilitiesResponse : CognitiveOuter<CapabilityAssessmentResult> {
 
 using CognitiveRequest = cognitive::ReasoningRequest;
 
+struct CognitiveIndex {
+  std::string status = "ok";
+  std::string service = "cognitive";
+  std::map<std::string, std::string> endpoints;
+  static constexpr auto kFields = Fields(Required("status", &CognitiveIndex::status, "ok"),
+                                         Required("service", &CognitiveIndex::service, "cognitive"),
+                                         Required("endpoints", &CognitiveIndex::endpoints, "Path by name"));
+};
+
 struct CognitiveHealth {
   std::string status;
   std::string service = "cognitive";
@@ -73,6 +82,7 @@ struct CognitiveHealth {
   std::string schema_version = "v2.0";
   std::map<std::string, std::string> parts;
   WallTime timestamp;
+  [[nodiscard]] int HttpStatus() const { return cognitive_core_available ? 200 : 503; }
   static constexpr auto kFields =
       Fields(Required("status", &CognitiveHealth::status, "healthy or degraded; unhealthy is HTTP 503"),
              Required("service", &CognitiveHealth::service, "cognitive"),
@@ -128,6 +138,7 @@ class CognitiveService {
   Result<SolveProblemResponse> SolveProblem(const CognitiveRequest& request, const CallContext& call);
   Result<SynthesizeMemoryResponse> SynthesizeMemory(const CognitiveRequest& request, const CallContext& call);
   Result<AssessCapabilitiesResponse> AssessCapabilities(const CognitiveRequest& request, const CallContext& call);
+  Result<CognitiveIndex> Index(const Empty& request, const CallContext& call);
   Result<CognitiveHealth> Health(const Empty& request, const CallContext& call);
   Result<CognitiveInfo> Info(const Empty& request, const CallContext& call);
 

@@ -50,19 +50,6 @@ std::vector<std::string> PathParameters(std::string_view path) {
   return names;
 }
 
-void AppendPercentEncoded(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool unreserved = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                            (byte >= '0' && byte <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-    if (unreserved) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", byte);
-    }
-  }
-}
-
 /// A JSON value as query text; the inverse of FromText.
 std::string ToText(const json::value& value) {
   if (value.is_string()) return std::string(value.get_string());
@@ -108,7 +95,7 @@ json::array ParameterObjects(const OperationInfo& operation, const json::object&
     if (!in_path && HasBody(operation.method)) continue;
     json::object schema = property.value().get_object();
     const json::value description = schema["description"];
-    schema.erase("description");
+    schema.stable_erase("description");
     const bool is_required =
         in_path || (required != nullptr && std::ranges::find(required->get_array(), json::value(property.key())) !=
                                                required->get_array().end());
@@ -135,12 +122,18 @@ json::object ErrorSchema() {
            {{"code", {{"type", "string"}}}, {"message", {{"type", "string"}}}, {"path", {{"type", "string"}}}}}}}}}};
 }
 
+/// The first word of the title, lower case: "energy" for "Energy: terms, gradients, ledger".
+std::string TagOf(const ServiceInfo& service) {
+  const std::string_view name = std::string_view(service.title).substr(0, service.title.find(':'));
+  return ToLower(name.substr(0, name.find(' ')));
+}
+
 json::object OperationObject(const OperationInfo& operation, const ServiceInfo& service, json::object& definitions) {
   json::object request = operation.request_schema(definitions);
   const json::object* request_struct = Resolve(request, definitions);
-  json::object object{{"operationId", fmt::format("{}.{}", service.prefix.substr(1), operation.name)},
+  json::object object{{"operationId", fmt::format("{}.{}", TagOf(service), operation.name)},
                       {"summary", operation.summary},
-                      {"tags", json::array{json::string(service.prefix.substr(1))}}};
+                      {"tags", json::array{json::string(TagOf(service))}}};
   if (request_struct != nullptr) {
     auto parameters = ParameterObjects(operation, *request_struct);
     if (!parameters.empty()) object["parameters"] = std::move(parameters);
@@ -222,8 +215,8 @@ Result<RemoteRequest> MakeRemoteRequest(const OperationInfo& operation, std::str
   for (const std::string& name : path_names) {
     const std::size_t open = rest.find('{');
     remote.path += rest.substr(0, open);
-    AppendPercentEncoded(remote.path, ToText(fields[name]));
-    fields.erase(name);
+    remote.path += PercentEncode(ToText(fields[name]));
+    fields.stable_erase(name);
     rest.remove_prefix(rest.find('}') + 1);
   }
   remote.path += rest;
@@ -235,9 +228,9 @@ Result<RemoteRequest> MakeRemoteRequest(const OperationInfo& operation, std::str
   for (const auto& field : fields) {
     if (field.value().is_null()) continue;
     remote.path += separator;
-    AppendPercentEncoded(remote.path, field.key());
+    remote.path += PercentEncode(field.key());
     remote.path += '=';
-    AppendPercentEncoded(remote.path, ToText(field.value()));
+    remote.path += PercentEncode(ToText(field.value()));
     separator = '&';
   }
   return remote;
@@ -249,7 +242,7 @@ json::object OpenApiDocument(const std::vector<ServiceInfo>& services, std::stri
   json::object paths;
   json::array tags;
   for (const ServiceInfo& service : services) {
-    tags.push_back(json::object{{"name", service.prefix.substr(1)}, {"description", service.title}});
+    tags.push_back(json::object{{"name", TagOf(service)}, {"description", service.title}});
     for (const OperationInfo& operation : service.operations) {
       json::value& path = paths[service.prefix + operation.path];
       if (!path.is_object()) path = json::object();
@@ -270,8 +263,7 @@ std::string ApiMarkdown(const std::vector<ServiceInfo>& services) {
   json::object definitions;
   std::string text;
   for (const ServiceInfo& service : services) {
-    text += fmt::format("## {}\n\n{}\n\n| Operation | Request | Response | |\n|---|---|---|---|\n", service.prefix,
-                        service.title);
+    text += fmt::format("## {}\n\n| Operation | Request | Response | |\n|---|---|---|---|\n", service.title);
     for (const OperationInfo& operation : service.operations) {
       text += fmt::format("| `{} {}{}` | {} | {} | {} |\n", net::ToString(operation.method), service.prefix,
                           operation.path, SchemaText(operation.request_schema(definitions)),

@@ -89,9 +89,10 @@ inline constexpr char kKey = 0;
 template <auto Member>
 constexpr std::string_view MemberName() {
   constexpr std::string_view pretty = __PRETTY_FUNCTION__;
-  constexpr std::size_t end = pretty.find_first_of(";])", pretty.rfind("::"));
-  constexpr std::size_t begin = pretty.rfind("::", end) + 2;
-  return pretty.substr(begin, end - begin);
+  constexpr std::string_view marker = "Member = ";
+  constexpr std::size_t start = pretty.find(marker) + marker.size();
+  constexpr std::string_view member = pretty.substr(start, pretty.find_first_of(";]", start) - start);
+  return member.substr(member.rfind("::") + 2);
 }
 
 /// How the text of a query or path parameter becomes JSON for a field of type T.
@@ -190,11 +191,13 @@ template <class Service>
 std::vector<net::Route> Routes(const OperationTable<Service>& table, Service& service) {
   std::vector<net::Route> routes;
   for (const Operation<Service>& operation : table.operations) {
-    for (const std::string& prefix : {table.prefix, table.alias_prefix}) {
-      if (prefix.empty()) continue;
+    for (const std::string* prefix : {&table.prefix, &table.alias_prefix}) {
+      if (prefix == &table.alias_prefix && prefix->empty()) continue;
       net::Route route;
       route.method = operation.info.method;
-      route.pattern = prefix + operation.info.path;
+      route.pattern = *prefix + operation.info.path;
+      // "/" below a prefix is the prefix itself; the router takes a trailing slash as none.
+      if (route.pattern.size() > 1 && route.pattern.ends_with('/')) route.pattern.pop_back();
       route.execution = operation.info.execution;
       route.requires_auth = operation.info.requires_auth;
       route.handler = [handle = operation.handle, &service](const net::Request& request) {

@@ -156,7 +156,7 @@ store::NewTask TaskService::ToNewTask(const TaskCreate& request, const CallConte
   task.run_after = request.run_after;
   task.deadline = request.deadline;
   task.depends_on = request.depends_on;
-  task.retry = default_retry_;
+  task.retry = dependencies_.default_retry;
   if (request.retry.max_attempts) task.retry.max_attempts = *request.retry.max_attempts;
   if (request.retry.base_s) task.retry.base = ToMilliseconds(*request.retry.base_s);
   if (request.retry.max_s) task.retry.max = ToMilliseconds(*request.retry.max_s);
@@ -228,7 +228,7 @@ Result<TaskEvents> TaskService::Events(const TaskId& request, const CallContext&
   SEEDCORE_ASSIGN_OR_RETURN(auto events, tasks_.Events(task.id));
   TaskEvents history;
   for (store::TaskEvent& event : events) history.events.push_back(ToTaskEventRead(std::move(event)));
-  for (Span& span : spans_.ForTask(task.id)) history.spans.push_back(ToSpanRead(std::move(span)));
+  for (Span& span : dependencies_.spans->ForTask(task.id)) history.spans.push_back(ToSpanRead(std::move(span)));
   return history;
 }
 
@@ -250,6 +250,7 @@ Result<TaskRead> TaskService::Resume(const TaskId& request, const CallContext&) 
 Result<TaskRead> TaskService::Cancel(const TaskId& request, const CallContext&) {
   SEEDCORE_ASSIGN_OR_RETURN(const auto known, tasks_.Get(request.id));
   SEEDCORE_ASSIGN_OR_RETURN(auto task, tasks_.Cancel(known.id));
+  if (dependencies_.on_cancelled) dependencies_.on_cancelled();
   return ToTaskRead(std::move(task));
 }
 

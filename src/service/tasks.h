@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -232,8 +233,15 @@ struct RedriveResult {
 /// Thread-safe; everything it knows is in the store.
 class TaskService {
  public:
-  TaskService(store::TaskStore& tasks, const SpanStore& spans, store::RetryPolicy default_retry)
-      : tasks_(tasks), spans_(spans), default_retry_(default_retry) {}
+  struct Dependencies {
+    store::TaskStore* tasks = nullptr;
+    const SpanStore* spans = nullptr;
+    store::RetryPolicy default_retry;
+    std::function<void()> on_cancelled;  ///< lets the dispatcher tell a running worker at once; may be empty
+  };
+
+  explicit TaskService(Dependencies dependencies)
+      : tasks_(*dependencies.tasks), dependencies_(std::move(dependencies)) {}
 
   Result<TaskRead> Submit(const TaskCreate& request, const CallContext& call);
   Result<TaskBatchRead> SubmitBatch(const TaskBatch& request, const CallContext& call);
@@ -250,8 +258,7 @@ class TaskService {
   store::NewTask ToNewTask(const TaskCreate& request, const CallContext& call) const;
 
   store::TaskStore& tasks_;
-  const SpanStore& spans_;
-  const store::RetryPolicy default_retry_;
+  Dependencies dependencies_;
 };
 
 [[nodiscard]] OperationTable<TaskService> TaskOperations();

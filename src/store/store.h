@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "store/signal.h"
 #include "store/task.h"
 
 /// What SeedCore keeps. Coarse operations, one transaction each, durable on return. Every method may be called from any
@@ -53,11 +54,12 @@ struct Fact {
   WallTime updated_at;
 };
 
-/// Energy ledger entry (P§6.9): `delta_e` is the measured change, never the total. balance_after = before - delta_e - cost.
+/// Energy ledger entry (P§6.9): `delta_e` is the measured change, never the total. balance_after = before - delta_e -
+/// cost.
 struct NewLedgerEntry {
-  std::string scope;     ///< agent, organ or cluster
+  std::string scope;  ///< agent, organ or cluster
   std::string scope_id;
-  std::string task_id;   ///< may be empty
+  std::string task_id;  ///< may be empty
   double energy_before = 0.0;
   double energy_after = 0.0;
   double delta_e = 0.0;
@@ -82,7 +84,8 @@ struct Incident {
   WallTime created_at;
 };
 
-/// Written in the same transaction as the task's terminal state, or not at all.
+/// Written in the same transaction as the task's terminal state, or not at all: an outcome that does not end the task
+/// (a retry, a hold, a hand-back) writes none.
 struct Effects {
   std::vector<NewFact> facts;
   std::vector<NewLedgerEntry> ledger;
@@ -110,7 +113,7 @@ struct RenewResult {
 struct TaskCounts {
   std::map<TaskStatus, std::int64_t> by_status;
   std::int64_t dead_letters = 0;
-  std::optional<WallTime> oldest_queued;
+  std::optional<WallTime> oldest_queued;  ///< created_at of the oldest task that could be claimed now
 };
 
 class TaskStore {
@@ -124,44 +127,49 @@ class TaskStore {
   [[nodiscard]] virtual Result<std::vector<Claim>> ClaimTasks(const ClaimRequest& request) = 0;
   [[nodiscard]] virtual Result<std::vector<RenewResult>> Renew(std::span<const Lease> leases,
                                                                std::chrono::milliseconds lease) = 0;
-  /// One result per element: kLeaseLost when a newer token, a cancellation or another state stands in its way.
-  /// Completion releases dependants; failure for good fails them.
+  /// One result per element: kLeaseLost when a newer token, a cancellation or another state stands in its way (counted
+  /// as seedcore_lease_lost_total, and an event), kNotFound when there is no such task. Completion releases dependants;
+  /// failure for good fails them. A RetryLater without an attempt left fails for good.
   [[nodiscard]] virtual Result<std::vector<Result<void>>> FinishTasks(std::span<const Finish> finishes) = 0;
 
   /// Running tasks whose lease has run out go to retry (or fail, attempts used up); tasks past their deadline fail.
   /// Returns how many were touched; call again while it equals `limit`.
   [[nodiscard]] virtual Result<int> Reap(int limit) = 0;
 
-  /// Terminal tasks unchanged. A running task is marked: its worker is told at the next renewal and its result is refused.
+  /// Terminal tasks unchanged. Everything else is cancelled at once, a running task too: its worker is told at the next
+  /// renewal (cancel_requested) and its result is refused. What depends on it fails. Full id or unique prefix.
   [[nodiscard]] virtual Result<Task> Cancel(const std::string& id) = 0;
-  /// created, failed, cancelled, retry -> queued, attempts and error reset; running and completed unchanged. Also resumes
-  /// a held task.
+  /// created, failed, cancelled, retry -> queued, to run now: attempts, error, result, run_after and a deadline that
+  /// has passed are reset; queued, running and completed unchanged. Also resumes a held task. kConflict when a
+  /// dependency has failed. Full id or unique prefix.
   [[nodiscard]] virtual Result<Task> Run(const std::string& id) = 0;
-  /// Dead letters that match -> queued. Returns how many.
+  /// Dead letters that match -> queued, oldest first; those with a failed dependency stay. Returns how many.
   [[nodiscard]] virtual Result<int> Redrive(const TaskFilter& filter, int limit) = 0;
 
-  /// A full id, or a prefix of at least 4 characters: kNotFound, kAmbiguous.
+  /// A full id, or a prefix of at least 4 characters: kNotFound, kAmbiguous, kInvalidArgument (too short).
   [[nodiscard]] virtual Result<Task> Get(const std::string& id_or_prefix) = 0;
+  /// Newest first. kInvalidArgument: not a cursor of ours.
   [[nodiscard]] virtual Result<TaskPage> List(const TaskFilter& filter, int limit, const std::string& cursor) = 0;
   [[nodiscard]] virtual Result<std::vector<TaskEvent>> Events(const std::string& task_id) = 0;
   /// Events with seq > after, in order, at most `limit`.
   [[nodiscard]] virtual Result<std::vector<TaskEvent>> EventsAfter(std::int64_t after, int limit) = 0;
   [[nodiscard]] virtual Result<TaskCounts> Counts() = 0;
-  /// When the next waiting task becomes runnable, so that a dispatcher can sleep exactly as long.
+  /// When the next task that waits for its run_after becomes runnable, so that a dispatcher can sleep exactly as long.
   [[nodiscard]] virtual Result<std::optional<WallTime>> NextRunAfter() = 0;
   /// Terminal tasks finished before `before`, with their events; facts, ledger and incidents stay. Returns how many.
   [[nodiscard]] virtual Result<int> DeleteFinished(WallTime before, int limit) = 0;
 
-  /// `listener` runs after each commit that made a task runnable. It must only signal: it is called on the writer's thread.
-  virtual void OnRunnable(std::function<void()> listener) = 0;
-  /// The same for every appended event.
-  virtual void OnEvents(std::function<void()> listener) = 0;
+  /// `listener` runs after each commit that made a task runnable, or that may have moved NextRunAfter nearer, until the
+  /// subscription is destroyed. It must only signal: it is called on the writer's thread.
+  [[nodiscard]] virtual Subscription OnRunnable(std::function<void()> listener) = 0;
+  /// The same for every commit that appended events.
+  [[nodiscard]] virtual Subscription OnEvents(std::function<void()> listener) = 0;
 };
 
 struct FactQuery {
-  std::string text;   ///< full-text words; empty: any
-  std::string tag;    ///< empty: any
-  int limit = 100;    ///< 1..1000
+  std::string text;  ///< full-text words; empty: any
+  std::string tag;   ///< empty: any
+  int limit = 100;   ///< 1..1000
   int offset = 0;
 };
 
@@ -198,7 +206,8 @@ class LedgerStore {
   [[nodiscard]] virtual Result<std::vector<LedgerEntry>> ForTask(const std::string& task_id) = 0;
 };
 
-/// Small named states that must survive a restart and be shared by replicas: OCPS valves, drift baselines, energy weights.
+/// Small named states that must survive a restart and be shared by replicas: OCPS valves, drift baselines, energy
+/// weights.
 class StreamStore {
  public:
   virtual ~StreamStore() = default;
@@ -220,7 +229,7 @@ constexpr std::array<std::pair<InstanceStatus, std::string_view>, 4> EnumNames(I
 }
 struct Instance {
   std::string instance_id;
-  std::string logical_id;     ///< organ or agent id
+  std::string logical_id;  ///< organ or agent id
   std::string cluster_epoch;
   InstanceStatus status = InstanceStatus::kStarting;
   std::string actor_name;
@@ -234,7 +243,7 @@ struct Instance {
 };
 struct RoutingRule {
   std::string task_type;
-  std::string domain;         ///< empty: any domain
+  std::string domain;  ///< empty: any domain
   std::string logical_id;
 };
 
@@ -288,12 +297,12 @@ class Store {
   virtual RegistryStore& registry() = 0;
 
   struct Health {
-    std::string backend;          ///< "sqlite" or "postgresql"
-    std::string location;         ///< path or redacted DSN
+    std::string backend;   ///< "sqlite" or "postgresql"
+    std::string location;  ///< path or redacted DSN
     int schema_version = 0;
     std::int64_t size_bytes = 0;
     bool writable = false;
-    std::string error;            ///< why not, when it is not
+    std::string error;  ///< why not, when it is not
   };
   /// Really tries: one read and one write.
   [[nodiscard]] virtual Health CheckHealth() = 0;

@@ -82,7 +82,7 @@ TEST(Architecture, IncludesOnlyPointDown) {
 
 TEST(Architecture, ClocksRandomnessAndSleepStayInTheEnvironment) {
   static const std::regex forbidden(
-      R"(\b(\w+_clock::now|s?rand\s*\(|random_device|sleep_for|sleep_until|usleep|nanosleep|\bsleep\s*\()|[^_\w]time\s*\(\s*(0|NULL|nullptr)\s*\))");
+      R"(\b(\w+_clock::now|s?rand\s*\(|random_device|this_thread::sleep_\w+|usleep|nanosleep|\bsleep\s*\()|[^_\w]time\s*\(\s*(0|NULL|nullptr)\s*\))");
   const std::set<std::string> allowed{"base/env.cc"};
   for (const SourceFile& file : Sources()) {
     if (allowed.contains(file.path)) continue;
@@ -101,7 +101,7 @@ TEST(Architecture, EveryRoomHasTests) {
 
 TEST(Architecture, HeavyHeadersStayBehindOneSourceFile) {
   // Header prefix -> how many files may include it.
-  const std::map<std::string, std::size_t> limits{{"boost/beast", 4}, {"boost/asio", 4},   {"yaml-cpp/", 2},
+  const std::map<std::string, std::size_t> limits{{"boost/beast", 4}, {"boost/asio", 4},   {"yaml-cpp/", 3},
                                                   {"prometheus/", 1}, {"spdlog/", 1},      {"CLI/", 2}};
   for (const auto& [prefix, limit] : limits) {
     std::vector<std::string> users;

@@ -1,0 +1,87 @@
+#include "app/event_bridge.h"
+
+#include <charconv>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "service/tasks.h"
+
+namespace seedcore::app {
+namespace {
+
+constexpr std::size_t kBatch = 64;
+
+/// One client and its subscription. Kept alive by the stream's close callback; the feed holds it weakly.
+class Bridge {
+ public:
+  Bridge(std::shared_ptr<net::EventStream> stream, std::string task_id)
+      : stream_(std::move(stream)), task_id_(std::move(task_id)) {}
+
+  void Attach(queue::EventSubscription subscription) {
+    {
+      const std::scoped_lock lock(mutex_);
+      subscription_.emplace(std::move(subscription));
+    }
+    Pump();  // what arrived before there was a subscription to take it from
+  }
+
+  void Detach() {
+    std::optional<queue::EventSubscription> ended;  // its destructor must not run under our lock
+    const std::scoped_lock lock(mutex_);
+    ended.swap(subscription_);
+  }
+
+  /// Moves what there is from the feed to the client. Neither end blocks.
+  void Pump() {
+    const std::scoped_lock lock(mutex_);
+    while (subscription_) {
+      auto events = subscription_->Take(kBatch);
+      if (!events) {
+        stream_->Send("error", ToJsonText(json::value{{"message", events.error().message}}));
+        stream_->Close();
+        return;
+      }
+      if (events->empty()) return;
+      for (store::TaskEvent& event : *events) {
+        if (!task_id_.empty() && event.task_id != task_id_) continue;
+        const std::string id = std::to_string(event.seq);
+        if (!stream_->Send("task", ToJsonText(service::ToTaskEventRead(std::move(event))), id)) return;
+      }
+    }
+  }
+
+ private:
+  std::mutex mutex_;  // guards subscription_, and keeps events in order
+  std::shared_ptr<net::EventStream> stream_;
+  const std::string task_id_;
+  std::optional<queue::EventSubscription> subscription_;
+};
+
+Result<std::optional<std::int64_t>> StartAfter(const net::Request& request) {
+  auto text = request.headers.Find("Last-Event-ID");
+  if (!text) text = request.QueryParam("after");
+  if (!text) return std::nullopt;
+  std::int64_t seq = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seq);
+  if (error != std::errc{} || end != text->data() + text->size() || seq < 0) {
+    return Fail(ErrorCode::kInvalidArgument, "expected the id of an event", "after");
+  }
+  return seq;
+}
+
+}  // namespace
+
+Result<void> StreamEvents(queue::EventFeed& feed, const net::Request& request,
+                          std::shared_ptr<net::EventStream> stream) {
+  SEEDCORE_ASSIGN_OR_RETURN(const auto after, StartAfter(request));
+  const auto bridge = std::make_shared<Bridge>(stream, std::string(request.QueryParam("task_id").value_or("")));
+  SEEDCORE_ASSIGN_OR_RETURN(auto subscription, feed.Subscribe({.after = after, .on_ready = [weak = std::weak_ptr(bridge)] {
+                                                                 if (const auto alive = weak.lock()) alive->Pump();
+                                                               }}));
+  stream->OnClosed([bridge] { bridge->Detach(); });
+  bridge->Attach(std::move(subscription));
+  return {};
+}
+
+}  // namespace seedcore::app

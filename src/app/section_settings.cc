@@ -1,0 +1,101 @@
+#include "app/section_settings.h"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+
+namespace seedcore::app {
+namespace {
+
+std::string ToText(const settings::HostPort& address) {
+  const bool is_ipv6 = address.host.find(':') != std::string::npos;
+  return is_ipv6 ? fmt::format("[{}]:{}", address.host, address.port) : fmt::format("{}:{}", address.host, address.port);
+}
+
+}  // namespace
+
+net::ServerOptions ServerOptionsFrom(const settings::ServerSettings& settings) {
+  net::ServerOptions options;
+  options.listen = {ToText(settings.listen), ToText(settings.api_listen)};
+  options.auth.tokens = settings.api_tokens;
+  options.insecure_no_auth = settings.insecure_no_auth;
+  options.cors_allowed_origins = settings.cors_allow_origins;
+  net::ServerLimits& limits = options.limits;
+  limits.header_bytes = settings.max_header_size.bytes;
+  limits.body_bytes = settings.max_body_size.bytes;
+  limits.connections = static_cast<std::size_t>(settings.max_connections);
+  limits.worker_queue = static_cast<std::size_t>(settings.worker_queue);
+  limits.io_threads = static_cast<unsigned>(settings.io_threads);
+  // Workers mostly wait for a group commit; enough of them let many callers share one.
+  constexpr unsigned kDefaultWorkers = 32;
+  limits.worker_threads = settings.worker_threads > 0 ? static_cast<unsigned>(settings.worker_threads) : kDefaultWorkers;
+  limits.header_read = settings.header_timeout;
+  limits.idle = settings.idle_timeout;
+  limits.request = settings.request_timeout;
+  return options;
+}
+
+store::sqlite::SqliteSettings SqliteSettingsFrom(const settings::StoreSettings& settings, const std::string& data_dir) {
+  store::sqlite::SqliteSettings options;
+  options.path = (std::filesystem::path(data_dir) / "seedcore.db").string();
+  options.readers = settings.readers;
+  return options;
+}
+
+store::RetryPolicy RetryPolicyFrom(const settings::QueueSettings& settings) {
+  return {settings.max_attempts, settings.retry_base, settings.retry_max};
+}
+
+queue::DispatcherSettings DispatcherSettingsFrom(const settings::QueueSettings& settings) {
+  queue::DispatcherSettings options;
+  options.name = "seedcore_dispatcher_0";
+  options.concurrency = settings.concurrency;
+  options.claim_batch = settings.claim_batch;
+  options.lease = settings.lease;
+  options.call_timeout = settings.execution_timeout;
+  return options;
+}
+
+queue::ReaperSettings ReaperSettingsFrom(const settings::QueueSettings& settings) {
+  queue::ReaperSettings options;
+  options.period = settings.reap_interval;
+  options.batch = settings.reap_batch;
+  if (settings.retention.count() > 0) {
+    options.keep_finished = std::chrono::duration_cast<std::chrono::hours>(settings.retention);
+  }
+  return options;
+}
+
+service::CoordinatorServiceSettings CoordinatorSettingsFrom(const settings::CoordinatorSettings& settings,
+                                                            const settings::QueueSettings& queue) {
+  service::CoordinatorServiceSettings options;
+  options.ocps = {.slack = settings.ocps_slack, .threshold = settings.ocps_threshold};
+  options.max_plan_steps = settings.max_plan_steps;
+  options.max_inflight_escalations = settings.max_inflight_escalations;
+  options.ml_timeout = settings.ml_timeout;
+  options.cognitive_timeout = settings.cognitive_timeout;
+  options.organism_timeout = settings.organism_timeout;
+  options.fast_path_latency_slo = settings.fast_path_latency_slo;
+  options.retry_delay = queue.retry_base;
+  return options;
+}
+
+organism::OrganismSettings OrganismSettingsFrom(const settings::OrganismSettings& settings) {
+  organism::OrganismSettings options;
+  options.presence.heartbeat = settings.heartbeat_base;
+  options.presence.heartbeat_jitter = settings.heartbeat_jitter;
+  options.presence.backoff_max = settings.heartbeat_backoff;
+  options.routing = {.ttl = settings.route_cache_ttl, .ttl_jitter = settings.route_cache_jitter};
+  return options;
+}
+
+Result<organism::OrganismConfig> OrganismConfigFrom(const settings::OrganismSettings& settings) {
+  if (settings.config_path.empty()) return organism::DefaultOrganismConfig();
+  const std::ifstream in(settings.config_path, std::ios::binary);
+  if (!in) return Fail(ErrorCode::kInvalidArgument, "cannot read the organism configuration", settings.config_path);
+  return organism::ParseOrganismConfig(std::string(std::istreambuf_iterator<char>(in.rdbuf()), {}));
+}
+
+}  // namespace seedcore::app

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "cognitive/engine.h"
+#include "net/server.h"
+#include "organism/organism.h"
+#include "queue/dispatcher.h"
+#include "queue/reaper.h"
+#include "service/coordinator.h"
+#include "settings/settings.h"
+#include "store/sqlite/sqlite_store.h"
+
+/// Rooms declare what they need; settings declare what a user may say. These functions are the only place that knows both.
+namespace seedcore::app {
+
+[[nodiscard]] net::ServerOptions ServerOptionsFrom(const settings::ServerSettings& settings);
+[[nodiscard]] store::sqlite::SqliteSettings SqliteSettingsFrom(const settings::StoreSettings& settings,
+                                                               const std::string& data_dir);
+[[nodiscard]] store::RetryPolicy RetryPolicyFrom(const settings::QueueSettings& settings);
+[[nodiscard]] queue::DispatcherSettings DispatcherSettingsFrom(const settings::QueueSettings& settings);
+[[nodiscard]] queue::ReaperSettings ReaperSettingsFrom(const settings::QueueSettings& settings);
+[[nodiscard]] service::CoordinatorServiceSettings CoordinatorSettingsFrom(const settings::CoordinatorSettings& settings,
+                                                                          const settings::QueueSettings& queue);
+[[nodiscard]] organism::OrganismSettings OrganismSettingsFrom(const settings::OrganismSettings& settings);
+/// The configured organs, or the shipped ones.
+[[nodiscard]] Result<organism::OrganismConfig> OrganismConfigFrom(const settings::OrganismSettings& settings);
+
+}  // namespace seedcore::app

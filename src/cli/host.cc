@@ -1,0 +1,43 @@
+#include "cli/host.h"
+
+#include "base/log.h"
+
+namespace seedcore::cli {
+namespace {
+
+sigset_t SteeringSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
+  return signals;
+}
+
+}  // namespace
+
+void BlockSignals() {
+  const sigset_t signals = SteeringSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+Result<std::unique_ptr<app::Platform>> StartPlatform(const settings::Settings& settings) {
+  log::Configure(settings.log.level, settings.log.format);
+  return app::Platform::Start(settings, RealEnv());
+}
+
+void ServeUntilSignal(app::Platform& platform) {
+  const sigset_t signals = SteeringSignals();
+  while (true) {
+    int received = 0;
+    if (sigwait(&signals, &received) != 0) continue;
+    if (received != SIGHUP) return;
+    if (const auto reloaded = platform.ReloadRules(); reloaded) {
+      log::Info("rules reloaded");
+    } else {
+      log::Error("rules not reloaded; the ones before stay in force", {{"error", ToString(reloaded.error())}});
+    }
+  }
+}
+
+}  // namespace seedcore::cli

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <csignal>
+#include <memory>
+
+#include "app/platform.h"
+#include "base/result.h"
+#include "settings/settings.h"
+
+/// A platform hosted by this process, and the signals that steer it.
+namespace seedcore::cli {
+
+/// Blocks SIGINT, SIGTERM and SIGHUP in this and all later threads, so that ServeUntilSignal alone receives them. Called
+/// before any thread is started.
+void BlockSignals();
+/// Sets up logs and starts the platform.
+[[nodiscard]] Result<std::unique_ptr<app::Platform>> StartPlatform(const settings::Settings& settings);
+/// Returns after SIGINT or SIGTERM; SIGHUP reloads the rules.
+void ServeUntilSignal(app::Platform& platform);
+
+}  // namespace seedcore::cli

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/call_context.h"
+#include "base/json.h"
+#include "base/result.h"
+
+/// Plans: graphs of steps whose dependencies are respected, and whose independent steps run side by side.
+namespace seedcore::coordinator {
+
+/// MAX_PLAN_STEPS
+inline constexpr std::size_t kMaxPlanSteps = 16;
+
+struct PlanStep {
+  std::string id;                       ///< unique in the plan
+  json::object task;                    ///< what to run: type, description, params, ...
+  std::vector<std::size_t> depends_on;  ///< indexes of earlier or later steps, ascending, never its own
+};
+
+struct Plan {
+  std::vector<PlanStep> steps;
+  std::vector<std::string>
+      warnings;  ///< dependencies that named nothing, itself or the same step twice, and were dropped
+};
+
+/// Reads [{step_id?, task: {...}, depends_on?}, ...]. A step without an id becomes "step_<index>". A dependency may be
+/// an index, an index as text, a step or task id, an object with one of task_id, id, parent_task_id, source_task_id,
+/// step_id, child_task_id or task, or a list of these (C§4.6). kInvalidArgument: no step, more than `max_steps`, a step
+/// without a task, an id used twice, or a cycle.
+[[nodiscard]] Result<Plan> ParsePlan(const json::array& steps, std::size_t max_steps = kMaxPlanSteps);
+/// What ParsePlan reads back as the same plan.
+[[nodiscard]] json::array ToJson(const Plan& plan);
+
+enum class StepStatus {
+  kDone,
+  kReused,  ///< finished by an earlier run of the same plan
+  kFailed,
+  kSkipped,  ///< a step it depends on failed or was skipped
+};
+[[nodiscard]] constexpr std::array<std::pair<StepStatus, std::string_view>, 4> EnumNames(StepStatus) {
+  return {{{StepStatus::kDone, "done"},
+           {StepStatus::kReused, "reused"},
+           {StepStatus::kFailed, "failed"},
+           {StepStatus::kSkipped, "skipped"}}};
+}
+
+struct StepOutcome {
+  StepStatus status = StepStatus::kSkipped;
+  json::value output;          ///< of kDone and kReused
+  std::optional<Error> error;  ///< of kFailed and kSkipped
+  std::chrono::microseconds took{0};
+};
+
+/// How steps are run. `run` and `save` are called from several threads at once, each step by one.
+struct PlanHooks {
+  /// Runs the step. `inputs`: outputs of the steps it depends on, by step id. Must end by the call's deadline.
+  std::function<Result<json::value>(const PlanStep& step, const json::object& inputs)> run;
+  /// Output of the step if an earlier run finished it. Empty: never.
+  std::function<std::optional<json::value>(const PlanStep& step)> recall;
+  /// Makes the output durable. An error is logged: the work is done, and a later run would do it again under the same
+  /// idempotency key. Empty: nothing is kept.
+  std::function<Result<void>(const PlanStep& step, const json::value& output)> save;
+};
+
+/// Runs the plan on the calling thread and at most `max_parallel` - 1 more. Of the steps that are ready the one with
+/// the lowest index starts first. A failed step stops the steps that depend on it, and no others. Past the deadline, or
+/// when cancelled, steps that have not begun fail with that error. One outcome per step, in the order of the plan.
+[[nodiscard]] std::vector<StepOutcome> RunPlan(const Plan& plan, const PlanHooks& hooks, int max_parallel,
+                                               const CallContext& call, Env& env);
+
+}  // namespace seedcore::coordinator

@@ -1,0 +1,149 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "base/metrics.h"
+#include "base/sim_env.h"
+#include "organism/organism.h"
+#include "store/sqlite/sqlite_store.h"
+
+/// For the tests of this room: the real SQLite store on a simulated clock.
+namespace seedcore::organism {
+
+/// Waits until `holds()`. The work of other threads takes real time even where the clock is simulated; the limit is
+/// only there to end a test that fails.
+template <class Predicate>
+[[nodiscard]] bool Eventually(const Predicate& holds) {
+  Env& real = RealEnv();
+  const Instant give_up = real.Now() + std::chrono::seconds(20);
+  while (!holds()) {
+    if (real.Now() > give_up) return false;
+    real.SleepFor(std::chrono::microseconds(200), {});
+  }
+  return true;
+}
+
+class World : public testing::Test {
+ protected:
+  World() {
+    directory_ = std::filesystem::temp_directory_path() / fmt::format("seedcore-{}-{}", ::getpid(), RealEnv().NewId());
+    std::filesystem::create_directories(directory_);
+    auto opened = store::sqlite::OpenSqliteStore({.path = (directory_ / "seedcore.db").string()}, env, metrics);
+    if (!opened) throw std::runtime_error(ToString(opened.error()));
+    store = std::move(*opened);
+  }
+  ~World() override {
+    store.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  store::RegistryStore& registry() { return store->registry(); }
+  [[nodiscard]] std::vector<std::string> ActiveInstanceIds(const std::string& organ_id) {
+    const auto active = registry().ActiveInstances(organ_id);
+    EXPECT_TRUE(active);
+    std::vector<std::string> ids;
+    for (const auto& instance : *active) ids.push_back(instance.instance_id);
+    return ids;
+  }
+
+  SimEnv env;
+  Metrics metrics;
+  std::unique_ptr<store::Store> store;
+  CallContext call;
+
+ private:
+  std::filesystem::path directory_;
+};
+
+/// The real registry, for tests that change one method of it.
+class ForwardingRegistry : public store::RegistryStore {
+ public:
+  explicit ForwardingRegistry(store::RegistryStore& real) : real_(real) {}
+  Result<std::string> CurrentEpoch() override { return real_.CurrentEpoch(); }
+  Result<void> SetCurrentEpoch(const std::string& epoch) override { return real_.SetCurrentEpoch(epoch); }
+  Result<void> Register(const store::Instance& instance) override { return real_.Register(instance); }
+  Result<void> SetStatus(const std::string& id, store::InstanceStatus status) override {
+    return real_.SetStatus(id, status);
+  }
+  Result<void> Beat(const std::string& id) override { return real_.Beat(id); }
+  Result<std::vector<store::Instance>> ActiveInstances(const std::string& id) override {
+    return real_.ActiveInstances(id);
+  }
+  Result<int> ExpireInstances(std::chrono::seconds older_than) override { return real_.ExpireInstances(older_than); }
+  Result<void> EnsureOrgan(const std::string& id, const std::string& kind, const json::object& props) override {
+    return real_.EnsureOrgan(id, kind, props);
+  }
+  Result<void> EnsureAgent(const std::string& id, const std::string& organ, const json::object& props) override {
+    return real_.EnsureAgent(id, organ, props);
+  }
+  Result<void> MoveAgent(const std::string& id, const std::string& organ) override {
+    return real_.MoveAgent(id, organ);
+  }
+  Result<void> RemoveOrgan(const std::string& id) override { return real_.RemoveOrgan(id); }
+  Result<std::vector<OrganRow>> Organs() override { return real_.Organs(); }
+  Result<std::vector<store::RoutingRule>> RoutingRules() override { return real_.RoutingRules(); }
+  Result<void> ChangeRoutingRules(std::span<const store::RoutingRule> add,
+                                  std::span<const store::RoutingRule> remove) override {
+    return real_.ChangeRoutingRules(add, remove);
+  }
+
+ private:
+  store::RegistryStore& real_;
+};
+
+/// The real store with another registry.
+class StoreWithRegistry final : public store::Store {
+ public:
+  StoreWithRegistry(store::Store& real, store::RegistryStore& registry) : real_(real), registry_(registry) {}
+  store::TaskStore& tasks() override { return real_.tasks(); }
+  store::FactStore& facts() override { return real_.facts(); }
+  store::IncidentStore& incidents() override { return real_.incidents(); }
+  store::LedgerStore& ledger() override { return real_.ledger(); }
+  store::StreamStore& streams() override { return real_.streams(); }
+  store::RegistryStore& registry() override { return registry_; }
+  Health CheckHealth() override { return real_.CheckHealth(); }
+
+ private:
+  store::Store& real_;
+  store::RegistryStore& registry_;
+};
+
+/// One organ per id, `agents` agents each.
+inline OrganismConfig SmallConfig(std::vector<std::string> ids = {"left", "right"}, int agents = 2,
+                                  int concurrency = 4) {
+  OrganismConfig config;
+  for (const std::string& id : ids) {
+    config.organs.push_back({.id = id,
+                             .type = "Utility",
+                             .description = "",
+                             .agent_count = agents,
+                             .agent_concurrency = concurrency,
+                             .task_types = {}});
+  }
+  config.organs.front().task_types = {"echo"};
+  config.default_organ = ids.back();
+  return config;
+}
+
+/// Answers with its own parameters; fails as `params.fail` says.
+inline Executor Echo(std::string type = "echo") {
+  return {.type = std::move(type),
+          .doc = "Echo",
+          .params_schema = {},
+          .execute = [](const TaskSpec& task, const CallContext&) {
+            if (const auto* code = task.params.if_contains("fail")) {
+              return ExecutionResult::Failure(
+                  {ErrorCodeFromString(std::string_view(code->as_string())), "as asked", "params.fail"});
+            }
+            return ExecutionResult::Success(task.params, 0.75, 2);
+          }};
+}
+
+}  // namespace seedcore::organism

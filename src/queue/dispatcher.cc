@@ -1,0 +1,184 @@
+#include "queue/dispatcher.h"
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "queue/finisher.h"
+#include "queue/in_flight.h"
+#include "queue/lease_keeper.h"
+#include "queue/store_trouble.h"
+#include "queue/telemetry.h"
+#include "queue/worker.h"
+
+namespace seedcore::queue {
+namespace {
+
+DispatcherSettings Completed(DispatcherSettings settings, Env& env) {
+  settings.concurrency = std::clamp(settings.concurrency, 1, 1024);
+  settings.claim_batch = std::max(settings.claim_batch, 1);
+  if (settings.owner_id.empty()) settings.owner_id = fmt::format("{}-{}", settings.name, env.NewId());
+  return settings;
+}
+
+}  // namespace
+
+class Dispatcher::Impl {
+ public:
+  Impl(Env& env, store::TaskStore& store, Metrics& metrics, DispatcherSettings settings, TaskHandler handler)
+      : env_(env),
+        store_(store),
+        settings_(Completed(std::move(settings), env)),
+        telemetry_(metrics, settings_.name),
+        in_flight_(env, {settings_.concurrency, 4 * settings_.concurrency}, telemetry_.inflight),
+        trouble_(env, settings_.name, "claim"),
+        finisher_(env, store, in_flight_, telemetry_),
+        keeper_(env, store, in_flight_, telemetry_, settings_.lease),
+        worker_(env, in_flight_, keeper_, telemetry_, settings_.call_timeout, std::move(handler)) {
+    StartWorkers();
+    runnable_ = store_.OnRunnable([this] { in_flight_.SignalRunnable(); });
+    claimer_ = std::jthread([this](const std::stop_token& stop) { ClaimLoop(stop); });
+  }
+
+  void Stop(Instant deadline) {
+    const std::scoped_lock lock(stop_mutex_);
+    if (stopped_) return;
+    in_flight_.Close();
+    claimer_.request_stop();
+    claimer_.join();
+    if (!in_flight_.AwaitIdle(deadline)) {
+      for (const auto& execution : in_flight_.Active()) execution->Interrupt(Fate::kStopping);
+    }
+    workers_.clear();  // joins
+    keeper_.Stop();
+    finisher_.Stop(deadline);
+    stopped_ = true;
+    log::Info("dispatcher stopped", {{"name", settings_.name},
+                                     {"completed", telemetry_.completed.Count()},
+                                     {"handed_back", telemetry_.handed_back.Count()}});
+  }
+
+  void RenewNow() { keeper_.RenewNow(); }
+
+  DispatcherStatus Status() const {
+    const InFlight::Counts counts = in_flight_.GetCounts();
+    DispatcherStatus status;
+    status.name = settings_.name;
+    status.owner_id = settings_.owner_id;
+    status.running = !stopped_;
+    status.inflight = counts.waiting + counts.running;
+    status.capacity = settings_.concurrency;
+    status.unwritten = counts.unwritten;
+    status.claimed = telemetry_.claimed.Count();
+    status.completed = telemetry_.completed.Count();
+    status.failed = telemetry_.failed.Count();
+    status.retried = telemetry_.retried.Count();
+    status.held = telemetry_.held.Count();
+    status.handed_back = telemetry_.handed_back.Count();
+    status.cancelled = telemetry_.cancelled.Count();
+    status.lease_lost = telemetry_.lease_lost.Count() + telemetry_.refused.load();
+    status.last_claim = telemetry_.LastClaim();
+    status.last_error = telemetry_.LastError();
+    for (std::string trouble : {trouble_.Current(), finisher_.Trouble(), keeper_.Trouble()}) {
+      if (status.store_error.empty()) status.store_error = std::move(trouble);
+    }
+    return status;
+  }
+
+ private:
+  void StartWorkers() {
+    try {
+      for (int i = 0; i < settings_.concurrency; ++i) workers_.emplace_back([this] { worker_.Loop(); });
+    } catch (...) {
+      in_flight_.Close();  // lets the threads end that did start
+      throw;
+    }
+  }
+
+  void ClaimLoop(const std::stop_token& stop) {
+    Instant next_look = env_.Now();
+    while (const int free = in_flight_.AwaitCapacity()) {
+      in_flight_.AwaitRunnable(next_look);
+      if (stop.stop_requested()) return;
+
+      const Instant asked = env_.Now();
+      const int limit = std::min(free, settings_.claim_batch);
+      auto claims = Claim(limit);
+      if (!claims) {
+        telemetry_.NoteError(ToString(claims.error()));
+        if (!env_.SleepFor(trouble_.Failed(claims.error()), stop)) return;
+        next_look = asked;
+        continue;
+      }
+      trouble_.Succeeded();
+      const bool drained = claims->size() < static_cast<std::size_t>(limit);
+      Admit(std::move(*claims), asked);
+      next_look = drained ? NextLook() : asked;
+    }
+  }
+
+  Result<std::vector<store::Claim>> Claim(int limit) {
+    SEEDCORE_RETURN_IF_ERROR(env_.Fault("dispatcher.claim"));
+    return store_.ClaimTasks(
+        {.owner_id = settings_.owner_id, .limit = limit, .lease = settings_.lease, .types = settings_.types});
+  }
+
+  void Admit(std::vector<store::Claim> claims, Instant asked) {
+    if (claims.empty()) return;
+    telemetry_.claimed.Add(static_cast<std::int64_t>(claims.size()));
+    telemetry_.NoteClaim(env_.WallNow());
+    std::vector<std::shared_ptr<Execution>> executions;
+    executions.reserve(claims.size());
+    for (store::Claim& claim : claims) {
+      executions.push_back(std::make_shared<Execution>(std::move(claim), asked + settings_.lease));
+    }
+    in_flight_.Admit(std::move(executions));
+  }
+
+  /// The store signals what becomes runnable by a commit; what becomes runnable by time is awaited here.
+  Instant NextLook() {
+    const Instant now = env_.Now();
+    const auto poll =
+        std::chrono::duration_cast<std::chrono::microseconds>(settings_.poll * (0.75 + 0.5 * env_.RandomUnit()));
+    const auto next = store_.NextRunAfter();
+    if (!next || !*next) return now + poll;
+    return now + std::clamp(**next - env_.WallNow(), std::min(kShortestSleep, poll), poll);
+  }
+
+  /// A task that is due now and yet was not claimed is of another type, or another dispatcher is about to take it.
+  static constexpr std::chrono::microseconds kShortestSleep{1'000};
+
+  Env& env_;
+  store::TaskStore& store_;
+  const DispatcherSettings settings_;
+  Telemetry telemetry_;
+  InFlight in_flight_;
+  StoreTrouble trouble_;
+  Finisher finisher_;
+  LeaseKeeper keeper_;
+  Worker worker_;
+  std::vector<std::jthread> workers_;
+  std::jthread claimer_;
+  store::Subscription runnable_;  // goes first: its listener uses in_flight_
+  std::mutex stop_mutex_;         // held while stopping
+  std::atomic<bool> stopped_{false};
+};
+
+Dispatcher::Dispatcher(Env& env, store::TaskStore& store, Metrics& metrics, DispatcherSettings settings,
+                       TaskHandler handler)
+    : impl_(std::make_unique<Impl>(env, store, metrics, std::move(settings), std::move(handler))), env_(env) {}
+
+Dispatcher::~Dispatcher() { impl_->Stop(env_.Now()); }
+
+void Dispatcher::Stop(Instant deadline) { impl_->Stop(deadline); }
+
+void Dispatcher::RenewNow() { impl_->RenewNow(); }
+
+DispatcherStatus Dispatcher::Status() const { return impl_->Status(); }
+
+}  // namespace seedcore::queue

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "base/call_context.h"
+#include "queue/backoff.h"
+#include "store/store.h"
+
+namespace seedcore::queue {
+
+/// What one execution of a task yields. The effects are committed together with it, or not at all.
+struct TaskOutcome {
+  std::variant<store::Completed, Failure, store::Held> verdict;
+  store::Effects effects;
+
+  [[nodiscard]] static TaskOutcome Complete(json::value result, store::Effects effects = {}) {
+    return {store::Completed{std::move(result)}, std::move(effects)};
+  }
+  /// Retried or final, as AfterFailure decides from the code and the task's policy.
+  [[nodiscard]] static TaskOutcome Fail(Error error, json::value result = nullptr) {
+    return {Failure{std::move(error), std::move(result), std::nullopt}, {}};
+  }
+  /// Executed again after `delay`, while attempts and deadline allow it.
+  [[nodiscard]] static TaskOutcome RetryAfter(std::chrono::milliseconds delay, Error why) {
+    return {Failure{std::move(why), nullptr, delay}, {}};
+  }
+  /// Parked until somebody resumes it; `reason` is shown to them.
+  [[nodiscard]] static TaskOutcome Hold(std::string reason) { return {store::Held{std::move(reason)}, {}}; }
+};
+
+/// Executes one task. Called on a dispatcher's worker threads, several at a time. It may block, but must return soon
+/// after `call.stop` is requested (cancelled, lease lost, shutdown) or `call.deadline` passes. At-least-once: the same
+/// task may come again, with the same `call.idempotency_key`. An exception counts as a retryable `internal` error.
+using TaskHandler = std::function<TaskOutcome(const store::Task& task, const CallContext& call)>;
+
+}  // namespace seedcore::queue

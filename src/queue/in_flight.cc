@@ -1,0 +1,173 @@
+#include "queue/in_flight.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/check.h"
+
+namespace seedcore::queue {
+
+void InFlight::SignalRunnable() {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (runnable_) return;
+    runnable_ = true;
+  }
+  runnable_cv_.notify_one();
+}
+
+int InFlight::AwaitCapacity() {
+  std::unique_lock lock(mutex_);
+  capacity_cv_.wait(lock, [&] { return closed_ || (waiting_.empty() && Free() > 0); });
+  return closed_ ? 0 : Free();
+}
+
+void InFlight::AwaitRunnable(Instant until) {
+  std::unique_lock lock(mutex_);
+  if (env_.Now() < until) {
+    env_.WaitUntil(lock, runnable_cv_, until, {}, [&] { return closed_ || runnable_; });
+  }
+  runnable_ = false;
+}
+
+void InFlight::Admit(std::vector<std::shared_ptr<Execution>> executions) {
+  const std::scoped_lock lock(mutex_);
+  for (auto& execution : executions) {
+    if (closed_) {
+      HandBack(std::move(execution));
+    } else {
+      waiting_.push_back(std::move(execution));
+      gauge_.Add(1);
+    }
+  }
+  SEEDCORE_CHECK(waiting_.size() + running_.size() <= static_cast<std::size_t>(limits_.capacity),
+                 "a dispatcher claims only what it has room for");
+  WakeWorker();
+  if (closed_) WakeBatchers();
+}
+
+std::shared_ptr<Execution> InFlight::Take() {
+  std::unique_lock lock(mutex_);
+  while (waiting_.empty()) {
+    if (closed_) return nullptr;
+    ++idle_workers_;
+    worker_cv_.wait(lock);
+    --idle_workers_;
+    waking_worker_ = false;
+  }
+  auto execution = std::move(waiting_.front());
+  waiting_.pop_front();
+  running_.insert(execution);
+  WakeWorker();
+  WakeBatchers();
+  return execution;
+}
+
+void InFlight::Finish(const std::shared_ptr<Execution>& execution, store::Finish finish) {
+  const std::scoped_lock lock(mutex_);
+  finished_.finishes.push_back(std::move(finish));
+  finished_.executions.push_back(execution);
+  ++unwritten_;
+  End(execution);
+}
+
+void InFlight::Drop(const std::shared_ptr<Execution>& execution) {
+  const std::scoped_lock lock(mutex_);
+  End(execution);
+}
+
+void InFlight::End(const std::shared_ptr<Execution>& execution) {
+  SEEDCORE_CHECK(running_.erase(execution) == 1, "an execution ends once");
+  gauge_.Add(-1);
+  WakeBatchers();
+  if (running_.empty()) idle_cv_.notify_all();
+}
+
+InFlight::Batch InFlight::AwaitFinished(std::size_t limit) {
+  std::unique_lock lock(mutex_);
+  // While tasks wait for a worker, more results are microseconds away: they share the commit.
+  finished_cv_.wait(lock, [&] {
+    const std::size_t count = finished_.finishes.size();
+    return finished_closed_ || count >= limit || (count > 0 && waiting_.empty());
+  });
+  Batch batch;
+  if (finished_.finishes.size() <= limit) {
+    std::swap(batch, finished_);
+    return batch;
+  }
+  const auto take = [limit](auto& from, auto& to) {
+    const auto end = from.begin() + static_cast<std::ptrdiff_t>(limit);
+    to.assign(std::make_move_iterator(from.begin()), std::make_move_iterator(end));
+    from.erase(from.begin(), end);
+  };
+  take(finished_.finishes, batch.finishes);
+  take(finished_.executions, batch.executions);
+  return batch;
+}
+
+void InFlight::Written(std::size_t count) {
+  const std::scoped_lock lock(mutex_);
+  SEEDCORE_CHECK(count <= unwritten_, "only what was finished can be written");
+  unwritten_ -= count;
+  WakeBatchers();
+}
+
+std::vector<std::shared_ptr<Execution>> InFlight::Active() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::shared_ptr<Execution>> active(waiting_.begin(), waiting_.end());
+  active.insert(active.end(), running_.begin(), running_.end());
+  return active;
+}
+
+InFlight::Counts InFlight::GetCounts() const {
+  const std::scoped_lock lock(mutex_);
+  return {static_cast<int>(waiting_.size()), static_cast<int>(running_.size()), static_cast<int>(unwritten_)};
+}
+
+void InFlight::Close() {
+  const std::scoped_lock lock(mutex_);
+  closed_ = true;
+  gauge_.Add(-static_cast<double>(waiting_.size()));
+  for (auto& execution : waiting_) HandBack(std::move(execution));
+  waiting_.clear();
+  capacity_cv_.notify_all();
+  worker_cv_.notify_all();
+  runnable_cv_.notify_all();
+  WakeBatchers();
+}
+
+bool InFlight::AwaitIdle(Instant deadline) {
+  std::unique_lock lock(mutex_);
+  return env_.WaitUntil(lock, idle_cv_, deadline, {}, [&] { return running_.empty(); });
+}
+
+void InFlight::CloseFinished() {
+  const std::scoped_lock lock(mutex_);
+  finished_closed_ = true;
+  finished_cv_.notify_all();
+}
+
+void InFlight::HandBack(std::shared_ptr<Execution> execution) {
+  finished_.finishes.push_back({execution->claim.lease(), store::HandedBack{}, {}});
+  finished_.executions.push_back(std::move(execution));
+  ++unwritten_;
+}
+
+void InFlight::WakeWorker() {
+  if (waiting_.empty() || idle_workers_ == 0 || waking_worker_) return;
+  waking_worker_ = true;
+  worker_cv_.notify_one();
+}
+
+void InFlight::WakeBatchers() {
+  if (!waiting_.empty()) return;
+  if (Free() > 0) capacity_cv_.notify_one();
+  if (!finished_.finishes.empty()) finished_cv_.notify_one();
+}
+
+int InFlight::Free() const {
+  if (unwritten_ >= static_cast<std::size_t>(limits_.max_unwritten)) return 0;
+  return limits_.capacity - static_cast<int>(waiting_.size() + running_.size());
+}
+
+}  // namespace seedcore::queue

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+#include <vector>
+
+#include "base/env.h"
+#include "base/metrics.h"
+#include "queue/execution.h"
+
+namespace seedcore::queue {
+
+/// How claimed tasks move between a dispatcher's threads: claimed -> waiting -> running -> finished -> written. Waiting
+/// and running tasks together never exceed the capacity; finished ones that the store has not taken yet are bounded
+/// too, and hold up further claims. Thread-safe; calls that wait are marked.
+class InFlight {
+ public:
+  struct Limits {
+    int capacity = 16;       ///< waiting and running together
+    int max_unwritten = 64;  ///< finished, not yet written: no claims at or above it
+  };
+  /// Results to write, index by index.
+  struct Batch {
+    std::vector<store::Finish> finishes;
+    std::vector<std::shared_ptr<Execution>> executions;
+  };
+  struct Counts {
+    int waiting = 0;
+    int running = 0;
+    int unwritten = 0;
+  };
+
+  /// `gauge` follows the number of waiting and running executions.
+  InFlight(Env& env, Limits limits, Gauge& gauge) : env_(env), limits_(limits), gauge_(gauge) {}
+
+  /// Some task may have become runnable. Never blocks for long: called on the store's writer thread.
+  void SignalRunnable();
+
+  // The claimer.
+  /// Waits for free capacity and returns it; 0 once closed. While a claimed task still waits for a worker it goes on
+  /// waiting: a claim costs a commit, so it should be for all slots that are about to be free.
+  [[nodiscard]] int AwaitCapacity();
+  /// Waits for a signal, for `until`, or for Close. A signal is used up.
+  void AwaitRunnable(Instant until);
+  /// After Close the executions are handed back instead.
+  void Admit(std::vector<std::shared_ptr<Execution>> executions);
+
+  // The workers.
+  /// Waits for an execution; null once closed.
+  [[nodiscard]] std::shared_ptr<Execution> Take();
+  /// Ends a running execution with something to write.
+  void Finish(const std::shared_ptr<Execution>& execution, store::Finish finish);
+  /// Ends a running execution with nothing to write.
+  void Drop(const std::shared_ptr<Execution>& execution);
+
+  // The finisher.
+  /// Waits for results and takes what is there, up to `limit`; empty once CloseFinished was called and all are taken.
+  [[nodiscard]] Batch AwaitFinished(std::size_t limit);
+  void Written(std::size_t count);
+
+  /// Waiting and running executions.
+  [[nodiscard]] std::vector<std::shared_ptr<Execution>> Active() const;
+  [[nodiscard]] Counts GetCounts() const;
+
+  /// No more work starts: waiting executions are handed back, AwaitCapacity and Take come back.
+  void Close();
+  /// Waits until nothing is running, or for `deadline`. Returns whether nothing is.
+  bool AwaitIdle(Instant deadline);
+  /// Nothing will be finished any more.
+  void CloseFinished();
+
+ private:
+  void End(const std::shared_ptr<Execution>& execution);
+  void HandBack(std::shared_ptr<Execution> execution);
+  void WakeWorker();
+  void WakeBatchers();
+  [[nodiscard]] int Free() const;
+
+  Env& env_;
+  const Limits limits_;
+  Gauge& gauge_;
+  mutable std::mutex mutex_;  // guards everything below
+  std::condition_variable capacity_cv_;
+  std::condition_variable worker_cv_;
+  std::condition_variable finished_cv_;
+  std::condition_variable_any runnable_cv_;
+  std::condition_variable_any idle_cv_;
+  std::deque<std::shared_ptr<Execution>> waiting_;
+  std::unordered_set<std::shared_ptr<Execution>> running_;
+  Batch finished_;
+  std::size_t unwritten_ = 0;  // finished_ and what the finisher has in hand
+  int idle_workers_ = 0;
+  bool waking_worker_ = false;  // one wake-up at a time: a woken worker wakes the next if there is more to do
+  bool runnable_ = false;
+  bool closed_ = false;
+  bool finished_closed_ = false;
+};
+
+}  // namespace seedcore::queue

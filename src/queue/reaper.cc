@@ -1,0 +1,72 @@
+#include "queue/reaper.h"
+
+#include "base/log.h"
+
+namespace seedcore::queue {
+
+Reaper::Reaper(Env& env, store::TaskStore& store, Metrics& metrics, ReaperSettings settings)
+    : env_(env),
+      store_(store),
+      settings_(settings),
+      reaped_metric_(metrics.GetCounter("seedcore_tasks_reaped_total",
+                                        "Tasks taken from dead workers, or failed because their deadline passed.")),
+      deleted_metric_(metrics.GetCounter("seedcore_tasks_deleted_total", "Finished tasks deleted by retention.")),
+      trouble_(env, "reaper", "reap"),
+      thread_([this](const std::stop_token& stop) { Loop(stop); }) {}
+
+Reaper::~Reaper() { Stop(); }
+
+void Reaper::Stop() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+  running_ = false;
+}
+
+ReaperStatus Reaper::Status() const { return {running_, reaped_, deleted_, trouble_.Current()}; }
+
+void Reaper::Loop(const std::stop_token& stop) {
+  Instant delete_at = env_.Now();
+  while (!stop.stop_requested()) {
+    auto done = Reap(stop);
+    if (done && settings_.keep_finished && env_.Now() >= delete_at) {
+      const auto all_deleted = DeleteOld(stop);
+      if (!all_deleted) done = std::unexpected(all_deleted.error());
+      if (all_deleted && *all_deleted) delete_at = env_.Now() + settings_.retention_period;
+    }
+    std::chrono::nanoseconds pause =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(settings_.period * (0.75 + 0.5 * env_.RandomUnit()));
+    if (done) {
+      trouble_.Succeeded();
+    } else {
+      pause = std::max<std::chrono::nanoseconds>(pause, trouble_.Failed(done.error()));
+    }
+    if (!env_.SleepFor(pause, stop)) return;
+  }
+}
+
+Result<void> Reaper::Reap(const std::stop_token& stop) {
+  int touched = settings_.batch;
+  while (touched == settings_.batch && !stop.stop_requested()) {
+    SEEDCORE_RETURN_IF_ERROR(env_.Fault("reaper.reap"));
+    SEEDCORE_ASSIGN_OR_RETURN(touched, store_.Reap(settings_.batch));
+    if (touched == 0) break;
+    reaped_ += touched;
+    reaped_metric_.Increment(touched);
+    log::Warning("tasks reaped: their lease or deadline had passed", {{"count", touched}});
+  }
+  return {};
+}
+
+Result<bool> Reaper::DeleteOld(const std::stop_token& stop) {
+  const Instant until = env_.Now() + settings_.period / 2;
+  while (!stop.stop_requested() && env_.Now() < until) {
+    SEEDCORE_ASSIGN_OR_RETURN(const int deleted,
+                              store_.DeleteFinished(env_.WallNow() - *settings_.keep_finished, settings_.batch));
+    deleted_ += deleted;
+    deleted_metric_.Increment(deleted);
+    if (deleted < settings_.batch) return true;
+  }
+  return false;
+}
+
+}  // namespace seedcore::queue

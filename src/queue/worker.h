@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+
+#include "queue/handler.h"
+#include "queue/in_flight.h"
+#include "queue/lease_keeper.h"
+#include "queue/telemetry.h"
+
+namespace seedcore::queue {
+
+/// Executes claimed tasks one after the other and decides what is written of each. One object serves any number of
+/// threads.
+class Worker {
+ public:
+  Worker(Env& env, InFlight& in_flight, LeaseKeeper& keeper, Telemetry& telemetry,
+         std::chrono::milliseconds call_timeout, TaskHandler handler);
+
+  /// Works until the InFlight is closed.
+  void Loop();
+
+ private:
+  void Execute(const std::shared_ptr<Execution>& execution);
+  [[nodiscard]] CallContext Context(const Execution& execution, Instant deadline);
+  [[nodiscard]] TaskOutcome Call(const store::Task& task, const CallContext& call);
+  [[nodiscard]] store::Finish Conclude(const Execution& execution, Fate fate, TaskOutcome outcome);
+
+  Env& env_;
+  InFlight& in_flight_;
+  LeaseKeeper& keeper_;
+  Telemetry& telemetry_;
+  const std::chrono::milliseconds call_timeout_;
+  const TaskHandler handler_;
+};
+
+}  // namespace seedcore::queue

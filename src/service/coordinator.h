@@ -1,0 +1,85 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "base/call_context.h"
+#include "base/metrics.h"
+#include "coordinator/load_meter.h"
+#include "coordinator/machine_load.h"
+#include "coordinator/ocps.h"
+#include "coordinator/rule_book.h"
+#include "queue/handler.h"
+#include "service/cognitive.h"
+#include "service/coordinator_types.h"
+#include "service/operation.h"
+#include "service/peer.h"
+#include "store/store.h"
+
+/// The Coordinator service, /pipeline: decides how each task is executed, has it executed, and triages anomalies
+/// (C§2.3, C§4).
+namespace seedcore::service {
+
+struct CoordinatorServiceSettings {
+  coordinator::OcpsSettings ocps;
+  int max_plan_steps = 16;                             ///< MAX_PLAN_STEPS
+  int max_parallel_steps = 4;                          ///< threads of one plan
+  int max_inflight_escalations = 64;                   ///< COGNITIVE_MAX_INFLIGHT
+  std::chrono::milliseconds ml_timeout{5'000};         ///< of one call; the task's deadline holds as well
+  std::chrono::milliseconds cognitive_timeout{8'000};  ///< likewise
+  std::chrono::milliseconds organism_timeout{5'000};   ///< of a route look-up; executions have the organ's time limit
+  std::chrono::milliseconds fast_path_latency_slo{1'000};  ///< FAST_PATH_LATENCY_SLO_MS: told to the planner
+  std::chrono::milliseconds retry_delay{10'000};           ///< of a task that a rule sends back
+};
+
+struct CoordinatorDependencies {
+  Env& env;
+  Metrics& metrics;
+  store::StreamStore& streams;  ///< drift valves and checkpoints
+  store::IncidentStore& incidents;
+  coordinator::RuleBook& rules;
+  Peer<MlService> ml;
+  Peer<CognitiveService> cognitive;
+  Peer<OrganismService> organism;
+  CoordinatorServiceSettings settings;
+};
+
+/// Thread-safe; its dependencies outlive it. A call ends by its deadline.
+class CoordinatorService {
+ public:
+  explicit CoordinatorService(CoordinatorDependencies dependencies);
+  ~CoordinatorService();
+  CoordinatorService(const CoordinatorService&) = delete;
+  CoordinatorService& operator=(const CoordinatorService&) = delete;
+
+  /// Routes one task and has it executed. A task that failed is a response with success=false and the status of its
+  /// error; only a cancelled call or one past its deadline before the work began is an error.
+  Result<RouteResponse> RouteAndExecute(const RouteRequest& request, const CallContext& call);
+  /// The same for a stored task, as the dispatcher's handler. Effects of the fast path are returned, to be written
+  /// together with the task's completion; steps of a plan write theirs as they finish.
+  queue::TaskOutcome HandleTask(const store::Task& task, const CallContext& call);
+
+  /// Finds anomalies in a series, reasons about them where that is warranted, and decides. Within a task it uses the
+  /// drift measured for that task.
+  Result<AnomalyTriageResponse> AnomalyTriage(const AnomalyTriageRequest& request, const CallContext& call);
+
+  Result<CoordinatorMetrics> GetMetrics(const Empty& request, const CallContext& call);
+  Result<PredicateStatus> PredicatesStatus(const Empty& request, const CallContext& call);
+  Result<PredicateConfigResponse> PredicatesConfig(const Empty& request, const CallContext& call);
+  /// Loads the rule file again. A file with an error is refused with its line, and the rules in force stay.
+  Result<PredicateReloadResponse> ReloadPredicates(const Empty& request, const CallContext& call);
+  Result<CoordinatorHealth> Health(const Empty& request, const CallContext& call);
+
+  /// Live measurements, for the Energy service: shares of the fast path and of escalations among recent decisions;
+  /// nullopt before any.
+  [[nodiscard]] std::optional<std::pair<double, double>> RoutingShares() const;
+
+  struct Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+[[nodiscard]] OperationTable<CoordinatorService> CoordinatorOperations();
+
+}  // namespace seedcore::service

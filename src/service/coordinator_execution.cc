@@ -1,0 +1,395 @@
+#include <algorithm>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "coordinator/plan_inputs.h"
+#include "service/coordinator_impl.h"
+
+namespace seedcore::service {
+
+using coordinator::PlanStep;
+using coordinator::StepOutcome;
+using coordinator::StepStatus;
+
+namespace {
+
+constexpr const char* kPlanKind = "plan";
+
+std::string TextOf(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+/// Which agent the task asks for. The agent_id of an anomaly is whose series it is, not who should look at it.
+std::string PinnedAgent(const RoutedTask& task) {
+  if (task.type == "anomaly_triage") return {};
+  for (const std::string_view name : {"agent_id", "agent", "owner_agent_id"}) {
+    if (std::string agent = TextOf(task.params, name); !agent.empty()) return agent;
+  }
+  return {};
+}
+
+double RequiredCapability(const json::object& params) {
+  const json::value* value = params.if_contains("required_capability");
+  return value != nullptr && value->is_number() ? std::clamp(JsonToDouble(*value), 0.0, 1.0) : 0.0;
+}
+
+OrganTask OrganTaskOf(const RoutedTask& task, const RouteResponse& response) {
+  return {.id = task.id,
+          .type = task.type,
+          .description = task.description,
+          .domain = task.domain,
+          .params = task.params,
+          .priority = task.priority,
+          .drift_score = response.drift.value_or(0.0),
+          .required_capability = RequiredCapability(task.params),
+          .agent_id = PinnedAgent(task),
+          .idempotency_key = task.idempotency_key,
+          .attempt = task.attempt};
+}
+
+std::optional<EnergyReport> EnergyOf(const ExecuteReply& reply) {
+  if (!reply.result) return std::nullopt;
+  return EnergyReport{.before = reply.result->energy_before,
+                      .after = reply.result->energy_after,
+                      .delta = reply.result->delta_e_realized};
+}
+
+/// What an organ reported of one step, kept with the checkpoint.
+struct StepRecord {
+  std::string organ_id;
+  std::string agent_id;
+  std::optional<EnergyReport> energy;
+  json::value output;
+  static constexpr auto kFields =
+      Fields(Optional("organ_id", &StepRecord::organ_id, "Organ"), Optional("agent_id", &StepRecord::agent_id, "Agent"),
+             Optional("energy", &StepRecord::energy, "Energy"), Optional("output", &StepRecord::output, "Output"));
+};
+
+/// The plan of a task and what of it is done; one stream state per task.
+struct PlanState {
+  json::array plan;
+  json::object meta;
+  std::map<std::string, StepRecord> done;
+};
+
+json::value WriteState(const PlanState& state) {
+  json::object done;
+  for (const auto& [id, record] : state.done) done[id] = ToJson(record);
+  return json::object{{"plan", state.plan}, {"meta", state.meta}, {"done", std::move(done)}};
+}
+
+/// Empty when there is none, or none that can be read: then the task is planned again.
+std::optional<PlanState> ReadState(const json::value& stored) {
+  const json::object* object = stored.if_object();
+  if (object == nullptr) return std::nullopt;
+  const json::value* plan = object->if_contains("plan");
+  const json::value* meta = object->if_contains("meta");
+  const json::value* done = object->if_contains("done");
+  if (plan == nullptr || !plan->is_array() || meta == nullptr || !meta->is_object() || done == nullptr)
+    return std::nullopt;
+  auto records = FromJson<std::map<std::string, StepRecord>>(*done);
+  if (!records) return std::nullopt;
+  return PlanState{plan->get_array(), meta->get_object(), std::move(*records)};
+}
+
+StepReport ReportOf(const coordinator::Plan& plan, std::size_t index, const StepOutcome& outcome,
+                    const std::map<std::string, StepRecord>& records) {
+  const PlanStep& step = plan.steps[index];
+  StepReport report;
+  report.step_id = step.id;
+  report.status = std::string(EnumToString(outcome.status));
+  report.success = outcome.status == StepStatus::kDone || outcome.status == StepStatus::kReused;
+  report.task = step.task;
+  for (const std::size_t dependency : step.depends_on) report.depends_on.push_back(plan.steps[dependency].id);
+  report.result = outcome.output;
+  if (outcome.error) {
+    report.error = outcome.error->message;
+    report.error_code = std::string(ToString(outcome.error->code));
+  }
+  if (const auto found = records.find(step.id); found != records.end()) {
+    report.organ_id = found->second.organ_id;
+    report.agent_id = found->second.agent_id;
+    report.energy = found->second.energy;
+  }
+  report.took_ms = ToMilliseconds(outcome.took);
+  return report;
+}
+
+/// Carries out the plan of one task.
+class PlanExecution {
+ public:
+  PlanExecution(CoordinatorService::Impl& impl, const RoutedTask& task, const RouteResponse& response,
+                const CallContext& call)
+      : impl_(impl), task_(task), response_(response), call_(call) {}
+
+  /// The plan of an earlier attempt, or a new one.
+  Result<coordinator::Plan> Prepare() {
+    if (task_.has_own_id) {
+      SEEDCORE_ASSIGN_OR_RETURN(const json::value stored, impl_.deps.streams.Load(kPlanKind, task_.id));
+      if (auto state = ReadState(stored)) {
+        if (auto plan = coordinator::ParsePlan(state->plan, MaxSteps())) {
+          state_ = std::move(*state);
+          return plan;
+        }
+      }
+    }
+    SEEDCORE_ASSIGN_OR_RETURN(coordinator::Plan plan, AskForPlan());
+    state_.plan = coordinator::ToJson(plan);
+    if (task_.has_own_id) {
+      SEEDCORE_RETURN_IF_ERROR(
+          impl_.deps.streams.Update(kPlanKind, task_.id, [&](const json::value&) { return WriteState(state_); }));
+    }
+    return plan;
+  }
+
+  std::vector<StepOutcome> Run(const coordinator::Plan& plan) {
+    coordinator::PlanHooks hooks;
+    hooks.run = [this](const PlanStep& step, const json::object& inputs) { return RunStep(step, inputs); };
+    hooks.recall = [this](const PlanStep& step) -> std::optional<json::value> {
+      const auto found = state_.done.find(step.id);
+      return found == state_.done.end() ? std::nullopt : std::optional(found->second.output);
+    };
+    if (task_.has_own_id) {
+      hooks.save = [this](const PlanStep& step, const json::value&) { return Save(step); };
+    }
+    return coordinator::RunPlan(plan, hooks, impl_.deps.settings.max_parallel_steps, call_, impl_.deps.env);
+  }
+
+  /// The plan is done and its result about to be stored: what was kept for another attempt is not needed.
+  void Forget() {
+    if (task_.has_own_id) {
+      static_cast<void>(
+          impl_.deps.streams.Update(kPlanKind, task_.id, [](const json::value&) { return json::value(); }));
+    }
+  }
+
+  [[nodiscard]] const std::map<std::string, StepRecord>& records() const { return state_.done; }
+  [[nodiscard]] const json::object& meta() const { return state_.meta; }
+
+ private:
+  [[nodiscard]] std::size_t MaxSteps() const { return static_cast<std::size_t>(impl_.deps.settings.max_plan_steps); }
+
+  Result<coordinator::Plan> AskForPlan() {
+    CognitiveRequest request;
+    request.agent_id = "coordinator";
+    request.task_id = task_.id;
+    request.type = task_.type;
+    request.task_description = task_.description;
+    request.task = cognitive::TaskDescription{.type = task_.type,
+                                              .domain = task_.domain,
+                                              .description = task_.description,
+                                              .params = task_.params,
+                                              .id = task_.id,
+                                              .drift_score = response_.drift,
+                                              .priority = task_.priority};
+    request.constraints = {{"latency_ms", impl_.deps.settings.fast_path_latency_slo.count()},
+                           {"max_steps", impl_.deps.settings.max_plan_steps}};
+    json::array history;
+    for (const std::string& id : task_.history_ids) history.push_back(json::string(id));
+    request.context = {{"features", task_.features}, {"history_ids", std::move(history)}};
+    SEEDCORE_ASSIGN_OR_RETURN(const PlanTaskResponse reply,
+                              impl_.deps.cognitive.Call<&CognitiveService::PlanTask>(
+                                  request, call_.Within(impl_.deps.settings.cognitive_timeout, impl_.deps.env)));
+    const cognitive::TaskPlan& proposal = reply.result.result;
+    state_.meta = {{"plan_source", "cognitive_service"},
+                   {"provider", reply.result.metadata.provider},
+                   {"estimated_complexity", proposal.estimated_complexity},
+                   {"explanations", proposal.rationale},
+                   {"confidence", proposal.confidence}};
+    json::array steps;
+    for (const auto& step : proposal.solution_steps) steps.push_back(ToJson(step));
+    return coordinator::ParsePlan(steps, MaxSteps());
+  }
+
+  Result<json::value> RunStep(const PlanStep& step, const json::object& inputs) {
+    const json::value* params = step.task.if_contains("params");
+    SEEDCORE_ASSIGN_OR_RETURN(const json::value resolved,
+                              coordinator::ResolveInputs(params == nullptr ? json::object() : *params, inputs));
+    OrganTask organ_task{.id = task_.id,
+                         .type = TextOf(step.task, "type"),
+                         .description = TextOf(step.task, "description"),
+                         .domain = TextOf(step.task, "domain"),
+                         .params = resolved.is_object() ? resolved.get_object() : json::object(),
+                         .priority = task_.priority,
+                         .drift_score = response_.drift.value_or(0.0),
+                         .required_capability = RequiredCapability(task_.params),
+                         .agent_id = {},
+                         .idempotency_key = task_.idempotency_key + ":" + step.id,
+                         .attempt = task_.attempt};
+    CallContext call = call_;
+    call.idempotency_key = organ_task.idempotency_key;
+    SEEDCORE_ASSIGN_OR_RETURN(
+        ExecuteReply reply,
+        impl_.Execute(std::move(organ_task), {}, NormalizedOrganTimeout(task_.params), EffectsMode::kApply, call));
+    StepRecord record{.organ_id = reply.organ_id,
+                      .agent_id = reply.result ? reply.result->agent_id : "",
+                      .energy = EnergyOf(reply),
+                      .output = reply.result ? reply.result->result : json::value()};
+    json::value output = record.output;
+    {
+      const std::lock_guard lock(mutex_);
+      state_.done[step.id] = std::move(record);
+    }
+    if (!reply.success) return std::unexpected(reply.VerdictError());
+    return output;
+  }
+
+  Result<void> Save(const PlanStep& step) {
+    json::value record;
+    {
+      const std::lock_guard lock(mutex_);
+      record = ToJson(state_.done[step.id]);
+    }
+    SEEDCORE_RETURN_IF_ERROR(impl_.deps.streams.Update(kPlanKind, task_.id, [&](const json::value& stored) {
+      json::value next = stored;
+      if (json::object* object = next.if_object()) {
+        json::value& done = (*object)["done"];
+        if (!done.is_object()) done = json::object();
+        done.get_object()[step.id] = record;
+      }
+      return next;
+    }));
+    return {};
+  }
+
+  CoordinatorService::Impl& impl_;
+  const RoutedTask& task_;
+  const RouteResponse& response_;
+  const CallContext& call_;
+  PlanState state_;
+  std::mutex mutex_;  // guards state_.done while the plan runs
+};
+
+}  // namespace
+
+double ToMilliseconds(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+void SetError(RouteResponse& response, const Error& error, const std::string& original_type) {
+  response.kind = "error";
+  response.success = false;
+  response.error = error.message;
+  response.error_code = std::string(ToString(error.code));
+  response.error_path = error.path;
+  response.payload = {{"error", error.message}, {"error_type", ToString(error.code)}, {"original_type", original_type}};
+  response.metadata["path"] = "error_handling";
+}
+
+Result<EscalationSlot> EscalationSlot::Take(std::atomic<int>& taken, int limit) {
+  if (taken.fetch_add(1) >= limit) {
+    taken.fetch_sub(1);
+    return Fail(ErrorCode::kResourceExhausted,
+                fmt::format("Too many concurrent escalations: {} are allowed (COGNITIVE_MAX_INFLIGHT)", limit));
+  }
+  return EscalationSlot(taken);
+}
+
+Result<ExecuteReply> CoordinatorService::Impl::Execute(OrganTask task, const std::string& preferred, double timeout_s,
+                                                       EffectsMode effects, const CallContext& call) {
+  SEEDCORE_RETURN_IF_ERROR(call.Check(deps.env));
+  ResolveRouteRequest route{.task = task, .preferred_logical_id = preferred};
+  route.task.params = {};  // routing reads type and domain
+  SEEDCORE_ASSIGN_OR_RETURN(
+      const ResolveRouteReply organ,
+      deps.organism.Call<&OrganismService::ResolveRoute>(route, call.Within(deps.settings.organism_timeout, deps.env)));
+  const ExecuteOnOrganRequest request{
+      .organ_id = organ.logical_id, .task = std::move(task), .organ_timeout_s = timeout_s, .effects = effects};
+  return deps.organism.Call<&OrganismService::ExecuteOnOrgan>(request, call);
+}
+
+void CoordinatorService::Impl::ExecuteFast(const RoutedTask& task, const std::string& organ, const CallContext& call,
+                                           RouteResponse& out) {
+  const Instant start = deps.env.Now();
+  auto reply = Execute(OrganTaskOf(task, out), organ, NormalizedOrganTimeout(task.params), task.effects, call);
+  const auto took = deps.env.Now() - start;
+  out.metadata = {{"path", "direct_routing"}};
+  if (!reply) {
+    SetError(out, reply.error(), task.type);
+  } else {
+    out.organ_id = reply->organ_id;
+    out.energy = EnergyOf(*reply);
+    out.effects = std::move(reply->effects);
+    out.success = reply->success;
+    if (reply->success) {
+      out.kind = "fast_path";
+      out.payload = {{"routed_to", reply->organ_id},
+                     {"organ_id", reply->organ_id},
+                     {"agent_id", reply->result ? reply->result->agent_id : ""},
+                     {"processing_time_ms", ToMilliseconds(took)},
+                     {"result", reply->result ? reply->result->result : json::value()}};
+      if (reply->result) out.metadata["quality"] = reply->result->quality;
+    } else {
+      SetError(out, reply->VerdictError(), task.type);
+    }
+  }
+  load.RecordFastPath(took, out.success);
+  counters.fast_us += std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  ++counters.fast_executions;
+  ++(out.success ? counters.succeeded : counters.failed);
+}
+
+void CoordinatorService::Impl::ExecuteEscalated(const RoutedTask& task, const CallContext& call, RouteResponse& out) {
+  const auto fail = [&](const Error& error) {
+    SetError(out, error, task.type);
+    ++counters.escalation_failures;
+    ++counters.failed;
+  };
+  auto slot = EscalationSlot::Take(escalations, deps.settings.max_inflight_escalations);
+  if (!slot) {
+    ++counters.escalations_refused;
+    return fail(slot.error());
+  }
+  const Instant start = deps.env.Now();
+  PlanExecution execution(*this, task, out, call);
+  const auto conclude = [&](bool success) {
+    const auto took = deps.env.Now() - start;
+    load.RecordEscalation(took, success);
+    counters.hgnn_us += std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+    ++counters.hgnn_executions;
+  };
+  const auto plan = execution.Prepare();
+  if (!plan) {
+    conclude(false);
+    return fail({plan.error().code, "planning failed: " + plan.error().message, plan.error().path});
+  }
+  out.warnings.insert(out.warnings.end(), plan->warnings.begin(), plan->warnings.end());
+  const std::vector<StepOutcome> outcomes = execution.Run(*plan);
+
+  const StepOutcome* failed = nullptr;
+  std::string failed_step;
+  json::array solution_steps;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    StepReport report = ReportOf(*plan, i, outcomes[i], execution.records());
+    if (outcomes[i].status == StepStatus::kFailed && failed == nullptr) {
+      failed = &outcomes[i];
+      failed_step = report.step_id;
+    }
+    if (report.energy) {
+      if (!out.energy) out.energy = EnergyReport{.before = report.energy->before, .after = 0.0, .delta = 0.0};
+      out.energy->after = report.energy->after;
+      out.energy->delta = out.energy->after - out.energy->before;
+    }
+    solution_steps.push_back(
+        json::object{{"step_id", report.step_id}, {"organ_id", report.organ_id}, {"success", report.success}});
+    out.results.push_back(std::move(report));
+  }
+  out.kind = "escalated";
+  out.success = failed == nullptr;
+  out.metadata = {{"path", "hgnn_decomposition"}, {"step_count", outcomes.size()}, {"escalated", true}};
+  out.payload = execution.meta();
+  out.payload["solution_steps"] = std::move(solution_steps);
+  conclude(out.success);
+  if (out.success) {
+    execution.Forget();
+    ++counters.succeeded;
+    return;
+  }
+  const json::object payload = out.payload;
+  fail({failed->error->code, fmt::format("step '{}': {}", failed_step, failed->error->message), failed->error->path});
+  out.payload.insert(payload.begin(), payload.end());
+}
+
+}  // namespace seedcore::service

@@ -1,0 +1,352 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json_binding.h"
+#include "service/ml.h"
+#include "service/organism.h"
+
+/// What the Coordinator service takes and answers.
+namespace seedcore::service {
+
+struct RouteRequest {
+  std::string id;
+  std::string type;
+  std::string description;
+  std::string domain;
+  json::object params;
+  json::object features;
+  std::vector<std::string> history_ids;
+  std::optional<int> priority;
+  std::string idempotency_key;
+  int attempt = 1;
+  EffectsMode effects = EffectsMode::kApply;
+  [[nodiscard]] Result<void> Validate() const;
+  static constexpr auto kFields = Fields(
+      Sparse("id", &RouteRequest::id, "Id of the task; without one the call gets an id of its own and no checkpoints"),
+      Required("type", &RouteRequest::type, "Task type; stripped and lower-cased"),
+      Optional("description", &RouteRequest::description, "What is wanted, in words"),
+      Optional("domain", &RouteRequest::domain, "Domain of the task; with the type it names the drift stream"),
+      Optional("params", &RouteRequest::params,
+               "Parameters of the executor. Routing reads priority (1..10, or low, medium, high, critical), complexity "
+               "(0..1), agent_id, required_capability and organ_timeout_s (1..300)"),
+      Optional("features", &RouteRequest::features, "Anything rules should see as task.features"),
+      Optional("history_ids", &RouteRequest::history_ids, "Earlier tasks this one follows"),
+      Sparse("priority", &RouteRequest::priority, "1 (low) to 10 (urgent), where params names none; default 5"),
+      Sparse("idempotency_key", &RouteRequest::idempotency_key, "The same at every attempt; default: the id"),
+      Optional("attempt", &RouteRequest::attempt,
+               "Which execution this is, from 1: only the first feeds the drift valve"),
+      Optional("effects", &RouteRequest::effects,
+               "apply: the organism writes facts and ledger entries; return: the caller does. Steps of a plan apply"));
+};
+
+/// The drift valve of a stream after a task.
+struct OcpsReport {
+  std::string stream;
+  bool escalate = false;
+  double cusum = 0.0;
+  std::int64_t fast = 0;
+  std::int64_t escalated = 0;
+  static constexpr auto kFields =
+      Fields(Required("stream", &OcpsReport::stream, "type|domain"),
+             Required("escalate", &OcpsReport::escalate, "Whether the valve opened at this task"),
+             Required("cusum", &OcpsReport::cusum, "Accumulated excess drift; 0 after opening"),
+             Required("fast", &OcpsReport::fast, "Tasks of this stream at which it stayed shut"),
+             Required("escalated", &OcpsReport::escalated, "Tasks at which it opened"));
+};
+
+struct EnergyReport {
+  double before = 0.0;
+  double after = 0.0;
+  double delta = 0.0;
+  static constexpr auto kFields = Fields(Required("before", &EnergyReport::before, "Measured before the work"),
+                                         Required("after", &EnergyReport::after, "Measured after it"),
+                                         Required("delta", &EnergyReport::delta, "after - before"));
+};
+
+/// One step of an escalated task.
+struct StepReport {
+  std::string step_id;
+  std::string status;
+  bool success = false;
+  std::string organ_id;
+  std::string agent_id;
+  json::object task;
+  std::vector<std::string> depends_on;
+  json::value result;
+  std::optional<std::string> error;
+  std::string error_code;
+  std::optional<EnergyReport> energy;
+  double took_ms = 0.0;
+  static constexpr auto kFields =
+      Fields(Required("step_id", &StepReport::step_id, "Unique in the plan"),
+             Required("status", &StepReport::status, "done, reused (from an earlier attempt), failed or skipped"),
+             Required("success", &StepReport::success, "done or reused"),
+             Sparse("organ_id", &StepReport::organ_id, "The organ that ran it"),
+             Sparse("agent_id", &StepReport::agent_id, "The agent that ran it"),
+             Required("task", &StepReport::task, "What it was to do"),
+             Sparse("depends_on", &StepReport::depends_on, "Steps that had to be done before"),
+             Optional("result", &StepReport::result, "What the executor answered"),
+             Sparse("error", &StepReport::error, "Why it did not succeed"),
+             Sparse("error_code", &StepReport::error_code, "Code of the error"),
+             Sparse("energy", &StepReport::energy, "Unified energy around the step"),
+             Required("took_ms", &StepReport::took_ms, "Time it took in this attempt"));
+};
+
+/// The reply to a routed task, and what is stored as its result.
+struct RouteResponse {
+  std::string kind;
+  bool success = false;
+  std::string path;
+  json::object payload;
+  json::object metadata;
+  std::string correlation_id;
+  std::string routing_reason;
+  std::optional<std::string> organ_id;
+  bool escalated = false;
+  double p_fast = 1.0;
+  std::optional<double> drift;
+  std::optional<OcpsReport> ocps;
+  std::vector<StepReport> results;
+  std::optional<EnergyReport> energy;
+  std::optional<double> retry_after_s;
+  std::vector<std::string> warnings;
+  std::optional<std::string> error;
+  std::string error_code;
+  std::string error_path;
+  TaskEffects effects;
+  WallTime created_at;
+  std::string version = "1.0";
+
+  /// 200 for a task that succeeded, is held or is to be retried; else the status of the error.
+  [[nodiscard]] int HttpStatus() const;
+  static constexpr auto kFields = Fields(
+      Required("kind", &RouteResponse::kind, "fast_path, escalated, held, retry or error"),
+      Required("success", &RouteResponse::success, "The verdict of whoever did the work"),
+      Required("path", &RouteResponse::path, "fast, hgnn, hold or retry"),
+      Required("payload", &RouteResponse::payload,
+               "fast_path: routed_to, organ_id, agent_id, processing_time_ms, result; escalated: solution_steps, "
+               "plan_source, estimated_complexity, explanations; error: error, error_type, original_type"),
+      Required("metadata", &RouteResponse::metadata,
+               "path (direct_routing, hgnn_decomposition, error_handling), step_count"),
+      Required("correlation_id", &RouteResponse::correlation_id, "Joins logs of one routing"),
+      Required("routing_reason", &RouteResponse::routing_reason, "The rule that decided"),
+      Optional("organ_id", &RouteResponse::organ_id, "The organ of the fast path"),
+      Required("escalated", &RouteResponse::escalated, "Whether the task was planned"),
+      Required("p_fast", &RouteResponse::p_fast, "Share of recent drift verdicts that were fast"),
+      Optional("drift", &RouteResponse::drift, "Drift of the task; null when it could not be measured"),
+      Optional("ocps", &RouteResponse::ocps, "The drift valve of the task's stream; null when there was no drift"),
+      Sparse("results", &RouteResponse::results, "The steps of an escalated task"),
+      Sparse("energy", &RouteResponse::energy, "Unified energy before and after, where the organism measured it"),
+      Sparse("retry_after_s", &RouteResponse::retry_after_s, "For retry: how long to wait"),
+      Sparse("warnings", &RouteResponse::warnings, "What went wrong without stopping the task"),
+      Sparse("error", &RouteResponse::error, "Why the task failed"),
+      Sparse("error_code", &RouteResponse::error_code, "Code of the error"),
+      Sparse("error_path", &RouteResponse::error_path, "What the error is about"),
+      Optional("effects", &RouteResponse::effects, "What the caller must write, when it asked to"),
+      Required("created_at", &RouteResponse::created_at, "When this answer was made"),
+      Required("version", &RouteResponse::version, "Version of this format"));
+};
+
+struct AnomalyTriageRequest {
+  std::string agent_id;
+  std::vector<double> series;
+  std::vector<json::value> timestamps;
+  std::int64_t report_from = 0;
+  json::object context;
+  [[nodiscard]] Result<void> Validate() const;
+  static constexpr auto kFields =
+      Fields(Required("agent_id", &AnomalyTriageRequest::agent_id, "Whose series it is"),
+             Required("series", &AnomalyTriageRequest::series, "The values, oldest first; at least one"),
+             Sparse("timestamps", &AnomalyTriageRequest::timestamps,
+                    "One per value, RFC 3339 or Unix seconds; default: context.timestamps"),
+             Optional("report_from", &AnomalyTriageRequest::report_from,
+                      "Values before this index serve as history; default: context.report_from"),
+             Optional("context", &AnomalyTriageRequest::context, "What is known about the series"));
+};
+
+struct MutationReport {
+  std::string action;
+  std::string reason;
+  static constexpr auto kFields =
+      Fields(Required("action", &MutationReport::action, "submit_tuning, submit_retrain, hold or skip"),
+             Required("reason", &MutationReport::reason, "The mutation rule that decided"));
+};
+
+struct AnomalyTriageResponse {
+  std::string agent_id;
+  std::vector<AnomalousPoint> anomalies;
+  AnomalySummary summary;
+  json::object reason;
+  json::object decision;
+  bool escalated = false;
+  std::string routing_reason;
+  double p_fast = 1.0;
+  std::optional<double> drift;
+  std::optional<OcpsReport> ocps;
+  MutationReport mutation;
+  std::optional<json::object> tuning_job;
+  std::optional<std::string> incident_id;
+  std::optional<json::object> memory;
+  std::vector<std::string> warnings;
+  std::string correlation_id;
+  static constexpr auto kFields = Fields(
+      Required("agent_id", &AnomalyTriageResponse::agent_id, "As in the request"),
+      Required("anomalies", &AnomalyTriageResponse::anomalies, "Every anomalous point, in order"),
+      Required("summary", &AnomalyTriageResponse::summary, "The same in figures"),
+      Required("reason", &AnomalyTriageResponse::reason,
+               "Analysis of the Cognitive service when escalated; else thought and proposed_solution"),
+      Required("decision", &AnomalyTriageResponse::decision, "action, reasoning, confidence, and more when escalated"),
+      Required("escalated", &AnomalyTriageResponse::escalated, "Whether the Cognitive service was asked"),
+      Required("routing_reason", &AnomalyTriageResponse::routing_reason, "Why, or why not"),
+      Required("p_fast", &AnomalyTriageResponse::p_fast, "Share of recent drift verdicts that were fast"),
+      Optional("drift", &AnomalyTriageResponse::drift, "Drift of the task; null when it could not be measured"),
+      Optional("ocps", &AnomalyTriageResponse::ocps, "The drift valve of the stream"),
+      Required("mutation", &AnomalyTriageResponse::mutation, "What the mutation rules say about the models"),
+      Sparse("tuning_job", &AnomalyTriageResponse::tuning_job, "Of a submit_* mutation: what became of it"),
+      Sparse("incident_id", &AnomalyTriageResponse::incident_id, "The incident kept for later reasoning"),
+      Sparse("memory", &AnomalyTriageResponse::memory, "What the Cognitive service made of it for memory"),
+      Sparse("warnings", &AnomalyTriageResponse::warnings, "What went wrong without stopping the triage"),
+      Required("correlation_id", &AnomalyTriageResponse::correlation_id, "Joins logs of one triage"));
+};
+
+struct CoordinatorMetrics {
+  std::int64_t total_tasks = 0;
+  std::int64_t successful_tasks = 0;
+  std::int64_t failed_tasks = 0;
+  std::int64_t fast_path_tasks = 0;
+  std::int64_t hgnn_tasks = 0;
+  std::int64_t held_tasks = 0;
+  std::int64_t retried_tasks = 0;
+  std::int64_t escalation_failures = 0;
+  std::int64_t escalations_refused = 0;
+  std::int64_t escalations_in_flight = 0;
+  std::int64_t triages = 0;
+  std::int64_t rules_skipped = 0;
+  std::optional<double> fast_path_latency_ms;
+  std::optional<double> hgnn_latency_ms;
+  std::optional<double> fast_path_latency_ms_avg;
+  std::optional<double> hgnn_latency_ms_avg;
+  std::optional<double> success_rate;
+  std::optional<double> fast_path_rate;
+  std::optional<double> hgnn_rate;
+  double p_fast = 1.0;
+  static constexpr auto kFields = Fields(
+      Required("total_tasks", &CoordinatorMetrics::total_tasks, "Routed since the start"),
+      Required("successful_tasks", &CoordinatorMetrics::successful_tasks, "Of those executed"),
+      Required("failed_tasks", &CoordinatorMetrics::failed_tasks, "Of those executed"),
+      Required("fast_path_tasks", &CoordinatorMetrics::fast_path_tasks, "Sent straight to an organ"),
+      Required("hgnn_tasks", &CoordinatorMetrics::hgnn_tasks, "Escalated"),
+      Required("held_tasks", &CoordinatorMetrics::held_tasks, "Held"),
+      Required("retried_tasks", &CoordinatorMetrics::retried_tasks, "Sent back for later"),
+      Required("escalation_failures", &CoordinatorMetrics::escalation_failures, "Escalated and failed"),
+      Required("escalations_refused", &CoordinatorMetrics::escalations_refused,
+               "Of those, because too many were under way"),
+      Required("escalations_in_flight", &CoordinatorMetrics::escalations_in_flight, "Under way now"),
+      Required("triages", &CoordinatorMetrics::triages, "Anomaly triages"),
+      Required("rules_skipped", &CoordinatorMetrics::rules_skipped,
+               "Rules passed over because they could not be computed"),
+      Optional("fast_path_latency_ms", &CoordinatorMetrics::fast_path_latency_ms, "Median of the last minute"),
+      Optional("hgnn_latency_ms", &CoordinatorMetrics::hgnn_latency_ms, "Median of the last minute"),
+      Optional("fast_path_latency_ms_avg", &CoordinatorMetrics::fast_path_latency_ms_avg, "Mean since the start"),
+      Optional("hgnn_latency_ms_avg", &CoordinatorMetrics::hgnn_latency_ms_avg, "Mean since the start"),
+      Optional("success_rate", &CoordinatorMetrics::success_rate, "Of those executed, since the start"),
+      Optional("fast_path_rate", &CoordinatorMetrics::fast_path_rate, "fast_path_tasks / total_tasks"),
+      Optional("hgnn_rate", &CoordinatorMetrics::hgnn_rate, "hgnn_tasks / total_tasks"),
+      Required("p_fast", &CoordinatorMetrics::p_fast, "Share of recent drift verdicts that were fast"));
+};
+
+struct PredicateConfigStatus {
+  std::string version;
+  std::string commit;
+  WallTime loaded_at;
+  std::string file;
+  std::string file_hash;
+  std::int64_t routing_rules = 0;
+  std::int64_t mutation_rules = 0;
+  bool routing_enabled = true;
+  bool mutations_enabled = true;
+  bool gpu_guard_enabled = true;
+  bool is_fallback = false;
+  std::int64_t loads = 0;
+  std::int64_t failed_loads = 0;
+  std::optional<std::string> last_error;
+  static constexpr auto kFields = Fields(
+      Required("version", &PredicateConfigStatus::version, "From the file's metadata"),
+      Required("commit", &PredicateConfigStatus::commit, "From the file's metadata"),
+      Required("loaded_at", &PredicateConfigStatus::loaded_at, "When these rules came into force"),
+      Required("file", &PredicateConfigStatus::file, "Where they come from"),
+      Required("file_hash", &PredicateConfigStatus::file_hash, "Tells versions of the file apart"),
+      Required("routing_rules", &PredicateConfigStatus::routing_rules, "How many"),
+      Required("mutation_rules", &PredicateConfigStatus::mutation_rules, "How many"),
+      Required("routing_enabled", &PredicateConfigStatus::routing_enabled, "Whether routing rules are asked"),
+      Required("mutations_enabled", &PredicateConfigStatus::mutations_enabled, "Whether mutation rules are asked"),
+      Required("gpu_guard_enabled", &PredicateConfigStatus::gpu_guard_enabled, "As in the file"),
+      Required("is_fallback", &PredicateConfigStatus::is_fallback,
+               "A file is configured, but the built-in rules are in force"),
+      Required("loads", &PredicateConfigStatus::loads, "Times the file was loaded"),
+      Required("failed_loads", &PredicateConfigStatus::failed_loads, "Times it was refused"),
+      Optional("last_error", &PredicateConfigStatus::last_error,
+               "Why the last load was refused; null when it was not"));
+};
+
+struct PredicateStatus {
+  PredicateConfigStatus predicate_config;
+  json::object signals;
+  std::optional<double> escalation_ratio;
+  std::map<std::string, OcpsReport> ocps;
+  static constexpr auto kFields = Fields(
+      Required("predicate_config", &PredicateStatus::predicate_config, "The rules in force"),
+      Required("signals", &PredicateStatus::signals, "Measurements now; those of a task are not among them"),
+      Optional("escalation_ratio", &PredicateStatus::escalation_ratio, "Share of recent decisions that escalated"),
+      Required("ocps", &PredicateStatus::ocps, "Drift valves by stream; at most 100"));
+};
+
+struct PredicateConfigResponse {
+  json::value routing;
+  json::value mutations;
+  json::value gpu_guard;
+  json::value metadata;
+  bool routing_enabled = true;
+  bool mutations_enabled = true;
+  bool gpu_guard_enabled = true;
+  json::value fallback;
+  json::value alerts;
+  static constexpr auto kFields = Fields(
+      Required("routing", &PredicateConfigResponse::routing, "Routing rules by falling priority"),
+      Required("mutations", &PredicateConfigResponse::mutations, "Mutation rules by falling priority"),
+      Required("gpu_guard", &PredicateConfigResponse::gpu_guard, "Limits for tuning jobs"),
+      Required("metadata", &PredicateConfigResponse::metadata, "version, commit, created_at, description"),
+      Required("routing_enabled", &PredicateConfigResponse::routing_enabled, "Whether routing rules are asked"),
+      Required("mutations_enabled", &PredicateConfigResponse::mutations_enabled, "Whether mutation rules are asked"),
+      Required("gpu_guard_enabled", &PredicateConfigResponse::gpu_guard_enabled, "As in the file"),
+      Required("fallback", &PredicateConfigResponse::fallback, "Actions when no rule matches"),
+      Optional("alerts", &PredicateConfigResponse::alerts, "For the monitoring system"));
+};
+
+struct PredicateReloadResponse {
+  bool success = true;
+  std::string message;
+  static constexpr auto kFields =
+      Fields(Required("success", &PredicateReloadResponse::success, "Always true: a refused file is an HTTP error"),
+             Required("message", &PredicateReloadResponse::message, "What was loaded"));
+};
+
+struct CoordinatorHealth {
+  std::string status = "healthy";
+  std::string service = "coordinator";
+  std::string route_prefix = "/pipeline";
+  std::map<std::string, std::string> parts;
+  [[nodiscard]] int HttpStatus() const { return status == "unhealthy" ? 503 : 200; }
+  static constexpr auto kFields = Fields(
+      Required("status", &CoordinatorHealth::status,
+               "healthy; degraded: drift, planning or new rules are missing; unhealthy (503): nothing can be executed"),
+      Required("service", &CoordinatorHealth::service, "coordinator"),
+      Required("route_prefix", &CoordinatorHealth::route_prefix, "/pipeline"),
+      Required("parts", &CoordinatorHealth::parts, "Part to `ok` or what is wrong with it"));
+};
+
+}  // namespace seedcore::service

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <span>
+
+/// The schema, one script per version. A released script never changes; a later version adds another. Table and column
+/// names follow the earlier system where it had them. Times are Unix microseconds, JSON is text, ids are version-7
+/// UUIDs.
+namespace seedcore::store::sqlite {
+
+struct Migration {
+  int version;
+  const char* description;
+  const char* script;
+};
+
+/// In ascending order of version, starting with 1, without gaps.
+[[nodiscard]] std::span<const Migration> Migrations();
+
+extern const char kSchemaTasks[];
+extern const char kSchemaKnowledge[];
+extern const char kSchemaRegistry[];
+
+}  // namespace seedcore::store::sqlite

@@ -1,0 +1,182 @@
+#include "store/sqlite/sqlite_store.h"
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "store/sqlite/file_lock.h"
+#include "store/sqlite/knowledge_stores.h"
+#include "store/sqlite/migrations.h"
+#include "store/sqlite/registry.h"
+#include "store/sqlite/task_store.h"
+
+namespace seedcore::store::sqlite {
+namespace {
+
+constexpr char kProbeRead[] = "SELECT count(*) FROM task_count";
+constexpr char kProbeWrite[] =
+    "INSERT INTO store_health (id, checked_at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET checked_at = ?1";
+
+class SqliteStore final : public Store {
+ public:
+  SqliteStore(std::string path, int schema_version, FileLock lock, Database writer, WriterSettings writer_settings,
+              std::vector<Database> readers, std::chrono::milliseconds max_wait, Env& env, Metrics& metrics)
+      : path_(std::move(path)),
+        schema_version_(schema_version),
+        lock_(std::move(lock)),
+        writer_(std::move(writer), writer_settings, env, metrics),
+        readers_(std::move(readers), max_wait, env),
+        registry_(writer_, readers_, env) {}
+
+  TaskStore& tasks() override { return tasks_; }
+  FactStore& facts() override { return facts_; }
+  IncidentStore& incidents() override { return incidents_; }
+  LedgerStore& ledger() override { return ledger_; }
+  StreamStore& streams() override { return streams_; }
+  RegistryStore& registry() override { return registry_; }
+
+  Health CheckHealth() override {
+    Health health{.backend = "sqlite", .location = path_, .schema_version = schema_version_, .size_bytes = SizeBytes()};
+    const auto read = readers_.Run([](Database& database) { return database.QueryInt(kProbeRead); });
+    if (!read) {
+      health.error = ToString(read.error());
+      return health;
+    }
+    const auto written =
+        writer_.Run([](WriteContext& context) { return context.db.Execute(kProbeWrite, context.now); });
+    health.writable = written.has_value();
+    if (!written) health.error = ToString(written.error());
+    return health;
+  }
+
+ private:
+  std::int64_t SizeBytes() const {
+    std::int64_t bytes = 0;
+    for (const char* suffix : {"", "-wal"}) {
+      std::error_code error;
+      const auto size = std::filesystem::file_size(path_ + suffix, error);
+      if (!error) bytes += static_cast<std::int64_t>(size);
+    }
+    return bytes;
+  }
+
+  const std::string path_;
+  const int schema_version_;
+  // From here on the order matters: the writer's connection is closed after the readers', so that it folds the
+  // write-ahead log into the database, and the lock goes last.
+  FileLock lock_;
+  Writer writer_;
+  Readers readers_;
+  SqliteTaskStore tasks_{writer_, readers_};
+  SqliteFactStore facts_{writer_, readers_};
+  SqliteIncidentStore incidents_{writer_, readers_};
+  SqliteLedgerStore ledger_{writer_, readers_};
+  SqliteStreamStore streams_{writer_, readers_};
+  SqliteRegistryStore registry_;
+};
+
+/// SQLite takes a short file for an empty database and would overwrite it.
+Result<void> CheckHeader(const std::string& path) {
+  constexpr char kMagic[] = "SQLite format 3";
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  if (error || size == 0) return {};
+  std::array<char, 100> header{};
+  std::ifstream file(path, std::ios::binary);
+  if (!file.is_open()) return Fail(ErrorCode::kUnavailable, "the database file cannot be read", path);
+  file.read(header.data(), header.size());
+  if (file.gcount() < static_cast<std::streamsize>(header.size()) ||
+      std::memcmp(header.data(), kMagic, sizeof kMagic) != 0) {
+    return Fail(ErrorCode::kCorrupt, "the file is not a database, or its header is damaged", path);
+  }
+  return {};
+}
+
+Result<void> QuickCheck(Database& database, const SqliteSettings& settings) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(settings.path, error);
+  if (error || static_cast<std::int64_t>(size) > settings.quick_check_below_bytes) return {};
+  SEEDCORE_ASSIGN_OR_RETURN(Statement row, database.PrepareOnce("PRAGMA quick_check(1)"));
+  SEEDCORE_ASSIGN_OR_RETURN(const bool found, row.Next());
+  if (found && row.Text(0) != "ok") {
+    return Fail(ErrorCode::kCorrupt, fmt::format("the database is damaged: {}", row.Text(0)), settings.path);
+  }
+  return {};
+}
+
+Result<Database> OpenWriter(const SqliteSettings& settings) {
+  SEEDCORE_ASSIGN_OR_RETURN(Database database,
+                            Database::Open(settings.path, OpenMode::kReadWriteCreate, settings.busy_timeout));
+  if (database.IsReadOnly()) {
+    return Fail(ErrorCode::kUnavailable, "the database file is read-only", settings.path);
+  }
+  SEEDCORE_RETURN_IF_ERROR(database.ExecuteScript("PRAGMA journal_mode = WAL"));
+  // secure_delete is on in Debian's build; nothing here needs deleted rows to be overwritten with zeros.
+  const std::string pragmas = fmt::format(
+      "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF; PRAGMA temp_store = MEMORY; "
+      "PRAGMA cache_size = -{}; PRAGMA wal_autocheckpoint = {}; PRAGMA journal_size_limit = {};",
+      settings.writer_cache_bytes / 1024, settings.checkpoint_pages,
+      settings.checkpoint_pages * std::int64_t{4096} * 4);
+  SEEDCORE_RETURN_IF_ERROR(database.ExecuteScript(pragmas.c_str()));
+  if (settings.max_pages > 0) {
+    SEEDCORE_RETURN_IF_ERROR(
+        database.ExecuteScript(fmt::format("PRAGMA max_page_count = {}", settings.max_pages).c_str()));
+  }
+  return database;
+}
+
+Result<Database> OpenReader(const SqliteSettings& settings) {
+  SEEDCORE_ASSIGN_OR_RETURN(Database database,
+                            Database::Open(settings.path, OpenMode::kReadOnly, settings.busy_timeout));
+  const std::string pragmas =
+      fmt::format("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{};",
+                  settings.reader_cache_bytes / 1024);
+  SEEDCORE_RETURN_IF_ERROR(database.ExecuteScript(pragmas.c_str()));
+  return database;
+}
+
+Result<std::unique_ptr<Store>> Open(const SqliteSettings& settings, Env& env, Metrics& metrics) {
+  const std::filesystem::path directory = std::filesystem::path(settings.path).parent_path();
+  if (!directory.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(directory, error);
+    if (error) {
+      return Fail(ErrorCode::kUnavailable, fmt::format("cannot create the data directory: {}", error.message()),
+                  directory.string());
+    }
+  }
+  SEEDCORE_ASSIGN_OR_RETURN(FileLock lock, FileLock::Acquire(settings.path + ".lock"));
+  SEEDCORE_RETURN_IF_ERROR(CheckHeader(settings.path));
+  SEEDCORE_ASSIGN_OR_RETURN(Database writer, OpenWriter(settings));
+  SEEDCORE_RETURN_IF_ERROR(QuickCheck(writer, settings));
+  SEEDCORE_RETURN_IF_ERROR(Migrate(writer, env.WallNow(), Migrations()));
+  SEEDCORE_ASSIGN_OR_RETURN(const int version, SchemaVersion(writer));
+
+  std::vector<Database> readers;
+  for (int i = 0; i < settings.readers; ++i) {
+    SEEDCORE_ASSIGN_OR_RETURN(Database reader, OpenReader(settings));
+    readers.push_back(std::move(reader));
+  }
+  const WriterSettings writer_settings{.queue_bound = settings.writer_queue_bound, .max_batch = settings.max_batch};
+  return std::make_unique<SqliteStore>(settings.path, version, std::move(lock), std::move(writer), writer_settings,
+                                       std::move(readers), settings.busy_timeout, env, metrics);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> OpenSqliteStore(const SqliteSettings& settings, Env& env, Metrics& metrics) {
+  if (settings.path.empty()) return Fail(ErrorCode::kInvalidArgument, "the store needs a path", "path");
+  if (settings.readers < 1 || settings.readers > 64) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to 64, got {}", settings.readers), "readers");
+  }
+  auto store = Open(settings, env, metrics);
+  if (!store && store.error().path.empty()) store.error().path = settings.path;
+  return store;
+}
+
+}  // namespace seedcore::store::sqlite
