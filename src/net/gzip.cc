@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include <fmt/format.h>
 #include <zlib.h>
@@ -97,20 +98,28 @@ Result<std::string> Gunzip(std::string_view compressed, std::size_t max_bytes) {
   }
 }
 
+namespace {
+
+/// The part of `text` before `separator`; `text` keeps what follows it.
+std::string_view TakeUntil(std::string_view& text, char separator) {
+  const std::size_t end = text.find(separator);
+  if (end == std::string_view::npos) return std::exchange(text, {});
+  const std::string_view part = text.substr(0, end);
+  text = text.substr(end + 1);
+  return part;
+}
+
+}  // namespace
+
 bool AcceptsGzip(std::string_view accept_encoding) {
-  // Without the header's most common forms this would run for every request; no list is built.
   while (!accept_encoding.empty()) {
-    const std::size_t end = std::min(accept_encoding.find(','), accept_encoding.size());
-    std::string_view item = accept_encoding.substr(0, end);
-    accept_encoding.remove_prefix(std::min(end + 1, accept_encoding.size()));
-    const std::size_t semicolon = std::min(item.find(';'), item.size());
-    const std::string_view coding = Trim(item.substr(0, semicolon));
+    std::string_view quality = TakeUntil(accept_encoding, ',');
+    const std::string_view coding = Trim(TakeUntil(quality, ';'));
     if (!EqualsIgnoreCase(coding, "gzip") && coding != "*") continue;
-    std::string_view quality = Trim(item.substr(std::min(semicolon + 1, item.size())));
+    quality = Trim(quality);
     if (!quality.starts_with("q=") && !quality.starts_with("Q=")) return true;
-    quality.remove_prefix(2);
     double value = 0;
-    const auto parsed = std::from_chars(quality.data(), quality.data() + quality.size(), value);
+    const auto parsed = std::from_chars(quality.data() + 2, quality.data() + quality.size(), value);
     return parsed.ec == std::errc{} && value > 0;
   }
   return false;
