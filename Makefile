@@ -4,6 +4,8 @@ JOBS ?= $(shell nproc)
 # Warnings are errors where nobody reads them.
 WERROR ?= $(if $(CI),ON,OFF)
 FUZZ_SECONDS ?= 60
+# For example: make bench BENCH_ARGS=--quick
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test build format lint bench asan tsan fuzz clean packages packages-ci docs
@@ -40,7 +42,7 @@ lint: packages-ci build  ## Check the format, then clang-tidy over all C++
 	@git ls-files 'src/*.cc' | grep -v -e _fuzz -e _test | xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/clang --quiet
 
 bench: packages-ci build  ## Run the benchmarks and write build/bench/report.md
-	@bench/run
+	@bench/run $(BENCH_ARGS)
 
 asan: packages-ci  ## Unit suites under AddressSanitizer and UBSan
 	@cmake --preset asan -DSEEDCORE_WERROR=$(WERROR) >/dev/null

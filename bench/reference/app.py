@@ -1,6 +1,7 @@
 """The two compared endpoints as a FastAPI user would write them: typed models, plain Python arithmetic.
 
-For ten agents plain Python is quicker than building numpy arrays out of parsed lists, so it is also the fairer reference.
+For ten agents plain Python is quicker than building numpy arrays out of parsed lists, so it is also the fairer
+reference.
 """
 
 import math

@@ -7,7 +7,6 @@ import json
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from suite.process import BenchError, Process
 from suite.rows import Load, Options, Row, loads_as_json, median, not_measured, run_wrk, spread, thousands
@@ -37,7 +36,7 @@ def energy_request(width: int) -> bytes:
         roles = [numbers.random() for _ in range(3)]
         agents[f"agent_{index}"] = {
             "h": [numbers.uniform(-1, 1) for _ in range(width)],
-            "p": {name: value / sum(roles) for name, value in zip("ESO", roles)},
+            "p": {name: value / sum(roles) for name, value in zip("ESO", roles, strict=True)},
             "c": numbers.random(),
             "mem_util": numbers.random(),
             "lifecycle": "Employed",
@@ -60,15 +59,16 @@ def cases() -> list[Case]:
     ]
 
 
-def same_energy(ours: bytes, theirs: bytes) -> bool:
-    """Whether both computed the same terms, to 1e-9."""
-    left: dict[str, Any] = json.loads(ours)["energy"]
-    right: dict[str, Any] = json.loads(theirs)["energy"]
-    return left.keys() == right.keys() and all(abs(left[name] - right[name]) <= 1e-9 for name in left)
+def check_same_energy(ours: bytes, theirs: bytes) -> None:
+    """BenchError unless both computed the same terms, to 1e-9."""
+    left: dict[str, float] = json.loads(ours)["energy"]
+    right: dict[str, float] = json.loads(theirs)["energy"]
+    if left.keys() != right.keys() or any(abs(left[name] - right[name]) > 1e-9 for name in left):
+        raise BenchError(f"the FastAPI reference computes another energy: {right} instead of {left}")
 
 
 def ratio_row(case: Case, other: str, goal: float | None, ours: list[Load], theirs: list[Load]) -> Row:
-    ratios = [a.per_second / b.per_second for a, b in zip(ours, theirs)]
+    ratios = [a.per_second / b.per_second for a, b in zip(ours, theirs, strict=True)]
     ratio = median(ratios)
     cpu = [median([load.cpu_us_per_request for load in loads]) for loads in (ours, theirs)]
     rates = [thousands(median([load.per_second for load in loads])) for loads in (ours, theirs)]
@@ -100,8 +100,7 @@ def measure_http(binary: Path, folder: Path, venv: Path, options: Options) -> li
             answer = call(url, case.body)
             nginx[case.name] = stack.enter_context(Nginx(folder / f"nginx-{index}", {case.path: answer}))
             if fastapi is not None and case.body is not None:
-                if not same_energy(answer, call(fastapi.url + case.path, case.body)):
-                    raise BenchError(f"{case.name}: the FastAPI reference computes another energy")
+                check_same_energy(answer, call(fastapi.url + case.path, case.body))
             body = None
             if case.body is not None:
                 body = folder / f"body-{index}.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -51,14 +52,10 @@ class Process:
     def stop(self) -> None:
         if self._popen.poll() is None:
             self._popen.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(STOP_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                pass
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)  # what is left of its own group
-        except ProcessLookupError:
-            pass
         self._popen.wait(STOP_LIMIT_S)
 
     def wait_for(self, ready: Callable[[], bool], limit_s: float, what: str) -> None:

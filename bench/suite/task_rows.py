@@ -78,7 +78,8 @@ def measure_submit(binary: Path, folder: Path, options: Options) -> list[Row]:
             f"{thousands(rate)}/s",
             f"{thousands(SUBMIT_GOAL)}/s",
             rate >= SUBMIT_GOAL,
-            f"{spread([load.per_second for load in loads], 0)}/s; p50 {median([x.p50_us for x in loads]) / 1e3:.1f} ms, "
+            f"{spread([load.per_second for load in loads], 0)}/s; "
+            f"p50 {median([x.p50_us for x in loads]) / 1e3:.1f} ms, "
             f"p99 {median([x.p99_us for x in loads]) / 1e3:.1f} ms; {thousands(answered)} answers, "
             f"{thousands(stored)} rows",
             {"loads": loads_as_json(loads), "answered": answered, "stored": stored},
@@ -149,6 +150,10 @@ def measure_latency(binary: Path, folder: Path, options: Options) -> list[Row]:
             p50 <= P50_GOAL_MS and p99 <= P99_GOAL_MS,
             f"stored times, submitted to claimed; from the client's send p50 {quantile(from_client, 0.5):.2f} ms, "
             f"p99 {quantile(from_client, 0.99):.2f} ms; submitted to completed p50 {quantile(to_end, 0.5):.2f} ms",
-            {"submitted_to_claimed_ms": to_claim, "sent_to_claimed_ms": from_client, "submitted_to_completed_ms": to_end},
+            {
+                "submitted_to_claimed_ms": to_claim,
+                "sent_to_claimed_ms": from_client,
+                "submitted_to_completed_ms": to_end,
+            },
         )
     ]

@@ -85,7 +85,8 @@ std::vector<std::string> ExpandQuery(const std::string& question) {
   }
   if (content.size() == 1) return searches;
   std::erase_if(longest, [](const std::string& word) { return word.size() < 3; });
-  std::ranges::stable_sort(longest, std::greater{}, &std::string::size);
+  std::ranges::sort(longest,
+                    [](const auto& a, const auto& b) { return a.size() != b.size() ? a.size() > b.size() : a < b; });
   for (std::size_t i = 0; i < std::min(longest.size(), kMaxSingleWords) && searches.size() < kMaxSearches; ++i) {
     searches.push_back(longest[i]);
   }

@@ -62,8 +62,8 @@ double Relevance(const WordSet& question, const WordSet& text) {
 }
 
 std::vector<KnowledgeFact> SelectDiverse(std::vector<KnowledgeFact> facts, std::size_t k) {
-  std::ranges::stable_sort(
-      facts, [](const auto& a, const auto& b) { return a.score != b.score ? a.score > b.score : a.id < b.id; });
+  std::ranges::sort(facts,
+                    [](const auto& a, const auto& b) { return a.score != b.score ? a.score > b.score : a.id < b.id; });
   if (facts.size() <= k) return facts;
 
   std::vector<WordSet> words;

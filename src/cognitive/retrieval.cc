@@ -140,8 +140,11 @@ Result<std::vector<RelatedIncident>> Retriever::SearchIncidents(const std::strin
                        .text = std::move(text),
                        .event_data = std::move(incident.event_data)});
   }
-  std::ranges::stable_sort(
-      related, [](const auto& a, const auto& b) { return a.similarity * a.salience > b.similarity * b.salience; });
+  std::ranges::sort(related, [](const auto& a, const auto& b) {
+    const double left = a.similarity * a.salience;
+    const double right = b.similarity * b.salience;
+    return left != right ? left > right : a.id < b.id;
+  });
   if (related.size() > kIncidentsKept) related.resize(kIncidentsKept);
   return related;
 }

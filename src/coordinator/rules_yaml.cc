@@ -110,9 +110,10 @@ class Reader {
     if (list.size() > kMaxRules) return FailNode(list, fmt::format("'{}' has more than {} rules", key, kMaxRules));
     for (std::size_t i = 0; i < list.size(); ++i) {
       SEEDCORE_ASSIGN_OR_RETURN(Rule<Action> rule, ReadRule<Action>(list[i], fmt::format("{}[{}]", key, i)));
-      out.push_back(std::move(rule));
+      // After those of the same priority: they keep the order of the file.
+      const auto place = std::ranges::upper_bound(out, rule.priority, std::ranges::greater(), &Rule<Action>::priority);
+      out.insert(place, std::move(rule));
     }
-    std::ranges::stable_sort(out, std::ranges::greater(), &Rule<Action>::priority);
     return {};
   }
 

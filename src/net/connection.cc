@@ -1,19 +1,15 @@
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <exception>
 #include <sys/socket.h>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
+// Reading, parsing and writing. connection_call.cc has the part that runs handlers.
 #include "net/connection_internal.h"
-#include "net/gzip.h"
 #include "net/wire.h"
 
 namespace seedcore::net {
@@ -21,7 +17,6 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::size_t kReadAhead = 4 * 1024;       // room behind the largest header
 constexpr std::size_t kFlushBytes = 64 * 1024;     // a batch of responses is written when it is this large
@@ -31,20 +26,7 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
-asio::awaitable<void> Wakeup::Wait() {
-  if (!notified_) {
-    co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-        [this](auto handler) { waiter_ = std::move(handler); }, asio::use_awaitable);
-  }
-  notified_ = false;
-}
-
-void Wakeup::Notify() {
-  notified_ = true;
-  if (waiter_) std::exchange(waiter_, nullptr)();
-}
-
-Connection::Connection(std::shared_ptr<IoLoop> loop, asio::ip::tcp::socket socket, std::string peer, RouteTable& routes,
+Connection::Connection(std::shared_ptr<IoLoop> loop, LoopSocket socket, std::string peer, RouteTable& routes,
                        bool refuse)
     : loop_(std::move(loop)),
       core_(loop_->core()),
@@ -64,7 +46,7 @@ void Connection::Start() {
   asio::co_spawn(loop_->context(), [self = shared_from_this()] { return self->Run(); }, asio::detached);
 }
 
-asio::awaitable<void> Connection::Run() {
+Coroutine Connection::Run() {
   try {
     co_await Serve();
   } catch (const std::exception& error) {
@@ -72,11 +54,12 @@ asio::awaitable<void> Connection::Run() {
   }
   if (events_) events_->Disconnected();
   if (call_) call_->stop.request_stop();
+  if (call_ && call_->stream) call_->stream->Disconnected();
   Close();
   loop_->Delist(*this);
 }
 
-asio::awaitable<void> Connection::Serve() {
+Coroutine Connection::Serve() {
   if (refuse_) {
     Refuse({ErrorCode::kUnavailable, "too many connections", {}});
     if (!TryFlush()) co_return;
@@ -90,7 +73,7 @@ asio::awaitable<void> Connection::Serve() {
     if (closed_) co_return;
     if (next == Next::kRead) {
       const auto [error, size] =
-          co_await socket_.async_read_some(asio::buffer(in_.get() + in_end_, in_capacity_ - in_end_), kAwait);
+          co_await socket_.async_read_some(asio::buffer(in_.get() + in_end_, in_capacity_ - in_end_), kAwaitTuple);
       in_end_ += size;
       if (closed_ || (error && !expired_)) co_return;
       if (!expired_) continue;
@@ -104,7 +87,7 @@ asio::awaitable<void> Connection::Serve() {
       co_return;
     }
     // A client that sends without end gets no more than its batch before the others have had their turn.
-    if (next == Next::kFlush) co_await asio::post(asio::use_awaitable);
+    if (next == Next::kFlush) co_await asio::post(loop_->context(), kAwait);
   }
 }
 
@@ -196,7 +179,7 @@ Connection::Next Connection::Refuse(const Error& error) {
   closing_ = true;
   started_ = core_.env.Now();
   Response response = ErrorResponse(error);
-  if (error.code == ErrorCode::kUnavailable) response.headers.Add("Retry-After", "1");
+  if (error.code == ErrorCode::kUnavailable) response.headers.Add("Retry-After", core_.retry_after);
   core_.gate.Finish(admission_, response);
   Respond(response);
   return Next::kLinger;
@@ -211,214 +194,14 @@ Connection::Next Connection::ReadTimedOut() {
                  {}});
 }
 
-Response Connection::RunInline() {
-  if (admission_.gunzip) {
-    if (auto done = Decompress(request_, core_.options.limits.body_bytes); !done) return ErrorResponse(done.error());
-  }
-  return Invoke(admission_.route->route, request_);
-}
-
-Result<void> Connection::Decompress(Request& request, std::size_t max_bytes) {
-  SEEDCORE_ASSIGN_OR_RETURN(request.body, Gunzip(request.body, max_bytes));
-  return {};
-}
-
-Response Connection::Invoke(const Route& route, const Request& request) {
-  std::string what = "unknown exception";
-  try {
-    return route.handler(request);
-  } catch (const std::exception& error) {
-    what = error.what();
-  } catch (...) {
-    // Named above: there is nothing to ask it.
-  }
-  log::Error("handler failed", {{"route", route.pattern}, {"request_id", request.call.request_id}, {"what", what}});
-  return ErrorResponse(
-      {ErrorCode::kInternal, "internal error; the log has it under request " + request.call.request_id, {}});
-}
-
-void Connection::RunPooled(const std::shared_ptr<PooledCall>& call, const Admission& admission) const {
-  const Route& route = admission.route->route;
-  Request& request = call->request;
-  if (auto alive = request.call.Check(core_.env); !alive) {
-    call->response = ErrorResponse(alive.error());  // it waited in the queue longer than its caller does
-    return;
-  }
-  if (admission.gunzip) {
-    if (auto done = Decompress(request, core_.options.limits.body_bytes); !done) {
-      call->response = ErrorResponse(done.error());
-      return;
-    }
-  }
-  if (!route.stream) {
-    call->response = Invoke(route, request);
-    core_.gate.Finish(admission, call->response);
-    return;
-  }
-  try {
-    const auto taken = route.stream(request, call->stream);
-    call->accepted = taken.has_value();
-    if (!taken) call->response = ErrorResponse(taken.error());
-  } catch (const std::exception& error) {
-    log::Error("stream handler failed",
-               {{"route", route.pattern}, {"request_id", request.call.request_id}, {"what", error.what()}});
-    call->response = ErrorResponse({ErrorCode::kInternal, "internal error", {}});
-  }
-}
-
-asio::awaitable<void> Connection::Handle() {
-  const Route& route = admission_.route->route;
-  const auto call = std::make_shared<PooledCall>();
-  call->request = std::exchange(request_, Request{});
-  request_.peer = peer_;
-  request_.call.request_id = call->request.call.request_id;
-  call->request.call.stop = call->stop.get_token();
-  expires_ = call->request.call.deadline;
-  call_ = call;
-  if (route.stream) call->stream = MakeEventBuffer();
-
-  if (route.stream && admission_.head) {
-    call->response.content_type = "text/event-stream";
-    call->done = true;
-  } else if (route.stream && core_.streams.load() >= core_.options.limits.streams) {
-    core_.rejected_streams.Increment();
-    call->response = ErrorResponse({ErrorCode::kUnavailable, "too many event streams", {}});
-    call->response.headers.Add("Retry-After", "1");
-    call->done = true;
-  } else if (route.execution == Execution::kInline) {
-    RunPooled(call, admission_);
-    call->done = true;
-  } else {
-    WorkerPool::Job job = [self = shared_from_this(), call] {
-      self->RunPooled(call, self->admission_);
-      asio::post(self->loop_->context(), [self, call] {
-        call->done = true;
-        if (self->call_ == call) self->wakeup_.Notify();
-      });
-    };
-    if (core_.workers.TrySubmit(job)) {
-      WatchForDisconnect();
-    } else {
-      core_.rejected_queue.Increment();
-      call->response = ErrorResponse({ErrorCode::kUnavailable, "the server is busy", {}});
-      call->response.headers.Add("Retry-After", "1");
-      call->done = true;
-    }
-  }
-  while (!call->done && !expired_ && !closed_) co_await wakeup_.Wait();
-  if (closed_) co_return;
-  if (call->accepted) {
-    co_await Stream(call->stream);
-    closing_ = true;
-    co_return;
-  }
-  if (!call->done) {
-    // The worker goes on until it looks at its stop token; what it returns is dropped.
-    expired_ = false;
-    closing_ = true;
-    core_.timeouts.Increment();
-    call->stop.request_stop();
-    Response response = ErrorResponse({ErrorCode::kDeadlineExceeded, "the deadline of the request has passed", {}});
-    core_.gate.Finish(admission_, response);
-    Respond(response);
-  } else {
-    Respond(call->response);
-  }
-  call_.reset();
-}
-
-void Connection::Respond(Response& response) {
-  const RequestHead& head = parser_.Head();
-  if (!head.keep_alive || client_gone_ || core_.draining.load(std::memory_order_relaxed)) closing_ = true;
-  AppendResponse(out_, response,
-                 {.http11 = head.http11,
-                  .keep_alive = !closing_,
-                  .head = admission_.head,
-                  .date = loop_->Date(),
-                  .request_id = request_.call.request_id,
-                  .traceparent = admission_.traceparent});
-  Record(response.status);
-}
-
-void Connection::Record(int status) {
-  const std::chrono::duration<double> took = core_.env.Now() - started_;
-  RouteMetrics& metrics = admission_.route != nullptr ? admission_.route->metrics : routes_.Unmatched();
-  metrics.Observe(status, took.count());
-  if (!log::Enabled(log::Level::kDebug)) return;
-  log::Debug("request", {{"method", parser_.Head().method},
-                         {"target", parser_.Head().target},
-                         {"status", status},
-                         {"seconds", took.count()},
-                         {"peer", peer_},
-                         {"request_id", request_.call.request_id}});
-}
-
-std::shared_ptr<EventBuffer> Connection::MakeEventBuffer() {
-  return std::make_shared<EventBuffer>(core_.options.limits.stream_buffer_bytes, [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (!self) return;
-    asio::post(self->loop_->context(), [self] {
-      if (self->events_ && self->events_->Overflowed()) self->Close();
-      self->wakeup_.Notify();
-    });
-  });
-}
-
-asio::awaitable<void> Connection::Stream(std::shared_ptr<EventBuffer> events) {
-  events_ = events;
-  core_.streams.fetch_add(1);
-  core_.streams_gauge.Add(1);
-  Response response;
-  response.content_type = "text/event-stream";
-  response.headers.Add("Cache-Control", "no-store");
-  response.headers.Add("X-Accel-Buffering", "no");  // nginx in front must not collect events
-  core_.gate.Finish(admission_, response);
-  const bool chunked = parser_.Head().http11;
-  AppendResponse(out_, response,
-                 {.http11 = chunked,
-                  .keep_alive = false,
-                  .chunked_stream = chunked,
-                  .endless_stream = !chunked,
-                  .date = loop_->Date(),
-                  .request_id = request_.call.request_id,
-                  .traceparent = admission_.traceparent});
-  Record(response.status);
-  if (core_.draining.load()) events->Close();
-  last_event_ = loop_->CoarseNow();
-  std::string text;
-  bool open = true;
-  while (open && !closed_ && !client_gone_) {
-    open = events->Take(text);
-    if (!open && chunked && !events->Overflowed()) out_ += kLastChunk;
-    if (chunked) {
-      AppendChunk(out_, text);
-    } else {
-      out_ += text;
-    }
-    if (!TryFlush() && !closed_) co_await FlushRest();
-    phase_ = Phase::kStreaming;
-    expires_ = Instant::max();
-    WatchForDisconnect();
-    if (!text.empty()) {
-      last_event_ = loop_->CoarseNow();
-    } else if (open && !closed_ && !client_gone_) {
-      co_await wakeup_.Wait();
-    }
-  }
-  core_.streams.fetch_sub(1);
-  core_.streams_gauge.Add(-1);
-  events->Disconnected();
-  events_.reset();
-}
-
-asio::awaitable<void> Connection::Linger() {
+Coroutine Connection::Linger() {
   // Closing with unread data makes the kernel send a reset, which can overtake the response.
   error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  socket_.shutdown(LoopSocket::shutdown_send, ignored);
   Enter(Phase::kLingering, core_.options.limits.linger);
   char discarded[4096];
   while (!closed_) {
-    const auto [error, size] = co_await socket_.async_read_some(asio::buffer(discarded), kAwait);
+    const auto [error, size] = co_await socket_.async_read_some(asio::buffer(discarded), kAwaitTuple);
     if (error) co_return;
   }
 }
@@ -439,40 +222,14 @@ bool Connection::TryFlush() {
   return true;
 }
 
-asio::awaitable<void> Connection::FlushRest() {
+Coroutine Connection::FlushRest() {
   Enter(Phase::kWriting, core_.options.limits.write);
   while (!closed_ && !TryFlush()) {
     if (closed_) break;
-    const auto [error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_write, kAwait);
+    const auto [error] = co_await socket_.async_wait(LoopSocket::wait_write, kAwaitTuple);
     if (error) Close();
   }
   expires_ = Instant::max();
-}
-
-void Connection::WatchForDisconnect() {
-  if (watching_ || closed_) return;
-  watching_ = true;
-  socket_.async_wait(asio::ip::tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
-    self->watching_ = false;
-    if (error || self->closed_) return;
-    const bool streaming = self->phase_ == Phase::kStreaming;
-    if (!streaming && !self->call_) return;
-    char bytes[512];
-    // A client has nothing to say on a stream: it is read away. Otherwise it is the next request, which stays.
-    const auto size =
-        ::recv(self->socket_.native_handle(), bytes, sizeof bytes, (streaming ? 0 : MSG_PEEK) | MSG_DONTWAIT);
-    if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) {
-      self->ClientGone();
-    } else if (streaming || size < 0) {
-      self->WatchForDisconnect();
-    }
-  });
-}
-
-void Connection::ClientGone() {
-  client_gone_ = true;
-  if (call_) call_->stop.request_stop();
-  if (events_) wakeup_.Notify();
 }
 
 void Connection::Enter(Phase phase, std::chrono::nanoseconds limit) {

@@ -4,23 +4,30 @@
 #include <list>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "net/event_buffer.h"
 #include "net/gate.h"
+#include "net/handler_call.h"
 #include "net/io_loop_internal.h"
 #include "net/request_parser.h"
 
 namespace seedcore::net {
 
+using Coroutine = boost::asio::awaitable<void, LoopExecutor>;
+inline constexpr boost::asio::use_awaitable_t<LoopExecutor> kAwait;
+inline constexpr auto kAwaitTuple = boost::asio::as_tuple(kAwait);
+
 /// Lets one coroutine wait until something on the same loop wakes it.
 class Wakeup {
  public:
-  boost::asio::awaitable<void> Wait();
+  Coroutine Wait();
   void Notify();
 
  private:
@@ -32,8 +39,7 @@ class Wakeup {
 /// it.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::shared_ptr<IoLoop> loop, boost::asio::ip::tcp::socket socket, std::string peer, RouteTable& routes,
-             bool refuse);
+  Connection(std::shared_ptr<IoLoop> loop, LoopSocket socket, std::string peer, RouteTable& routes, bool refuse);
   ~Connection();
 
   void Start();
@@ -56,22 +62,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// What the synchronous part wants done next.
   enum class Next { kRead, kFlush, kHandle, kClose, kLinger };
 
-  /// A request in the hands of a worker. Shared with it: the connection may give up first.
-  struct PooledCall {
-    Request request;
-    std::stop_source stop;
-    Response response;
-    std::shared_ptr<EventBuffer> stream;  ///< for a stream route
-    bool accepted = false;                ///< the stream handler took the stream
-    bool done = false;                    ///< read and written by the loop
-  };
-
-  boost::asio::awaitable<void> Run();
-  boost::asio::awaitable<void> Serve();
-  boost::asio::awaitable<void> FlushRest();
-  boost::asio::awaitable<void> Handle();
-  boost::asio::awaitable<void> Stream(std::shared_ptr<EventBuffer> events);
-  boost::asio::awaitable<void> Linger();
+  Coroutine Run();
+  Coroutine Serve();
+  Coroutine FlushRest();
+  Coroutine Handle();
+  Coroutine Stream(std::shared_ptr<EventBuffer> events);
+  Coroutine Linger();
 
   /// Parses and answers as long as no waiting is needed.
   Next Advance();
@@ -81,9 +77,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Next ReadTimedOut();
 
   Response RunInline();
-  static Response Invoke(const Route& route, const Request& request);
-  static Result<void> Decompress(Request& request, std::size_t max_bytes);
-  void RunPooled(const std::shared_ptr<PooledCall>& call, const Admission& admission) const;
   std::shared_ptr<EventBuffer> MakeEventBuffer();
   void Respond(Response& response);
   void Record(int status);
@@ -97,7 +90,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   std::shared_ptr<IoLoop> loop_;
   ServerCore& core_;
-  boost::asio::ip::tcp::socket socket_;
+  LoopSocket socket_;
   RouteTable& routes_;
   const std::string peer_;
   const bool refuse_;  ///< over the connection limit: one 503, then close
@@ -125,7 +118,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool client_gone_ = false;
   bool watching_ = false;
   Wakeup wakeup_;
-  std::shared_ptr<PooledCall> call_;
+  std::shared_ptr<HandlerCall> call_;
   std::shared_ptr<EventBuffer> events_;
   Instant last_event_;
 };

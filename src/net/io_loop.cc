@@ -25,14 +25,19 @@ ServerCore::ServerCore(const ServerOptions& o, Env& e, Metrics& metrics)
       rejected_queue(Rejected(metrics, "worker_queue")),
       rejected_streams(Rejected(metrics, "streams")),
       bad_requests(Rejected(metrics, "bad_request")),
-      timeouts(Rejected(metrics, "timeout")) {}
+      timeouts(Rejected(metrics, "timeout")),
+      retry_after(std::to_string(std::chrono::ceil<std::chrono::seconds>(o.limits.retry_after).count())) {}
 
 Counter& ServerCore::Rejected(Metrics& metrics, const char* reason) {
   return metrics.GetCounter("seedcore_http_rejected_total", "Requests and connections turned away, by reason",
                             {{"reason", reason}});
 }
 
-IoLoop::IoLoop(ServerCore& core) : core_(core), context_(1), keep_running_(context_.get_executor()), timer_(context_) {
+IoLoop::IoLoop(ServerCore& core)
+    : core_(core),
+      context_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO),
+      keep_running_(context_.get_executor()),
+      timer_(context_) {
   UpdateClocks();
 }
 
@@ -73,7 +78,7 @@ void IoLoop::Tick() {
 
 void IoLoop::Adopt(int fd, tcp::endpoint peer, RouteTable& routes, bool refuse) {
   asio::post(context_, [self = shared_from_this(), fd, peer, &routes, refuse] {
-    tcp::socket socket(self->context_);
+    LoopSocket socket(self->context_);
     error_code error;
     socket.assign(peer.protocol(), fd, error);
     socket.non_blocking(true, error);

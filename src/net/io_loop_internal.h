@@ -20,6 +20,10 @@
 // Internal to the server: the only headers of this room that show Asio.
 namespace seedcore::net {
 
+/// Every connection lives on one loop, so its executor needs no type erasure.
+using LoopExecutor = boost::asio::io_context::executor_type;
+using LoopSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
+
 class Connection;
 
 /// What all loops and connections of one server share.
@@ -37,6 +41,7 @@ struct ServerCore {
   Counter& rejected_streams;
   Counter& bad_requests;
   Counter& timeouts;
+  const std::string retry_after;  ///< for the header field, in seconds
 
   std::atomic<std::size_t> connections{0};
   std::atomic<std::size_t> streams{0};

@@ -163,6 +163,7 @@ Result<RequestParser::State> RequestParser::Feed(std::string_view bytes, std::si
   if (!sink.got_some()) {
     // An empty line before a request is to be ignored (RFC 9112 2.2).
     while (bytes.substr(consumed).starts_with("\r\n")) consumed += 2;
+    if (bytes.substr(consumed) == "\r") return State::kNeedMore;
   }
   while (consumed < bytes.size()) {
     const bool in_header = !sink.is_header_done();

@@ -84,6 +84,7 @@ void Router::Search(const Node& node, std::string_view rest, Method method, Matc
 }
 
 void Router::Find(Method method, std::string_view path, Match& match) const {
+  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);  // "/ml/" is "/ml"
   match.values.clear();
   match.path_exists = false;
   match.route = kNone;

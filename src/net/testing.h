@@ -162,7 +162,7 @@ inline Response Echo(const Request& request) {
 class TestServer {
  public:
   explicit TestServer(ServerOptions options = {}, std::vector<Route> more = {}, Env& env = RealEnv())
-      : env_(env), server_(WithShortTick(std::move(options)), env, metrics_) {
+      : server_(WithShortTick(std::move(options)), env, metrics_) {
     std::vector<Route> routes = {
         {.method = Method::kGet, .pattern = "/inline", .execution = Execution::kInline, .handler = Echo},
         {.method = Method::kPost, .pattern = "/inline", .execution = Execution::kInline, .handler = Echo},
@@ -199,7 +199,6 @@ class TestServer {
     return options;
   }
 
-  Env& env_;
   Metrics metrics_;
   Server server_;
 };

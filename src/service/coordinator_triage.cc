@@ -23,7 +23,9 @@ json::array WorstPoints(const std::vector<AnomalousPoint>& anomalies) {
   std::vector<const AnomalousPoint*> worst;
   worst.reserve(anomalies.size());
   for (const AnomalousPoint& point : anomalies) worst.push_back(&point);
-  std::ranges::stable_sort(worst, std::ranges::greater(), &AnomalousPoint::score);
+  std::ranges::sort(worst, [](const AnomalousPoint* a, const AnomalousPoint* b) {
+    return a->score != b->score ? a->score > b->score : a->index < b->index;
+  });
   if (worst.size() > kMaxReasonedPoints) worst.resize(kMaxReasonedPoints);
   std::ranges::sort(worst, {}, &AnomalousPoint::index);
   json::array points;

@@ -196,6 +196,8 @@ std::vector<net::Route> Routes(const OperationTable<Service>& table, Service& se
       net::Route route;
       route.method = operation.info.method;
       route.pattern = *prefix + operation.info.path;
+      // "/" below a prefix is the prefix itself; the router takes a trailing slash as none.
+      if (route.pattern.size() > 1 && route.pattern.ends_with('/')) route.pattern.pop_back();
       route.execution = operation.info.execution;
       route.requires_auth = operation.info.requires_auth;
       route.handler = [handle = operation.handle, &service](const net::Request& request) {

@@ -141,7 +141,6 @@ AnomalyStatistics Measure(std::vector<Anomaly> anomalies, std::int64_t gap) {
     Anomaly& anomaly = anomalies[i];
     if (!anomaly.has_expected) anomaly.expected = median;
     if (!anomaly.severity.empty()) ++stats.by_severity[anomaly.severity];
-    stats.mean_score += anomaly.score / static_cast<double>(stats.count);
     if (anomaly.score > stats.max_score) {
       stats.max_score = anomaly.score;
       stats.strongest = i;
@@ -150,7 +149,7 @@ AnomalyStatistics Measure(std::vector<Anomaly> anomalies, std::int64_t gap) {
     if (anomaly.value < anomaly.expected) ++stats.below;
   }
 
-  std::ranges::stable_sort(anomalies, {}, &Anomaly::index);
+  std::ranges::sort(anomalies, {}, [](const Anomaly& anomaly) { return std::pair(anomaly.index, anomaly.value); });
   const std::vector<Group> groups = MakeGroups(anomalies, gap);
   const Group& largest = *std::ranges::max_element(groups, {}, &Group::size);
   stats.groups = groups.size();

@@ -44,7 +44,6 @@ struct AnomalyStatistics {
   std::size_t count = 0;
   std::map<std::string, std::size_t> by_severity;
   double max_score = 0.0;
-  double mean_score = 0.0;
   std::size_t above = 0;  ///< value above the expected one (without it: above the median of the values)
   std::size_t below = 0;
   std::size_t groups = 0;         ///< runs of anomalies no more than `gap` apart

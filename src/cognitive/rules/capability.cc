@@ -39,7 +39,9 @@ class Assessor {
                   "target_capabilities");
     }
     for (const auto& member : targets) SEEDCORE_RETURN_IF_ERROR(Compare(std::string(member.key()), member.value()));
-    std::ranges::stable_sort(answer_.capability_gaps, std::greater{}, &CapabilityGap::relative_gap);
+    std::ranges::sort(answer_.capability_gaps, [](const CapabilityGap& a, const CapabilityGap& b) {
+      return a.relative_gap != b.relative_gap ? a.relative_gap > b.relative_gap : a.capability < b.capability;
+    });
     Recommend();
     answer_.confidence = Confidence(known_, wanted_);
     answer_.evidence = std::move(book_).Take();
@@ -71,9 +73,9 @@ class Assessor {
     // A measurement says more than a claim.
     gap.current = measured.value_or(claimed.value_or(0.0));
     known_ += measured || claimed ? 1.0 : 0.0;
-    gap.gap = gap.target - gap.current;
+    gap.gap = Finite(gap.target - gap.current);
     if (gap.gap <= 0) return {};
-    gap.relative_gap = gap.target == 0 ? 1.0 : Round3(gap.gap / std::abs(gap.target));
+    gap.relative_gap = gap.target == 0 ? 1.0 : Round3(Finite(gap.gap / std::abs(gap.target)));
     Plan(gap, claimed, measured);
     answer_.capability_gaps.push_back(std::move(gap));
     return {};
@@ -93,7 +95,9 @@ class Assessor {
   }
 
   void Recommend() {
-    std::ranges::stable_sort(plans_, [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::ranges::sort(plans_, [](const auto& a, const auto& b) {
+      return a.first != b.first ? a.first > b.first : a.second.text < b.second.text;
+    });
     for (auto& [relative, statement] : plans_) answer_.improvement_plan.push_back(std::move(statement));
     const auto& gaps = answer_.capability_gaps;
     for (std::size_t i = 0; i < std::min(gaps.size(), kRecommendations); ++i) {

@@ -72,7 +72,8 @@ std::map<std::string, Outcomes> ReadHistory(const json::object& history) {
 
 struct Option {
   ScoredOption scored;
-  double known = 0;  ///< pieces of evidence behind the score
+  std::size_t index = 0;  ///< as given; the earlier wins a tie
+  double known = 0;       ///< pieces of evidence behind the score
   bool affordable = true;
 };
 
@@ -91,9 +92,9 @@ class OptionChoice {
       SEEDCORE_ASSIGN_OR_RETURN(Option option, Score(options_[i], i));
       scored.push_back(std::move(option));
     }
-    std::ranges::stable_sort(scored, [](const Option& a, const Option& b) {
+    std::ranges::sort(scored, [](const Option& a, const Option& b) {
       if (a.affordable != b.affordable) return a.affordable;
-      return a.scored.score > b.scored.score;
+      return a.scored.score != b.scored.score ? a.scored.score > b.scored.score : a.index < b.index;
     });
     return Conclude(std::move(scored));
   }
@@ -104,6 +105,7 @@ class OptionChoice {
   Result<Option> Score(const json::value& value, std::size_t index) {
     const std::string path = fmt::format("decision_context.options[{}]", index);
     Option option;
+    option.index = index;
     if (value.is_string()) {
       option.scored.option = std::string(value.get_string());
     } else if (value.is_object()) {
@@ -152,7 +154,7 @@ class OptionChoice {
       note(fmt::format("Costs more than the budget of {:.4g}.", *budget), "context:budget", *budget);
     }
     const double keep = 1 - std::clamp(risk.value_or(0), 0.0, 1.0);
-    option.scored.score = Round3(probability * keep * benefit.value_or(1) - cost.value_or(0));
+    option.scored.score = Round3(Finite(probability * keep * benefit.value_or(1) - cost.value_or(0)));
     return option;
   }
 
@@ -172,8 +174,8 @@ class OptionChoice {
     double agreement = 1.0;
     const bool contested = scored.size() > 1 && scored[1].affordable;
     if (contested) {
-      const double gap = best.scored.score - scored[1].scored.score;
-      const double size = std::abs(best.scored.score) + std::abs(scored[1].scored.score);
+      const double gap = Finite(best.scored.score - scored[1].scored.score);
+      const double size = Finite(std::abs(best.scored.score) + std::abs(scored[1].scored.score));
       agreement = 0.5 + (size == 0 ? 0.0 : 0.5 * std::min(1.0, gap / size));
       head += fmt::format(", before \"{}\" with {:.4g}", scored[1].scored.option, scored[1].scored.score);
     }
@@ -314,7 +316,9 @@ class FindingChoice {
            Round3(weight),
            {{fmt::format("Weight of its evidence: {:.2f}.", weight), votes_.EvidenceFor(action)}}});
     }
-    std::ranges::stable_sort(decision.alternative_options, std::greater{}, &ScoredOption::score);
+    std::ranges::sort(decision.alternative_options, [](const ScoredOption& a, const ScoredOption& b) {
+      return a.score != b.score ? a.score > b.score : a.option < b.option;
+    });
   }
 
   const json::object& context_;

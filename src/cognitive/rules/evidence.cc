@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "cognitive/text.h"
 
@@ -23,7 +24,15 @@ std::string EvidenceBook::Add(std::string id, std::string_view text) {
   return id;
 }
 
-double Round3(double value) { return std::round(value * 1000) / 1000; }
+double Round3(double value) {
+  constexpr double kNoFraction = 1e15;
+  return std::abs(value) < kNoFraction ? std::round(value * 1000) / 1000 : value;
+}
+
+double Finite(double value) {
+  constexpr double kLargest = std::numeric_limits<double>::max();
+  return std::isnan(value) ? 0.0 : std::clamp(value, -kLargest, kLargest);
+}
 
 double Confidence(double weight_for, double weight_of_all) {
   if (weight_of_all <= 0 || weight_for <= 0) return 0.0;

@@ -63,7 +63,9 @@ class Votes {
 /// The texts of statements as one paragraph.
 [[nodiscard]] std::string Paragraph(const std::vector<Statement>& statements);
 
-/// Three digits after the point.
+/// Three digits after the point; a number too large to have any stays as it is.
 [[nodiscard]] double Round3(double value);
+/// The largest finite number instead of an infinite one: what callers send may be as large as a double can be.
+[[nodiscard]] double Finite(double value);
 
 }  // namespace seedcore::cognitive::rules

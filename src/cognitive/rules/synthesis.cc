@@ -126,8 +126,9 @@ class Synthesizer {
     };
     for (const auto& [pair, fragments] : pairs) add(pair, fragments);
     for (const auto& [word, fragments] : in_fragments_) add(word, fragments);
-    std::ranges::stable_sort(patterns, [](const Pattern& a, const Pattern& b) {
-      return a.count != b.count ? a.count > b.count : a.pattern.size() > b.pattern.size();
+    std::ranges::sort(patterns, [](const Pattern& a, const Pattern& b) {
+      if (a.count != b.count) return a.count > b.count;
+      return a.pattern.size() != b.pattern.size() ? a.pattern.size() > b.pattern.size() : a.pattern < b.pattern;
     });
     if (patterns.size() > kMaxPatterns) patterns.resize(kMaxPatterns);
     synthesis_.related_patterns = std::move(patterns);
@@ -160,11 +161,16 @@ class Synthesizer {
         candidates.push_back({std::move(sentence), std::move(words), i, score});
       }
     }
-    std::ranges::stable_sort(candidates, std::greater{}, &Candidate::score);
+    std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
+      if (a.score != b.score) return a.score > b.score;
+      return a.fragment != b.fragment ? a.fragment < b.fragment : a.text < b.text;
+    });
 
     std::vector<std::vector<std::size_t>> clusters;
     for (const auto& [root, members] : members_) clusters.push_back(members);
-    std::ranges::stable_sort(clusters, std::greater{}, [](const auto& members) { return members.size(); });
+    std::ranges::sort(clusters, [](const auto& a, const auto& b) {
+      return a.size() != b.size() ? a.size() > b.size() : a.front() < b.front();
+    });
     for (const auto& members : clusters) {
       if (chosen_.size() == kMaxSentences) break;
       for (const Candidate& candidate : candidates) {

@@ -5,9 +5,14 @@ namespace {
 
 struct TriageParams {
   std::vector<double> series;
+  std::vector<json::value> timestamps;
+  std::int64_t report_from = 0;
   json::object context;
-  static constexpr auto kFields = Fields(Optional("series", &TriageParams::series, "The values, oldest first"),
-                                         Optional("context", &TriageParams::context, "What is known about them"));
+  static constexpr auto kFields =
+      Fields(Optional("series", &TriageParams::series, "The values, oldest first"),
+             Optional("timestamps", &TriageParams::timestamps, "One per value, RFC 3339 or Unix seconds"),
+             Optional("report_from", &TriageParams::report_from, "Values before this index serve as history"),
+             Optional("context", &TriageParams::context, "What is known about them"));
 };
 
 /// The confidence the triage itself reports; 1 when it reports none.
@@ -39,9 +44,12 @@ Executor MakeAnomalyTriage(AnomalyTriageFunction triage) {
             if (!triage) {
               return ExecutionResult::Failure({ErrorCode::kUnavailable, "the coordinator is not connected", {}});
             }
-            json::array series(params->series.begin(), params->series.end());
-            auto reply = triage(
-                {{"agent_id", AgentOf(task)}, {"series", std::move(series)}, {"context", params->context}}, call);
+            auto reply = triage({{"agent_id", AgentOf(task)},
+                                 {"series", json::array(params->series.begin(), params->series.end())},
+                                 {"timestamps", json::array(params->timestamps.begin(), params->timestamps.end())},
+                                 {"report_from", params->report_from},
+                                 {"context", params->context}},
+                                call);
             if (!reply) return ExecutionResult::Failure(reply.error());
             const double confidence = ConfidenceOf(*reply);
             return ExecutionResult::Success(std::move(*reply), confidence);
