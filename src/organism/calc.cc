@@ -1,5 +1,6 @@
 #include "organism/calc.h"
 
+#include <algorithm>
 #include <numbers>
 #include <vector>
 

@@ -1,5 +1,6 @@
 #include "organism/config.h"
 
+#include <algorithm>
 #include <initializer_list>
 #include <set>
 

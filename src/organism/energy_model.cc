@@ -1,6 +1,7 @@
 #include "organism/energy_model.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 #include "base/check.h"

@@ -1,5 +1,7 @@
 #include "organism/evolution.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 namespace seedcore::organism {

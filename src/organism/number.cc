@@ -1,5 +1,6 @@
 #include "organism/number.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>

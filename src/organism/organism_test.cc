@@ -1,5 +1,7 @@
 #include "organism/organism.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <thread>
 

@@ -1,5 +1,6 @@
 #include "organism/population.h"
 
+#include <atomic>
 #include <thread>
 
 #include <gtest/gtest.h>

@@ -1,5 +1,7 @@
 #include "organism/presence.h"
 
+#include <set>
+
 #include "organism/test_world.h"
 
 namespace seedcore::organism {

@@ -1,5 +1,6 @@
 #include "organism/routing.h"
 
+#include <atomic>
 #include <thread>
 
 #include "organism/test_world.h"

@@ -31,7 +31,8 @@ struct FactSearchArguments {
 
 struct ScoredFact {
   store::Fact fact;
-  double coverage = 0.0;  ///< share of the wanted words it has
+  double coverage = 0.0;     ///< share of the wanted words it has
+  std::size_t position = 0;  ///< in the store's own order: best match or newest first
 };
 
 /// Facts that have all wanted words; when there are none, those with most of them.
@@ -45,7 +46,7 @@ Result<std::vector<ScoredFact>> FindFacts(store::FactStore& facts, const std::ve
                               facts.Search({.text = text, .tag = arguments.tag, .limit = arguments.limit}));
     for (store::Fact& fact : matches) {
       const double coverage = wanted.empty() ? 1.0 : Coverage(wanted, fact.text);
-      if (ids.insert(fact.id).second) found.push_back({std::move(fact), coverage});
+      if (ids.insert(fact.id).second) found.push_back({std::move(fact), coverage, found.size()});
     }
     return {};
   };
@@ -53,8 +54,7 @@ Result<std::vector<ScoredFact>> FindFacts(store::FactStore& facts, const std::ve
   if (found.empty() && wanted.size() > 1) {
     for (const std::string& word : wanted | std::views::take(kMostLookUps)) SEEDCORE_RETURN_IF_ERROR(look_up(word));
   }
-  // Stable: among equals the store's own order, best match or newest first, stays.
-  std::ranges::stable_sort(found, std::greater(), &ScoredFact::coverage);
+  std::ranges::sort(found, {}, [](const ScoredFact& fact) { return std::pair(-fact.coverage, fact.position); });
   if (found.size() > static_cast<std::size_t>(arguments.limit)) found.resize(static_cast<std::size_t>(arguments.limit));
   return found;
 }
@@ -84,7 +84,7 @@ Tool MakeFactSearchTool(store::FactStore& facts) {
             if (wanted.empty()) wanted = Words(arguments.query);
             SEEDCORE_ASSIGN_OR_RETURN(const auto found, FindFacts(facts, wanted, arguments));
             json::array items;
-            for (const auto& [fact, coverage] : found) {
+            for (const auto& [fact, coverage, position] : found) {
               json::array tags;
               for (const std::string& tag : fact.tags) tags.push_back(json::string(tag));
               items.push_back(json::object{
