@@ -63,7 +63,7 @@ Result<void> Migrate(Database& database, WallTime now, std::span<const Migration
       return applied;
     }
   }
-  if (current < newest) log::Info("store schema migrated", {{"from", current}, {"to", newest}});
+  if (current > 0 && current < newest) log::Info("store schema migrated", {{"from", current}, {"to", newest}});
   return {};
 }
 

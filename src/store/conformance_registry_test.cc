@@ -1,0 +1,161 @@
+#include <gmock/gmock.h>
+
+#include "store/conformance.h"
+
+namespace seedcore::store {
+namespace {
+
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+Instance SomeInstance(std::string id, std::string logical = "organ_1") {
+  return {.instance_id = std::move(id),
+          .logical_id = std::move(logical),
+          .actor_name = "actor",
+          .serve_route = "/organism",
+          .node_id = "node",
+          .ip_address = "10.0.0.1",
+          .pid = 42};
+}
+
+std::vector<std::string> Ids(const std::vector<Instance>& instances) {
+  std::vector<std::string> ids;
+  for (const Instance& instance : instances) ids.push_back(instance.instance_id);
+  return ids;
+}
+
+TEST_P(StoreConformance, EpochIsMadeOnceAndKept) {
+  RegistryStore& registry = store().registry();
+  const std::string epoch = Must(registry.CurrentEpoch());
+  EXPECT_NE(epoch, "");
+  EXPECT_EQ(Must(registry.CurrentEpoch()), epoch);
+  Must(registry.SetCurrentEpoch("second"));
+  Reopen();
+  EXPECT_EQ(Must(store().registry().CurrentEpoch()), "second");
+}
+
+TEST_P(StoreConformance, InstanceIsActiveOnceItIsAliveAndAsLongAsItBeats) {
+  RegistryStore& registry = store().registry();
+  Must(registry.Register(SomeInstance("i1")));
+  EXPECT_THAT(Must(registry.ActiveInstances("organ_1")), IsEmpty());
+  Must(registry.SetStatus("i1", InstanceStatus::kAlive));
+  const auto active = Must(registry.ActiveInstances("organ_1"));
+  ASSERT_EQ(active.size(), 1U);
+  EXPECT_EQ(active[0].status, InstanceStatus::kAlive);
+  EXPECT_EQ(active[0].actor_name, "actor");
+  EXPECT_EQ(active[0].serve_route, "/organism");
+  EXPECT_EQ(active[0].node_id, "node");
+  EXPECT_EQ(active[0].ip_address, "10.0.0.1");
+  EXPECT_EQ(active[0].pid, 42);
+  EXPECT_EQ(active[0].cluster_epoch, Must(registry.CurrentEpoch()));
+  EXPECT_EQ(active[0].started_at, env_.WallNow());
+  EXPECT_THAT(Must(registry.ActiveInstances("organ_2")), IsEmpty());
+  Advance(seconds(14));
+  Must(registry.Beat("i1"));
+  Advance(seconds(14));
+  EXPECT_EQ(Must(registry.ActiveInstances("organ_1")).size(), 1U);
+  Advance(seconds(1));
+  EXPECT_THAT(Must(registry.ActiveInstances("organ_1")), IsEmpty());
+}
+
+TEST_P(StoreConformance, NewestHeartbeatComesFirst) {
+  RegistryStore& registry = store().registry();
+  for (const char* id : {"i1", "i2", "i3"}) {
+    Must(registry.Register(SomeInstance(id)));
+    Must(registry.SetStatus(id, InstanceStatus::kAlive));
+    Advance(seconds(1));
+  }
+  Must(registry.Beat("i1"));
+  EXPECT_THAT(Ids(Must(registry.ActiveInstances("organ_1"))), ElementsAre("i1", "i3", "i2"));
+}
+
+TEST_P(StoreConformance, RegisteringAgainOnlyRefreshesTheHeartbeat) {
+  RegistryStore& registry = store().registry();
+  Must(registry.Register(SomeInstance("i1")));
+  Must(registry.SetStatus("i1", InstanceStatus::kAlive));
+  Advance(seconds(60));
+  Must(registry.Register(SomeInstance("i1", "elsewhere")));
+  const auto active = Must(registry.ActiveInstances("organ_1"));
+  ASSERT_EQ(active.size(), 1U);
+  EXPECT_EQ(active[0].last_heartbeat, env_.WallNow());
+}
+
+TEST_P(StoreConformance, UnknownInstanceIsNotFound) {
+  EXPECT_EQ(CodeOf(store().registry().Beat("nobody")), ErrorCode::kNotFound);
+  EXPECT_EQ(CodeOf(store().registry().SetStatus("nobody", InstanceStatus::kDead)), ErrorCode::kNotFound);
+}
+
+TEST_P(StoreConformance, SilentInstancesAndThoseOfOtherEpochsExpire) {
+  RegistryStore& registry = store().registry();
+  Must(registry.SetCurrentEpoch("e1"));
+  Must(registry.Register(SomeInstance("old")));
+  Must(registry.SetCurrentEpoch("e2"));
+  Must(registry.Register(SomeInstance("silent")));
+  Advance(seconds(20));
+  Must(registry.Beat("old"));
+  Must(registry.Register(SomeInstance("fresh")));
+  Must(registry.SetStatus("fresh", InstanceStatus::kAlive));
+  EXPECT_EQ(Must(registry.ExpireInstances(seconds(15))), 2);
+  EXPECT_EQ(Must(registry.ExpireInstances(seconds(15))), 0);
+  EXPECT_THAT(Ids(Must(registry.ActiveInstances("organ_1"))), ElementsAre("fresh"));
+}
+
+TEST_P(StoreConformance, OrgansListTheirAgents) {
+  RegistryStore& registry = store().registry();
+  Must(registry.EnsureOrgan("o2", "utility", {}));
+  Must(registry.EnsureOrgan("o1", "cognitive", {{"v", 1}}));
+  Must(registry.EnsureOrgan("o1", "cognitive", {{"v", 2}}));
+  Must(registry.EnsureAgent("a2", "o1", {}));
+  Must(registry.EnsureAgent("a1", "o1", {{"role", "x"}}));
+  Must(registry.EnsureAgent("free", "", {}));
+  const auto organs = Must(registry.Organs());
+  ASSERT_EQ(organs.size(), 2U);
+  EXPECT_EQ(organs[0].organ_id, "o1");
+  EXPECT_EQ(organs[0].kind, "cognitive");
+  EXPECT_EQ(organs[0].props.at("v"), 2);
+  EXPECT_THAT(organs[0].agent_ids, ElementsAre("a1", "a2"));
+  EXPECT_THAT(organs[1].agent_ids, IsEmpty());
+}
+
+TEST_P(StoreConformance, AgentsMoveAndLeave) {
+  RegistryStore& registry = store().registry();
+  Must(registry.EnsureOrgan("o1", "k", {}));
+  Must(registry.EnsureOrgan("o2", "k", {}));
+  Must(registry.EnsureAgent("a", "o1", {}));
+  Must(registry.MoveAgent("a", "o2"));
+  EXPECT_THAT(Must(registry.Organs())[1].agent_ids, ElementsAre("a"));
+  Must(registry.MoveAgent("a", ""));
+  EXPECT_THAT(Must(registry.Organs())[1].agent_ids, IsEmpty());
+  EXPECT_EQ(CodeOf(registry.MoveAgent("a", "nowhere")), ErrorCode::kNotFound);
+  EXPECT_EQ(CodeOf(registry.MoveAgent("nobody", "o1")), ErrorCode::kNotFound);
+  EXPECT_EQ(CodeOf(registry.EnsureAgent("b", "nowhere", {})), ErrorCode::kNotFound);
+}
+
+TEST_P(StoreConformance, RemovedOrganLeavesItsAgentsWithoutOne) {
+  RegistryStore& registry = store().registry();
+  Must(registry.EnsureOrgan("o1", "k", {}));
+  Must(registry.EnsureOrgan("o2", "k", {}));
+  Must(registry.EnsureAgent("a", "o1", {}));
+  Must(registry.RemoveOrgan("o1"));
+  EXPECT_EQ(CodeOf(registry.RemoveOrgan("o1")), ErrorCode::kNotFound);
+  Must(registry.MoveAgent("a", "o2"));
+  EXPECT_THAT(Must(registry.Organs()).front().agent_ids, ElementsAre("a"));
+}
+
+TEST_P(StoreConformance, RoutingRulesAreAddedReplacedAndRemoved) {
+  RegistryStore& registry = store().registry();
+  const std::vector<RoutingRule> first{{"query", "", "o1"}, {"query", "demo", "o2"}};
+  Must(registry.ChangeRoutingRules(first, {}));
+  const std::vector<RoutingRule> replaced{{"query", "", "o3"}};
+  const std::vector<RoutingRule> removed{{"query", "demo", ""}};
+  Must(registry.ChangeRoutingRules(replaced, removed));
+  const auto rules = Must(registry.RoutingRules());
+  ASSERT_EQ(rules.size(), 1U);
+  EXPECT_EQ(rules[0].task_type, "query");
+  EXPECT_EQ(rules[0].domain, "");
+  EXPECT_EQ(rules[0].logical_id, "o3");
+}
+
+}  // namespace
+}  // namespace seedcore::store

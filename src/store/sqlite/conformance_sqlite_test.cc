@@ -1,0 +1,10 @@
+#include "store/conformance.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace seedcore::store {
+
+SEEDCORE_STORE_CONFORMANCE(Sqlite, [](const std::string& directory, Env& env, Metrics& metrics) {
+  return sqlite::OpenSqliteStore({.path = directory + "/seedcore.db"}, env, metrics);
+});
+
+}  // namespace seedcore::store
