@@ -22,7 +22,8 @@ target_compile_options(seedcore_options INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports these from inside inlined libstdc++ code; clang, which also builds everything, does not.
   target_compile_options(seedcore_options INTERFACE
-    -Wno-null-dereference -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds
+    -Wno-null-dereference -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread
+    -Wno-array-bounds
     -fpch-preprocess)
 endif()
 if(SEEDCORE_WERROR)

@@ -65,7 +65,10 @@ class Model {
       const bool wanted = request.types.empty() || std::ranges::count(request.types, row.given.type) > 0;
       if (wanted && Claimable(row)) claimable.push_back(&row);
     }
-    std::ranges::stable_sort(claimable, std::ranges::greater(), [](const Row* row) { return row->given.priority; });
+    // Rows stand in the order of submission; by priority first, then by age.
+    std::ranges::sort(claimable, [](const Row* a, const Row* b) {
+      return std::tuple(-a->given.priority, a) < std::tuple(-b->given.priority, b);
+    });
     if (claimable.size() > static_cast<std::size_t>(request.limit)) {
       claimable.resize(static_cast<std::size_t>(request.limit));
     }
