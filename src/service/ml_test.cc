@@ -52,7 +52,7 @@ std::vector<double> Series(std::size_t points, std::size_t spike) {
 }
 
 TEST_F(MlServiceTest, TheIndexListsWhatIsMounted) {
-  const json::object body = Body(Send(net::Method::kGet, "/"));
+  const json::object body = Body(Send(net::Method::kGet, ""));
   for (const auto& endpoint : body.at("endpoints").as_object()) {
     const std::string path(endpoint.value().as_string());
     bool mounted = false;
