@@ -136,7 +136,6 @@ TEST(JsonBinding, ErrorsNameThePathAndWhatWasThere) {
 TEST(JsonBinding, ErrorsStayShortWhateverWasSent) {
   const std::string name = "x" + std::string(100'000, 'n');
   EXPECT_LT(ErrorOf("{\"points\":[],\"" + name + "\":1}").size(), 300U);
-  EXPECT_LT(ErrorOf("{\"points\":[],\"counts\":{\"" + name + "\":-1}}").size(), 300U);
   std::string umlauts;
   for (int i = 0; i < 1000; ++i) umlauts += "\xC3\xA4";
   const std::string shown = ErrorOf("{\"points\":\"" + umlauts + "\"}");

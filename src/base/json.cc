@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include <fmt/format.h>
+#include "base/shorten.h"
 
 namespace seedcore {
 namespace {
@@ -189,11 +189,7 @@ std::string DescribeJson(const json::value& value) {
     case json::kind::object: return "an object";
     default: break;
   }
-  std::string text = WriteJson(value);
-  if (text.size() <= kMaxShown) return text;
-  std::size_t end = kMaxShown;
-  while ((static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // no half characters
-  return text.substr(0, end) + "...";
+  return Shortened(WriteJson(value), kMaxShown);
 }
 
 double JsonToDouble(const json::value& value) {

@@ -5,7 +5,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/shorten.h"
+
 namespace seedcore::binding {
+namespace {
+
+constexpr std::size_t kMaxShownName = 128;
+
+}  // namespace
 
 bool ReadBool(const json::value& in, bool& out, ReadError& error) {
   if (!in.is_bool()) return error.Expected("true or false", in);
@@ -58,17 +65,9 @@ bool ReadInteger(const json::value& in, std::int64_t min, std::uint64_t max, std
   return error.Expected("an integer", in);
 }
 
-void ReadError::PrependMember(std::string_view name) {
-  constexpr std::size_t kMaxShown = 64;
-  if (name.size() <= kMaxShown) return PrependName(name);
-  std::size_t end = kMaxShown;
-  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;  // no half characters
-  PrependName(std::string(name.substr(0, end)) + "...");
-}
-
 bool UnknownName(std::string_view name, const std::vector<std::string_view>& known, ReadError& error) {
-  error.path.clear();
-  error.PrependMember(name);
+  // The client chose it: it may be as long as the document.
+  error.path = Shortened(name, kMaxShownName);
   const auto nearest = NearestName(name, known);
   if (nearest) return error.Set(fmt::format("unknown field; did you mean '{}'?", *nearest));
   return error.Set(fmt::format("unknown field; known are {}", fmt::join(known, ", ")));

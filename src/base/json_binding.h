@@ -133,8 +133,6 @@ struct ReadError {
     if (!path.empty() && path.front() != '[') path.insert(0, ".");
     path.insert(0, name);
   }
-  /// The same for a name that the client chose: it may be as long as the document.
-  void PrependMember(std::string_view name);
   void PrependIndex(std::size_t index) {
     if (!path.empty() && path.front() != '[') path.insert(0, ".");
     path.insert(0, "[" + std::to_string(index) + "]");
@@ -249,7 +247,7 @@ bool Read(const json::value& in, T& out, ReadError& error) {
     out.clear();
     for (const auto& member : in.get_object()) {
       if (!Read(member.value(), out[std::string(member.key())], error)) {
-        error.PrependMember(member.key());
+        error.PrependName(member.key());
         return false;
       }
     }

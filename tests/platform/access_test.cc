@@ -54,7 +54,7 @@ TEST(Access, EveryOperationOfTheServicesButHealthIsBehindTheToken) {
       [](settings::Settings& settings) { settings.server.api_tokens = {"a-token-of-some-length"}; });
   Caller nobody(platform.services().base_url());
   const Reply document = nobody.Get("/openapi.json");
-  for (const auto& path : document.At("paths").as_object()) {
+  for (const auto& path : document.Object("paths")) {
     for (const auto& method : path.value().as_object()) {
       const bool open = method.value().as_object().contains("security");
       const Reply reply = nobody.Send(method.key() == "get" ? net::Method::kGet : *net::ParseMethod([&] {

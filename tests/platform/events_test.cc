@@ -44,7 +44,7 @@ TEST(Events, TheHistoryOfATaskIsCompleteAndInOrder) {
   const Reply history = platform.tasks().Get("/api/v1/tasks/" + task.Text("id") + "/events");
   std::vector<std::string> kinds;
   std::int64_t last = 0;
-  for (const json::value& event : history.At("events").as_array()) {
+  for (const json::value& event : history.Array("events")) {
     kinds.push_back(TextAt(event, "kind"));
     EXPECT_GT(At(event, "seq").as_int64(), last);
     last = At(event, "seq").as_int64();

@@ -1,4 +1,6 @@
 // A task of each type, from submit to result, and what is recorded about it.
+#include <algorithm>
+#include <fstream>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -31,7 +33,7 @@ TEST(Execution, AFactThatIsStoredIsFoundBySearchAndByTheApi) {
   const Reply search = platform.Complete(R"({"type":"fact_search","params":{"query":"pump pressure"}})");
   EXPECT_NE(search.text.find("hall 7"), std::string::npos) << search.text;
   const Reply facts = platform.tasks().Get("/api/v1/facts?q=pump");
-  EXPECT_EQ(facts.At("items").as_array().size(), 1U) << facts.text;
+  EXPECT_EQ(facts.Array("items").size(), 1U) << facts.text;
   EXPECT_EQ(facts.Text("items.0.tags.0"), "pump");
 }
 
@@ -95,14 +97,28 @@ TEST(Execution, EnergyBeforeAndAfterIsRecordedOnTheTask) {
 }
 
 TEST(Execution, AnEscalatedTaskCarriesItsStepsAndItsEnergy) {
-  RunningPlatform platform;
-  const Reply task = platform.Complete(
-      R"({"type":"anomaly_triage","priority":9,"drift_score":1,"params":{"series":[1,2,3,4,5,6,7,8]}})");
-  EXPECT_TRUE(task.At("result.path").is_string()) << task.text;
-  if (task.Text("result.path") == "hgnn") {
-    EXPECT_FALSE(task.At("result.results").as_array().empty()) << task.text;
-  }
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "rules.yaml") << "routing: [{when: 'true', do: escalate}]\nmutations_enabled: false\n";
+  RunningPlatform platform(
+      [&](settings::Settings& settings) { settings.coordinator.predicates_path = folder.path() / "rules.yaml"; });
+  const Reply task = platform.Complete(R"({"type":"general_query","description":"what is 6 * 7?"})");
+  EXPECT_EQ(task.Text("result.path"), "hgnn") << task.text;
+  ASSERT_FALSE(task.Array("result.results").empty()) << task.text;
+  EXPECT_EQ(task.Text("result.results.0.status"), "done") << task.text;
+  EXPECT_NE(task.text.find("42"), std::string::npos) << task.text;
   EXPECT_TRUE(task.At("result.energy.before").is_number()) << task.text;
+  EXPECT_TRUE(task.At("result.results.0.energy.after").is_number()) << task.text;
+}
+
+TEST(Execution, TheShippedRulesRouteEveryTypeToAnEndWhateverTheLoad) {
+  RunningPlatform platform([](settings::Settings& settings) { settings.coordinator.predicates_path.clear(); });
+  for (const std::string task :
+       {R"({"type":"general_query","description":"6 * 7"})", R"({"type":"health_check"})",
+        R"({"type":"fact_store","description":"a fact"})", R"({"type":"fact_search","description":"a fact"})",
+        R"({"type":"execute","params":{"tool":"calculate","arguments":{"expression":"1"}}})",
+        R"({"type":"anomaly_triage","params":{"series":[1,2,3,2,1,2,3]}})"}) {
+    EXPECT_EQ(platform.Complete(task).Text("result.success"), "true") << task;
+  }
 }
 
 TEST(Execution, TheCallsMadeForATaskAreKeptAsSpansOfOneTrace) {

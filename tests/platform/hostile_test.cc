@@ -373,7 +373,7 @@ TEST_F(Hostile, ClientsThatLeaveInTheMiddle) {
 TEST_F(Hostile, EveryOperationRefusesWhatItCannotRead) {
   for (Caller* caller : {&platform_->services(), &platform_->tasks()}) {
     const Reply document = caller->Get("/openapi.json");
-    for (const auto& path : document.At("paths").as_object()) {
+    for (const auto& path : document.Object("paths")) {
       std::string target(path.key());
       if (const std::size_t open = target.find('{'); open != std::string::npos) {
         target.replace(open, target.find('}') - open + 1, "0123");

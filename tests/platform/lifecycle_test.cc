@@ -56,7 +56,7 @@ TEST(Lifecycle, ATaskHeldByARuleSaysWhyAndRunsOnceItIsResumed) {
   std::ofstream(file) << R"(routing:
   - {when: 'task.type == "execute"', do: hold, description: "Machines are under maintenance"}
   - {when: "true", do: fast_path}
-mutations: []
+mutations_enabled: false
 )";
   RunningPlatform platform([&](settings::Settings& settings) { settings.coordinator.predicates_path = file; });
   const std::string id =
@@ -66,7 +66,7 @@ mutations: []
   EXPECT_NE(held.Text("hold_reason").find("Machines are under maintenance"), std::string::npos) << held.text;
 
   // The rule would hold it again: it has to go first.
-  std::ofstream(file) << "routing: [{when: 'true', do: fast_path}]\nmutations: []\n";
+  std::ofstream(file) << "routing: [{when: 'true', do: fast_path}]\nmutations_enabled: false\n";
   ASSERT_EQ(platform.services().Post("/pipeline/predicates/reload").status, 200);
   ASSERT_EQ(platform.tasks().Post("/api/v1/tasks/" + id + "/resume").status, 200);
   EXPECT_EQ(platform.Await(id, "completed").At("hold_reason"), json::value());
@@ -169,7 +169,7 @@ TEST(Lifecycle, PagesHoldEveryTaskOnceNewestFirst) {
     const Reply page = platform.tasks().Get("/api/v1/tasks?limit=3" + (cursor.empty() ? "" : "&cursor=" + cursor));
     ASSERT_EQ(page.status, 200) << page.text;
     EXPECT_EQ(page.Text("total"), "7");
-    for (const json::value& task : page.At("items").as_array()) listed.push_back(TextAt(task, "id"));
+    for (const json::value& task : page.Array("items")) listed.push_back(TextAt(task, "id"));
     cursor = page.At("next_cursor").is_null() ? "" : page.Text("next_cursor");
   } while (!cursor.empty());
   EXPECT_EQ(listed, std::vector<std::string>(submitted.rbegin(), submitted.rend()));
@@ -182,7 +182,7 @@ TEST(Lifecycle, FiltersNarrowTheListAndAWrongOneIsRefused) {
   const auto count = [&](const std::string& query) {
     const Reply page = platform.tasks().Get("/api/v1/tasks?" + query);
     EXPECT_EQ(page.status, 200) << page.text;
-    return page.At("items").as_array().size();
+    return page.Array("items").size();
   };
   EXPECT_EQ(count("status=failed"), 1U);
   EXPECT_EQ(count("type=general_query"), 1U);

@@ -14,8 +14,8 @@ TEST(Restart, TasksFactsAndHistorySurvive) {
   platform.Restart();
   const Reply again = platform.tasks().Get("/api/v1/tasks/" + done.Text("id"));
   EXPECT_EQ(again.text, done.text) << "not a letter changes";
-  EXPECT_EQ(platform.tasks().Get("/api/v1/tasks/" + done.Text("id") + "/events").At("events").as_array().size(), 3U);
-  EXPECT_EQ(platform.tasks().Get("/api/v1/facts?q=gate").At("items").as_array().size(), 1U);
+  EXPECT_EQ(platform.tasks().Get("/api/v1/tasks/" + done.Text("id") + "/events").Array("events").size(), 3U);
+  EXPECT_EQ(platform.tasks().Get("/api/v1/facts?q=gate").Array("items").size(), 1U);
   ASSERT_EQ(platform.tasks().Post("/api/v1/tasks/" + waiting + "/run").status, 200);
   platform.Await(waiting, "completed");
   EXPECT_EQ(platform.StoredTasks(), 3);

@@ -15,7 +15,7 @@ struct Documented {
 
 std::vector<Documented> OperationsOf(const Reply& document) {
   std::vector<Documented> operations;
-  for (const auto& path : document.At("paths").as_object()) {
+  for (const auto& path : document.Object("paths")) {
     for (const auto& method : path.value().as_object()) {
       operations.push_back({std::string(method.key()), std::string(path.key())});
     }

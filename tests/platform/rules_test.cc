@@ -11,18 +11,18 @@ namespace {
 
 constexpr const char* kFastRules = R"(routing:
   - {when: "true", do: "fast_path:utility_organ_1", description: "Everything is quick"}
-mutations: []
+mutations_enabled: false
 )";
 constexpr const char* kHoldRules = R"(routing:
   - {when: 'task.type == "general_query"', do: hold, description: "Nobody answers today"}
   - {when: "true", do: fast_path}
-mutations: []
+mutations_enabled: false
 )";
 // The operator is missing on line 3.
 constexpr const char* kBrokenRules = R"(routing:
   - {when: "true", do: fast_path, description: "Good"}
   - {when: "p_fast 0.5", do: hold, description: "Bad"}
-mutations: []
+mutations_enabled: false
 )";
 
 class Rules : public ::testing::Test {
@@ -81,7 +81,7 @@ TEST_F(Rules, ABrokenFileIsRefusedWithLineAndRuleAndTheLastGoodOnesStay) {
   EXPECT_LT(reload.status, 500) << reload.text;
   const std::string error = reload.Text("error.message") + " " + reload.Text("error.path");
   EXPECT_NE(error.find("3"), std::string::npos) << "the line is named: " << error;
-  EXPECT_NE(error.find("routing rule 2"), std::string::npos) << "the rule is named: " << error;
+  EXPECT_NE(error.find("routing[1]"), std::string::npos) << "the rule is named: " << error;
 
   EXPECT_EQ(Status(platform, "routing_rules"), "1");
   EXPECT_NE(Status(platform, "last_error"), "null");
@@ -114,7 +114,7 @@ TEST_F(Rules, BombsAreRefusedAndThePlatformGoesOn) {
     return all;
   };
   const auto rule = [](const std::string& when) {
-    return "routing: [{when: '" + when + "', do: hold}]\nmutations: []\n";
+    return "routing: [{when: '" + when + "', do: hold}]\nmutations_enabled: false\n";
   };
   std::string aliases = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n";
   for (int i = 1; i < 9; ++i) {
@@ -143,7 +143,7 @@ TEST_F(Rules, BombsAreRefusedAndThePlatformGoesOn) {
   for (const std::string& when : {std::string("9 ** 9 ** 9 ** 9 > 1"), "\"a\" * 999999999 == \"\"",
                                   std::string("[0] * 999999999 == []"), std::string("2 ** 99999999 % 7 == 1")}) {
     Write("routing:\n  - {when: " + WriteJson(json::string(when)) +
-          ", do: hold}\n  - {when: 'true', do: fast_path}\nmutations: []\n");
+          ", do: hold}\n  - {when: 'true', do: fast_path}\nmutations_enabled: false\n");
     if (platform.services().Post("/pipeline/predicates/reload").status != 200) continue;  // refused at once: as good
     const std::string id = platform.Submit(R"({"type":"general_query","description":"1 + 1"})");
     const Reply task = platform.Await(id, "completed");

@@ -1,6 +1,7 @@
 #include "support/running_platform.h"
 
 #include <charconv>
+#include <fstream>
 
 #include <gtest/gtest.h>
 
@@ -52,6 +53,18 @@ std::string TextAt(const json::value& value, std::string_view path) {
 json::value Reply::At(std::string_view path) const { return test::At(body, path); }
 std::string Reply::Text(std::string_view path) const { return TextAt(body, path); }
 
+json::array Reply::Array(std::string_view path) const {
+  const json::value value = At(path);
+  EXPECT_TRUE(value.is_array()) << "no array at " << path << " in " << text;
+  return value.is_array() ? value.get_array() : json::array();
+}
+
+json::object Reply::Object(std::string_view path) const {
+  const json::value value = At(path);
+  EXPECT_TRUE(value.is_object()) << "no object at " << path << " in " << text;
+  return value.is_object() ? value.get_object() : json::object();
+}
+
 Caller::Caller(const std::string& base_url, const std::string& token) : base_url_(base_url) {
   net::ClientOptions options;
   options.base_url = base_url;
@@ -89,6 +102,9 @@ std::uint16_t Caller::port() const {
 
 settings::Settings TestSettings(const std::filesystem::path& data_dir) {
   settings::Settings settings = *settings::Resolve({});
+  settings.coordinator.predicates_path = data_dir.parent_path() / "fast.yaml";
+  std::ofstream(settings.coordinator.predicates_path)
+      << "routing: [{when: 'true', do: fast_path, description: Always}]\nmutations_enabled: false\n";
   settings.server.listen.port = 0;
   settings.server.api_listen.port = 0;
   settings.server.io_threads = 1;

@@ -24,6 +24,9 @@ struct Reply {
   [[nodiscard]] json::value At(std::string_view path) const;
   /// The same as text: strings as they are, everything else as JSON.
   [[nodiscard]] std::string Text(std::string_view path) const;
+  /// The array or object there; an empty one, and a failed test, when there is none.
+  [[nodiscard]] json::array Array(std::string_view path) const;
+  [[nodiscard]] json::object Object(std::string_view path) const;
 };
 
 /// The member of `value` at a path like "result.payload.organ_id" or "items.0.id"; null when there is none.
@@ -55,7 +58,8 @@ class Caller {
 
 using ChangeSettings = std::function<void(settings::Settings&)>;
 
-/// Defaults, free ports, few threads, short waits.
+/// Defaults, free ports, few threads, short waits. The shipped rules ask how busy the machine is; for a test that must
+/// come out the same on a loaded one, a rule file in `data_dir`/.. sends everything down the fast path.
 [[nodiscard]] settings::Settings TestSettings(const std::filesystem::path& data_dir);
 
 class RunningPlatform {
