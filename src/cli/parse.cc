@@ -34,7 +34,9 @@ void AddOption(CLI::App& app, const Option& option, Slots& slots) {
   }
   auto& [name, values] = slots.values.emplace_back(PlainName(option.name), std::vector<std::string>{});
   CLI::Option* added = app.add_option(option.name, values, option.help);
-  if (!option.repeated) added->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  if (!option.repeated) added->expected(1);
+  // A flag given twice: the last one counts. On a positional the policy would swallow every word that follows.
+  if (!option.repeated && !option.IsPositional()) added->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   if (!option.choices.empty()) added->check(CLI::IsMember(option.choices));
   added->required(option.required);
 }

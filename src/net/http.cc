@@ -51,8 +51,8 @@ std::optional<std::string_view> Request::QueryParam(const std::string& name) con
 
 Response ErrorResponse(const Error& error) {
   // Errors quote what was sent, which may be as long as a body.
-  constexpr std::size_t kMaxMessage = 4096;
-  constexpr std::size_t kMaxPath = 512;
+  constexpr std::size_t kMaxMessage = 1500;
+  constexpr std::size_t kMaxPath = 300;
   Response response;
   response.status = HttpStatus(error.code);
   response.body = R"({"error":{"code":)";

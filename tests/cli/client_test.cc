@@ -58,7 +58,8 @@ TEST(Client, ExitCodesTellWhatHappened) {
 
   EXPECT_EQ(seedcore.Run({"task", "ffffffff"}).code, 3);
   EXPECT_EQ(seedcore.Run({"cancel", "ffffffff"}).code, 3);
-  EXPECT_EQ(seedcore.Run({"cancel", "no/such task?"}).code, 3) << "an id is no path";
+  EXPECT_EQ(seedcore.Run({"cancel", "no/such task?"}).code, 2) << "an id is no path";
+  EXPECT_EQ(seedcore.Run({"cancel", "ffffffff", "eeeeeeee"}).code, 2) << "one at a time, none silently left out";
   EXPECT_EQ(seedcore.Run({"facts", "delete", "ffffffff"}).code, 3);
 
   const Outcome late = seedcore.Run({"submit", "health_check", "--hold", "--wait", "--wait-s", "0"});

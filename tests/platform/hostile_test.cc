@@ -281,8 +281,6 @@ TEST_F(Hostile, PathsThatWantToBeElsewhere) {
                                  "/api/v1/tasks/..%2f..%2fetc",
                                  "/api/v1/%2e%2e/%2e%2e/health",
                                  "/%2e%2e/%2e%2e/etc/passwd",
-                                 "//health",
-                                 "/api//v1/tasks",
                                  "/api/v1/tasks/%00",
                                  "/api/v1/tasks/a%00b",
                                  "/%",
@@ -358,7 +356,7 @@ TEST_F(Hostile, MethodsNobodyAsksFor) {
   }
   const RawResponse refused = Exchange(Tasks(), "DELETE /api/v1/tasks HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_EQ(refused.status, 405);
-  EXPECT_EQ(refused.Field("Allow"), "GET, HEAD, OPTIONS, POST");
+  EXPECT_EQ(refused.Field("Allow"), "GET, HEAD, POST, OPTIONS");
 }
 
 TEST_F(Hostile, ClientsThatLeaveInTheMiddle) {
