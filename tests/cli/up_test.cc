@@ -11,7 +11,7 @@ namespace {
 std::size_t Complaints(const std::string& text) {
   std::size_t count = 0;
   for (std::size_t at = text.find("seedcore: "); at != std::string::npos; at = text.find("seedcore: ", at + 1)) {
-    count += at == 0 || text[at - 1] == '\n' ? 1 : 0;
+    if (at == 0 || text[at - 1] == '\n') ++count;
   }
   return count;
 }

@@ -1,6 +1,8 @@
 // Steering tasks through the API: hold, resume, cancel, keys, batches, dependencies, pages.
+#include <atomic>
 #include <fstream>
-#include <set>
+#include <future>
+#include <utility>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -37,7 +39,7 @@ class SlowHook {
   }
   net::Handler Handler() {
     return [this, release = release_.get_future().share()](const net::Request&) {
-      if (!std::exchange(was_called_, true)) called_.set_value();
+      if (!was_called_.exchange(true)) called_.set_value();
       release.wait();
       return net::JsonResponse("{}");
     };
