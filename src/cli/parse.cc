@@ -1,4 +1,6 @@
 #include <deque>
+#include <functional>
+#include <map>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -49,6 +51,17 @@ void AddSettings(CLI::App& app, SettingFlags which, Slots& slots) {
   }
 }
 
+/// The application a command is a subcommand of: the program itself, or the command's group.
+CLI::App& Parent(CLI::App& app, std::map<std::string, CLI::App*, std::less<>>& groups, const Command& command) {
+  if (command.Group().empty()) return app;
+  CLI::App*& group = groups[std::string(command.Group())];
+  if (group == nullptr) {
+    group = app.add_subcommand(std::string(command.Group()), std::string(GroupSummary(command.Group())));
+    group->require_subcommand(1);
+  }
+  return *group;
+}
+
 Arguments Collect(const Slots& slots) {
   Arguments arguments;
   for (const auto& [name, values] : slots.values) {
@@ -68,8 +81,9 @@ Parsed Parse(int argc, const char* const* argv) {
   app.set_help_all_flag("--help-all", "Help of every subcommand");
   std::deque<Slots> slots;
   std::vector<CLI::App*> apps;
+  std::map<std::string, CLI::App*, std::less<>> groups;
   for (const Command& command : Commands()) {
-    CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    CLI::App* sub = Parent(app, groups, command).add_subcommand(command.Verb(), command.summary);
     Slots& own = slots.emplace_back();
     for (const Option& option : command.options) AddOption(*sub, option, own);
     if (command.settings != SettingFlags::kNone) AddSettings(*sub, command.settings, own);

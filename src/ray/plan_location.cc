@@ -1,6 +1,7 @@
 // Which cluster: the address half of the plan.
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -132,6 +133,12 @@ Result<std::optional<Location>> FromOffers(const Inputs& in) {
 
 /// Nobody gave an address, but variables that only make sense with a cluster are set.
 std::optional<Offer> OtherSignOfACluster(const Inputs& in) {
+  const PlanArguments& arguments = in.raw().arguments;
+  for (const auto& [name, value] :
+       {std::pair<const char*, const std::string&>{"dashboard_url", arguments.dashboard_url},
+        {"serve_url", arguments.serve_url}}) {
+    if (!Trim(value).empty()) return Offer{std::string(Trim(value)), std::string("argument ") + name, name, true};
+  }
   for (const char* name : {"RAY_DASHBOARD_URL", "RAY_DASHBOARD_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_SERVE_URL",
                            "RAY_SERVE_ADDRESS", "SERVE_GATEWAY"}) {
     std::string value = in.Environment(name);
@@ -150,8 +157,8 @@ std::optional<Offer> OtherSignOfACluster(const Inputs& in) {
 }
 
 bool NamesDashboard(const Offer& offer) {
-  return offer.name.starts_with("RAY_DASHBOARD") || offer.name == "RAY_API_SERVER_ADDRESS" ||
-         offer.name == "cluster.dashboard_url";
+  return offer.name == "dashboard_url" || offer.name.starts_with("RAY_DASHBOARD") ||
+         offer.name == "RAY_API_SERVER_ADDRESS" || offer.name == "cluster.dashboard_url";
 }
 
 /// A URL is known, but no address.
