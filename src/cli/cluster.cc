@@ -30,7 +30,7 @@ Result<Cluster> OpenCluster(const Arguments& arguments) {
   Cluster cluster;
   SEEDCORE_ASSIGN_OR_RETURN(cluster.plan, PlanFor(arguments, ray::Purpose::kRest));
   for (const std::string& warning : cluster.plan.warnings) Warn(warning);
-  if (cluster.plan.mode == ray::Mode::kLocal) {
+  if (cluster.plan.mode == ray::Mode::kLocal && cluster.plan.dashboard_url.source == "default") {
     return Fail(ErrorCode::kUnavailable,
                 fmt::format("there is no cluster to ask ({}): give --address, or set RAY_ADDRESS",
                             cluster.plan.address.source));

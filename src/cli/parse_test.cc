@@ -1,0 +1,64 @@
+#include <array>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/command.h"
+
+namespace seedcore::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+template <std::size_t N>
+Parsed ParseWords(const std::array<const char*, N>& words) {
+  return Parse(static_cast<int>(N), words.data());
+}
+
+TEST(Parse, FindsACommandInAGroup) {
+  const Parsed parsed = ParseWords(std::array{"seedcore", "ray", "plan", "--address", "ray://h:10001", "--json"});
+  ASSERT_NE(parsed.command, nullptr) << parsed.text;
+  EXPECT_EQ(parsed.command->name, "ray plan");
+  EXPECT_EQ(parsed.arguments.Get("address"), "ray://h:10001");
+  EXPECT_TRUE(parsed.arguments.Has("json"));
+}
+
+TEST(Parse, AGroupAloneIsAUsageError) {
+  const Parsed parsed = ParseWords(std::array{"seedcore", "ray"});
+  EXPECT_EQ(parsed.command, nullptr);
+  EXPECT_EQ(parsed.exit_code, kExitUsage);
+}
+
+TEST(Parse, TheHelpOfAGroupListsItsCommands) {
+  const Parsed parsed = ParseWords(std::array{"seedcore", "serve", "--help"});
+  EXPECT_EQ(parsed.exit_code, kExitOk);
+  EXPECT_THAT(parsed.text, HasSubstr("deploy"));
+  EXPECT_THAT(parsed.text, HasSubstr("status"));
+}
+
+TEST(Parse, ACommandOutsideOfGroupsIsFoundAsBefore) {
+  const Parsed parsed = ParseWords(std::array{"seedcore", "task", "abc"});
+  ASSERT_NE(parsed.command, nullptr) << parsed.text;
+  EXPECT_EQ(parsed.command->name, "task");
+  EXPECT_EQ(parsed.arguments.Get("ID"), "abc");
+}
+
+TEST(Parse, EveryGroupHasASummary) {
+  for (const Command& command : Commands()) {
+    if (command.Group().empty()) continue;
+    EXPECT_FALSE(GroupSummary(command.Group()).empty()) << command.name;
+  }
+}
+
+TEST(Completion, OffersTheCommandsOfAGroupAfterItsName) {
+  for (const char* shell : {"bash", "zsh"}) {
+    const auto script = CompletionScript(shell);
+    ASSERT_TRUE(script);
+    EXPECT_THAT(*script, HasSubstr("ray) "));
+    EXPECT_THAT(*script, HasSubstr("plan) "));
+    EXPECT_THAT(*script, ::testing::Not(HasSubstr("ray plan)")));
+  }
+}
+
+}  // namespace
+}  // namespace seedcore::cli
