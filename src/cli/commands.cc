@@ -135,7 +135,7 @@ const std::vector<Command>& Commands() {
       {"ray jobs",
        "List, submit, stop or look at the jobs of the cluster",
        {{.name = "ACTION", .help = "list, submit, status, logs or stop", .choices = {"list", "submit", "status", "logs", "stop"}},
-        {.name = "ID", .help = "Id of the job; after submit the command to run on the head", .repeated = true},
+        {.name = "ID", .help = "Id of the job; after submit: the command to run on the head, behind a --", .repeated = true},
         kAddress,
         kDashboardUrl,
         kConfig,

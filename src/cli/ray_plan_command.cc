@@ -27,8 +27,8 @@ int RunRayPlan(const Arguments& arguments) {
     PrintJson(ToJson(*plan));
     return kExitOk;
   }
-  fmt::print("{}{} from a {}\n", Pad("mode", kNameWidth), Paint(Color::kBold, ray::EnumToString(plan->mode)),
-             ray::EnumToString(plan->role));
+  fmt::print("{}{} from a {}\n", Pad("mode", kNameWidth), Paint(Color::kBold, EnumToString(plan->mode)),
+             EnumToString(plan->role));
   Print("address", plan->address);
   Print("namespace", plan->ray_namespace);
   Print("serve", plan->serve_url);

@@ -42,7 +42,7 @@ void PrintApplication(const ray::Deployed& deployed) {
   }
 }
 
-std::string Progress(const std::vector<ray::Deployed>& applications) {
+std::string ProgressLine(const std::vector<ray::Deployed>& applications) {
   std::string line;
   for (const ray::Deployed& one : applications)
     line += fmt::format("{}{} {}", line.empty() ? "" : ", ", one.name, one.status);
@@ -87,7 +87,7 @@ int RunServeDeploy(const Arguments& arguments) {
   if (!cluster) return ReportError(cluster.error());
   std::string last;
   const auto report = ray::DeployServe(*cluster->dashboard, *config, *call, RealEnv(), [&](const auto& applications) {
-    std::string line = Progress(applications);
+    std::string line = ProgressLine(applications);
     if (line != last) fmt::print(stderr, "{}\n", line);
     last = std::move(line);
   });
