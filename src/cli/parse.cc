@@ -35,7 +35,12 @@ void AddOption(CLI::App& app, const Option& option, Slots& slots) {
   }
   auto& [name, values] = slots.values.emplace_back(PlainName(option.name), std::vector<std::string>{});
   CLI::Option* added = app.add_option(option.name, values, option.help);
-  if (!option.repeated) added->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  if (!option.IsPositional() || !option.repeated) {
+    // One value at a time: otherwise the first positional, or an option in front of one, takes all the words that
+    // follow.
+    const auto policy = option.repeated ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast;
+    added->expected(1)->allow_extra_args(false)->multi_option_policy(policy);
+  }
   if (!option.choices.empty()) added->check(CLI::IsMember(option.choices));
   added->required(option.required);
 }

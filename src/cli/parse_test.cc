@@ -43,6 +43,34 @@ TEST(Parse, ACommandOutsideOfGroupsIsFoundAsBefore) {
   EXPECT_EQ(parsed.arguments.Get("ID"), "abc");
 }
 
+TEST(Parse, AnActionDoesNotTakeTheWordsThatFollowIt) {
+  const Parsed parsed = ParseWords(std::array{"seedcore", "facts", "add", "water", "is", "wet"});
+  ASSERT_NE(parsed.command, nullptr) << parsed.text;
+  EXPECT_EQ(parsed.arguments.Get("ACTION"), "add");
+  EXPECT_THAT(parsed.arguments.All("TEXT"), ::testing::ElementsAre("water", "is", "wet"));
+}
+
+TEST(Parse, AnOptionTakesOneValueAtATime) {
+  const Parsed parsed = ParseWords(
+      std::array{"seedcore", "facts", "add", "--tag", "a", "water", "--tag", "b", "--api", "http://h:1", "is"});
+  ASSERT_NE(parsed.command, nullptr) << parsed.text;
+  EXPECT_THAT(parsed.arguments.All("tag"), ::testing::ElementsAre("a", "b"));
+  EXPECT_THAT(parsed.arguments.All("TEXT"), ::testing::ElementsAre("water", "is"));
+  EXPECT_EQ(parsed.arguments.Get("api"), "http://h:1");
+}
+
+TEST(Parse, TheLastOfAnOptionGivenTwiceCounts) {
+  const Parsed parsed = ParseWords(std::array{"seedcore", "tasks", "--limit", "1", "--limit", "2"});
+  ASSERT_NE(parsed.command, nullptr) << parsed.text;
+  EXPECT_EQ(parsed.arguments.All("limit"), std::vector<std::string>{"2"});
+}
+
+TEST(Parse, WhatFollowsTwoDashesIsNoOption) {
+  const Parsed parsed = ParseWords(std::array{"seedcore", "ray", "jobs", "submit", "--", "python", "-m", "app"});
+  ASSERT_NE(parsed.command, nullptr) << parsed.text;
+  EXPECT_THAT(parsed.arguments.All("ID"), ::testing::ElementsAre("python", "-m", "app"));
+}
+
 TEST(Parse, EveryGroupHasASummary) {
   for (const Command& command : Commands()) {
     if (command.Group().empty()) continue;
