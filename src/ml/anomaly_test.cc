@@ -240,7 +240,7 @@ TEST(AnomalyTest, NonFiniteValueIsAnErrorAndLeavesTheDetectorUnchanged) {
 
 TEST(AnomalyTest, DetectAnomaliesRejectsBadInput) {
   const std::vector<double> values{1.0, 2.0, std::nan("")};
-  EXPECT_NE(DetectAnomalies(values, {}).error().find("value 2"), std::string::npos);
+  EXPECT_NE(DetectAnomalies(values, {}).error().message.find("value 2"), std::string::npos);
   const std::vector<double> two{1.0, 2.0};
   EXPECT_FALSE(DetectAnomalies(two, Every(minutes(1), 3)).has_value());
   EXPECT_TRUE(DetectAnomalies({}, {})->empty());
