@@ -47,7 +47,8 @@ std::expected<AnomalyScore, std::string> AnomalyDetector::Observe(double value,
   const Observation observation = collector_.Observe(bounded, when);
   std::optional<EvidenceKind> strongest;
   const double strength = filter_.Admit(Strength(observation, strongest));
-  const auto outlier = settings_.report == Reporting::kPoints ? outliers_.Observe(bounded, observation.seasonal) : std::nullopt;
+  const auto outlier =
+      settings_.report == Reporting::kPoints ? outliers_.Observe(bounded, observation.seasonal) : std::nullopt;
   ++seen_;
 
   AnomalyScore result;

@@ -46,9 +46,9 @@ struct Evidence {
 /// Everything known about one value, computed from it and earlier values only.
 struct Observation {
   double value = 0.0;
-  double expected = 0.0;        ///< Seasonal baseline, else linear forecast, else level; in value units.
-  double lowest_before = 0.0;   ///< Least earlier value (the value itself, if it is the first).
-  double highest_before = 0.0;  ///< Greatest earlier value (likewise).
+  double expected = 0.0;           ///< Seasonal baseline, else linear forecast, else level; in value units.
+  double lowest_before = 0.0;      ///< Least earlier value (the value itself, if it is the first).
+  double highest_before = 0.0;     ///< Greatest earlier value (likewise).
   std::optional<double> seasonal;  ///< Seasonal baseline of the value, in value units; empty until known.
   std::array<std::optional<Evidence>, kEvidenceKinds> evidence;  ///< Empty: not enough data yet.
   NoveltyView novelty;

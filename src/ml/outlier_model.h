@@ -18,14 +18,15 @@ struct OutlierView {
 
 /// Judges every value of a series by itself: is it further from its forecast than forecasts here usually err?
 ///
-/// The forecast is LinearForecaster (the mean, for the first values) on a cleaned series: an outlier is replaced by its forecast, so that it neither
-/// spoils the forecasts after it nor hides the next one. After `kPatience` outliers in a row the values are believed,
-/// so that a lasting change becomes the new usual. Where the season is known, the distance is the smaller one of those
-/// to the forecast and to the seasonal baseline.
+/// The forecast is LinearForecaster (the mean, for the first values) on a cleaned series: an outlier is replaced by its
+/// forecast, so that it neither spoils the forecasts after it nor hides the next one. After `kPatience` outliers in a
+/// row the values are believed, so that a lasting change becomes the new usual. Where the season is known, the distance
+/// is the smaller one of those to the forecast and to the seasonal baseline.
 ///
 /// limit = max(6 sigma, 3 q): sigma = 1.4826 median |error| is the normal-consistent robust deviation (Hampel 1974),
-/// q the error that one in fifty of the last 512 exceeds. With normal errors the limit is near 7 sigma; with heavy tails,
-/// or with jumps that keep coming back, q rules. While the errors are few the limit is wider. Constant memory; a step is O(512) moves of doubles.
+/// q the error that one in fifty of the last 512 exceeds. With normal errors the limit is near 7 sigma; with heavy
+/// tails, or with jumps that keep coming back, q rules. While the errors are few the limit is wider. Constant memory; a
+/// step is O(512) moves of doubles.
 class OutlierModel {
  public:
   /// Compares the value with its forecast, then learns it. `seasonal` is the seasonal baseline of this value, where
