@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "settings/catalog.h"
+
 namespace seedcore::cli {
 namespace {
 
@@ -15,6 +17,7 @@ std::vector<std::string> OptionWords(const Command& command) {
     if (!option.IsPositional()) words.push_back(option.name);
     words.insert(words.end(), option.choices.begin(), option.choices.end());
   }
+  for (const Option& option : SettingOptions(command.settings)) words.push_back(option.name);
   return words;
 }
 
@@ -63,7 +66,8 @@ std::string BashScript() {
         name, fmt::join(verbs, " "), cases);
   };
   return fmt::format(
-      "_seedcore() {{\n  local words=\"{}\"\n  if [ \"$COMP_CWORD\" -gt 1 ]; then\n    case \"${{COMP_WORDS[1]}}\" in\n{}"
+      "_seedcore() {{\n  local words=\"{}\"\n  if [ \"$COMP_CWORD\" -gt 1 ]; then\n    case \"${{COMP_WORDS[1]}}\" "
+      "in\n{}"
       "    esac\n  fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"${{COMP_WORDS[COMP_CWORD]}}\"))\n}}\n"
       "complete -o default -F _seedcore seedcore\n",
       fmt::join(FirstWords(), " "), ForEachWord(one, many));
@@ -126,6 +130,18 @@ Result<int> Arguments::Number(const std::string& name, int fallback) const {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc{} && end == text.data() + text.size()) return value;
   return Fail(ErrorCode::kInvalidArgument, fmt::format("expected a whole number, got '{}'", text), "--" + name);
+}
+
+std::vector<Option> SettingOptions(SettingFlags which) {
+  if (which == SettingFlags::kNone) return {};
+  std::vector<Option> options{{.name = "--config", .help = "YAML file with settings"}};
+  for (const settings::Setting& setting : settings::Catalog()) {
+    if (setting.flag.empty()) continue;
+    if (which == SettingFlags::kClient && !setting.name.starts_with("client.")) continue;
+    options.push_back(
+        {.name = "--" + setting.flag, .help = std::string(setting.meaning), .is_flag = setting.type == "bool"});
+  }
+  return options;
 }
 
 Result<std::string> CompletionScript(std::string_view shell) {

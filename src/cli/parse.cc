@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
@@ -6,8 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "base/strings.h"
 #include "cli/command.h"
-#include "settings/catalog.h"
 
 namespace seedcore::cli {
 namespace {
@@ -38,22 +39,14 @@ void AddOption(CLI::App& app, const Option& option, Slots& slots) {
   if (!option.IsPositional() || !option.repeated) {
     // One value at a time: otherwise the first positional, or an option in front of one, takes all the words that
     // follow.
-    const auto policy = option.repeated ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast;
-    added->expected(1)->allow_extra_args(false)->multi_option_policy(policy);
+    added->expected(1)->allow_extra_args(false);
+  }
+  // A flag given twice: the last one counts. On a positional the policy would swallow every word that follows.
+  if (!option.IsPositional()) {
+    added->multi_option_policy(option.repeated ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
   }
   if (!option.choices.empty()) added->check(CLI::IsMember(option.choices));
   added->required(option.required);
-}
-
-void AddSettings(CLI::App& app, SettingFlags which, Slots& slots) {
-  AddOption(app, {.name = "--config", .help = "YAML file with settings"}, slots);
-  for (const settings::Setting& setting : settings::Catalog()) {
-    if (setting.flag.empty()) continue;
-    if (which == SettingFlags::kClient && !setting.name.starts_with("client.")) continue;
-    AddOption(app,
-              {.name = "--" + setting.flag, .help = std::string(setting.meaning), .is_flag = setting.type == "bool"},
-              slots);
-  }
 }
 
 /// The application a command is a subcommand of: the program itself, or the command's group.
@@ -78,9 +71,26 @@ Arguments Collect(const Slots& slots) {
   return arguments;
 }
 
+bool IsCommand(std::string_view name) {
+  return std::ranges::any_of(Commands(), [&](const Command& command) { return command.name == name; });
+}
+
+Parsed UnknownCommand(std::string_view name) {
+  std::vector<std::string_view> known;
+  for (const Command& command : Commands()) known.emplace_back(command.name);
+  const auto nearest = NearestName(name, known);
+  Parsed parsed;
+  parsed.text = fmt::format("seedcore: there is no command '{}'{}. `seedcore --help` lists them\n", name,
+                            nearest ? fmt::format("; did you mean '{}'", *nearest) : "");
+  parsed.exit_code = kExitUsage;
+  return parsed;
+}
+
 }  // namespace
 
 Parsed Parse(int argc, const char* const* argv) {
+  // CLI11 would only say that a subcommand is required.
+  if (argc > 1 && argv[1][0] != '-' && argv[1][0] != '\0' && !IsCommand(argv[1])) return UnknownCommand(argv[1]);
   CLI::App app(kDescription, "seedcore");
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "Help of every subcommand");
@@ -91,7 +101,7 @@ Parsed Parse(int argc, const char* const* argv) {
     CLI::App* sub = Parent(app, groups, command).add_subcommand(command.Verb(), command.summary);
     Slots& own = slots.emplace_back();
     for (const Option& option : command.options) AddOption(*sub, option, own);
-    if (command.settings != SettingFlags::kNone) AddSettings(*sub, command.settings, own);
+    for (const Option& option : SettingOptions(command.settings)) AddOption(*sub, option, own);
     apps.push_back(sub);
   }
   Parsed parsed;

@@ -88,5 +88,28 @@ TEST(Completion, OffersTheCommandsOfAGroupAfterItsName) {
   }
 }
 
+TEST(Parse, AWordTooManyIsRefused) {
+  EXPECT_EQ(ParseWords(std::array{"seedcore", "cancel", "first", "second"}).exit_code, kExitUsage);
+  EXPECT_EQ(ParseWords(std::array{"seedcore", "submit", "general_query", "what", "time"}).exit_code, kExitUsage);
+}
+
+TEST(Parse, AnUnknownCommandGetsASuggestion) {
+  const Parsed parsed = ParseWords(std::array{"seedcore", "sumbit", "x"});
+  EXPECT_EQ(parsed.command, nullptr);
+  EXPECT_EQ(parsed.exit_code, kExitUsage);
+  EXPECT_THAT(parsed.text, HasSubstr("did you mean 'submit'"));
+}
+
+TEST(Parse, HelpIsNoError) {
+  EXPECT_EQ(ParseWords(std::array{"seedcore", "--help"}).exit_code, kExitOk);
+  EXPECT_EQ(ParseWords(std::array{"seedcore", "submit", "--help"}).exit_code, kExitOk);
+}
+
+TEST(Completion, KnowsTheFlagsOfSettings) {
+  EXPECT_THAT(*CompletionScript("bash"), HasSubstr("--data-dir"));
+  EXPECT_THAT(*CompletionScript("zsh"), HasSubstr("--data-dir"));
+  EXPECT_FALSE(CompletionScript("fish"));
+}
+
 }  // namespace
 }  // namespace seedcore::cli
