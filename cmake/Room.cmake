@@ -2,11 +2,17 @@
 #
 # One folder, one static library `seedcore_NAME`, one test program `NAME_test` out of the folder's *_test.cc files.
 # With SEEDCORE_FUZZERS each NAME_fuzz.cc becomes a libFuzzer program, built by the target `fuzzers`.
-# A main.cc belongs to a program that the room's CMakeLists.txt declares itself.
+# A main.cc belongs to a program that the room's CMakeLists.txt declares itself, and a subfolder with a CMakeLists.txt of its
+# own is a library of its own.
 # DEPENDS lists rooms further down; tests/architecture checks the includes against the same order.
 function(seedcore_room name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
+  file(GLOB separate CONFIGURE_DEPENDS */CMakeLists.txt)
+  foreach(listfile IN LISTS separate)
+    cmake_path(GET listfile PARENT_PATH folder)
+    list(FILTER sources EXCLUDE REGEX "^${folder}/")
+  endforeach()
   set(tests ${sources})
   set(fuzzers ${sources})
   list(FILTER sources EXCLUDE REGEX "(_(test|fuzz)|/main)\\.cc$")

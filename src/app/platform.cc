@@ -198,11 +198,14 @@ Result<void> Platform::Parts::BuildOrganism() {
       .vitals = [this] { return VitalsOf(*organism); },
       .webhook_post = MakeWebhookPost(settings.organism, env),
       .webhook_allow = settings.organism.webhook_allow,
-      .anomaly_triage = [this](const json::object& request, const CallContext& call) -> Result<json::value> {
-        SEEDCORE_ASSIGN_OR_RETURN(const auto triage, FromJson<service::AnomalyTriageRequest>(request));
-        SEEDCORE_ASSIGN_OR_RETURN(const auto reply,
+      .anomaly_triage = [this](const json::object& request,
+                               const CallContext& call) -> Result<organism::AnomalyTriageOutcome> {
+        SEEDCORE_ASSIGN_OR_RETURN(auto triage, FromJson<service::AnomalyTriageRequest>(request));
+        triage.effects = service::EffectsMode::kReturn;
+        SEEDCORE_ASSIGN_OR_RETURN(auto reply,
                                   coordinator_peer.Call<&service::CoordinatorService::AnomalyTriage>(triage, call));
-        return ToJson(reply);
+        store::Effects effects = std::exchange(reply.effects, std::nullopt).value_or(service::TaskEffects{}).ToStore();
+        return organism::AnomalyTriageOutcome{.reply = ToJson(reply), .effects = std::move(effects)};
       },
       .more_tools = {}};
   return organism::RegisterExecutors(organism->executors(), std::move(parts));

@@ -133,6 +133,32 @@ TEST(JsonBinding, ErrorsNameThePathAndWhatWasThere) {
   EXPECT_EQ(ErrorOf(R"([])"), "invalid_argument: expected an object, got an array");
 }
 
+struct ForeignPart {
+  int size = 0;
+  static constexpr bool kIgnoresUnknownFields = true;
+  static constexpr auto kFields = Fields(Required("size", &ForeignPart::size, "How large"));
+};
+struct ForeignAnswer {
+  std::vector<ForeignPart> parts;
+  Shape own;
+  static constexpr bool kIgnoresUnknownFields = true;
+  static constexpr auto kFields =
+      Fields(Required("parts", &ForeignAnswer::parts, "Theirs"), Optional("own", &ForeignAnswer::own, "Ours"));
+};
+
+TEST(JsonBinding, AForeignAnswerMayHaveMembersWeDoNotKnow) {
+  const auto answer = FromJsonText<ForeignAnswer>(R"({"new":1,"parts":[{"size":3,"color":[]}]})");
+  ASSERT_TRUE(answer) << ToString(answer.error());
+  EXPECT_EQ(answer->parts[0].size, 3);
+  // What is required stays required, and a strict struct inside of a lenient one stays strict.
+  const auto without = FromJsonText<ForeignAnswer>(R"({"parts":[{"color":1}]})");
+  ASSERT_FALSE(without);
+  EXPECT_EQ(without.error().path, "parts[0].size");
+  const auto strict = FromJsonText<ForeignAnswer>(R"({"parts":[],"own":{"points":[],"colour":"red"}})");
+  ASSERT_FALSE(strict);
+  EXPECT_EQ(strict.error().path, "own.colour");
+}
+
 TEST(JsonBinding, ErrorsStayShortWhateverWasSent) {
   const std::string name = "x" + std::string(100'000, 'n');
   EXPECT_LT(ErrorOf("{\"points\":[],\"" + name + "\":1}").size(), 300U);

@@ -70,6 +70,7 @@ bool UnknownName(std::string_view name, const std::vector<std::string_view>& kno
   error.path = Shortened(name, kMaxShownName);
   const auto nearest = NearestName(name, known);
   if (nearest) return error.Set(fmt::format("unknown field; did you mean '{}'?", *nearest));
+  if (known.empty()) return error.Set("unknown field; none is expected here");
   return error.Set(fmt::format("unknown field; known are {}", fmt::join(known, ", ")));
 }
 

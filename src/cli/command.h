@@ -52,15 +52,23 @@ enum class SettingFlags { kNone, kClient, kAll };
 [[nodiscard]] std::vector<Option> SettingOptions(SettingFlags which);
 
 struct Command {
-  std::string name;
+  std::string name;  ///< "submit", or a group and a verb: "ray plan"
   std::string summary;
   std::vector<Option> options;
   SettingFlags settings = SettingFlags::kNone;
   int (*run)(const Arguments& arguments) = nullptr;
+
+  /// "ray" of "ray plan"; empty when the command is in no group.
+  [[nodiscard]] std::string_view Group() const;
+  /// "plan" of "ray plan"; the whole name when the command is in no group.
+  [[nodiscard]] std::string Verb() const;
 };
 
 /// Every subcommand, in the order of the help text.
 [[nodiscard]] const std::vector<Command>& Commands();
+
+/// One line about a group of subcommands.
+[[nodiscard]] std::string_view GroupSummary(std::string_view group);
 
 /// What parsing came to: a command to run, or a text to print and a code to exit with.
 struct Parsed {

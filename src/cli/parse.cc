@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <deque>
+#include <functional>
+#include <map>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -34,11 +36,28 @@ void AddOption(CLI::App& app, const Option& option, Slots& slots) {
   }
   auto& [name, values] = slots.values.emplace_back(PlainName(option.name), std::vector<std::string>{});
   CLI::Option* added = app.add_option(option.name, values, option.help);
-  if (!option.repeated) added->expected(1);
+  if (!option.IsPositional() || !option.repeated) {
+    // One value at a time: otherwise the first positional, or an option in front of one, takes all the words that
+    // follow.
+    added->expected(1)->allow_extra_args(false);
+  }
   // A flag given twice: the last one counts. On a positional the policy would swallow every word that follows.
-  if (!option.repeated && !option.IsPositional()) added->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  if (!option.IsPositional()) {
+    added->multi_option_policy(option.repeated ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
+  }
   if (!option.choices.empty()) added->check(CLI::IsMember(option.choices));
   added->required(option.required);
+}
+
+/// The application a command is a subcommand of: the program itself, or the command's group.
+CLI::App& Parent(CLI::App& app, std::map<std::string, CLI::App*, std::less<>>& groups, const Command& command) {
+  if (command.Group().empty()) return app;
+  CLI::App*& group = groups[std::string(command.Group())];
+  if (group == nullptr) {
+    group = app.add_subcommand(std::string(command.Group()), std::string(GroupSummary(command.Group())));
+    group->require_subcommand(1);
+  }
+  return *group;
 }
 
 Arguments Collect(const Slots& slots) {
@@ -77,8 +96,9 @@ Parsed Parse(int argc, const char* const* argv) {
   app.set_help_all_flag("--help-all", "Help of every subcommand");
   std::deque<Slots> slots;
   std::vector<CLI::App*> apps;
+  std::map<std::string, CLI::App*, std::less<>> groups;
   for (const Command& command : Commands()) {
-    CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    CLI::App* sub = Parent(app, groups, command).add_subcommand(command.Verb(), command.summary);
     Slots& own = slots.emplace_back();
     for (const Option& option : command.options) AddOption(*sub, option, own);
     for (const Option& option : SettingOptions(command.settings)) AddOption(*sub, option, own);
