@@ -21,16 +21,6 @@ std::vector<std::string> OptionWords(const Command& command) {
   return words;
 }
 
-/// First words of the command line, each once.
-std::vector<std::string> FirstWords() {
-  std::vector<std::string> words;
-  for (const Command& command : Commands()) {
-    std::string word(command.Group().empty() ? command.name : command.Group());
-    if (std::ranges::find(words, word) == words.end()) words.push_back(std::move(word));
-  }
-  return words;
-}
-
 std::vector<const Command*> InGroup(std::string_view group) {
   std::vector<const Command*> found;
   for (const Command& command : Commands()) {
@@ -62,7 +52,8 @@ std::string BashScript() {
       cases += "  " + one(*command);
     }
     return fmt::format(
-        "    {}) words=\"{}\"\n    if [ \"$COMP_CWORD\" -gt 2 ]; then\n      case \"${{COMP_WORDS[2]}}\" in\n{}      esac\n    fi ;;\n",
+        "    {}) words=\"{}\"\n    if [ \"$COMP_CWORD\" -gt 2 ]; then\n      case \"${{COMP_WORDS[2]}}\" in\n{}      "
+        "esac\n    fi ;;\n",
         name, fmt::join(verbs, " "), cases);
   };
   return fmt::format(
@@ -78,7 +69,8 @@ std::string ZshScript() {
   for (const std::string& word : FirstWords()) {
     const auto group = InGroup(word);
     const auto command = std::ranges::find(Commands(), word, &Command::name);
-    commands += fmt::format("    '{}:{}'\n", word, group.empty() ? std::string_view(command->summary) : GroupSummary(word));
+    commands +=
+        fmt::format("    '{}:{}'\n", word, group.empty() ? std::string_view(command->summary) : GroupSummary(word));
   }
   const auto one = [](const Command& command) {
     return fmt::format("    {}) compadd -- {} ;;\n", command.Verb(), fmt::join(OptionWords(command), " "));
@@ -90,17 +82,28 @@ std::string ZshScript() {
       cases += "  " + one(*command);
     }
     return fmt::format(
-        "    {}) if (( CURRENT == 3 )); then\n      commands=({})\n      _describe command commands\n      return\n    fi\n"
+        "    {}) if (( CURRENT == 3 )); then\n      commands=({})\n      _describe command commands\n      return\n    "
+        "fi\n"
         "    case $words[3] in\n{}    esac ;;\n",
         name, verbs, cases);
   };
   return fmt::format(
       "#compdef seedcore\n_seedcore() {{\n  local -a commands=(\n{}  )\n  if (( CURRENT == 2 )); then\n"
-      "    _describe command commands\n    return\n  fi\n  case $words[2] in\n{}  esac\n}}\ncompdef _seedcore seedcore\n",
+      "    _describe command commands\n    return\n  fi\n  case $words[2] in\n{}  esac\n}}\ncompdef _seedcore "
+      "seedcore\n",
       commands, ForEachWord(one, many));
 }
 
 }  // namespace
+
+std::vector<std::string> FirstWords() {
+  std::vector<std::string> words;
+  for (const Command& command : Commands()) {
+    std::string word(command.Group().empty() ? command.name : command.Group());
+    if (std::ranges::find(words, word) == words.end()) words.push_back(std::move(word));
+  }
+  return words;
+}
 
 std::string_view Command::Group() const {
   const std::size_t space = name.find(' ');

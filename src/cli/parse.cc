@@ -71,14 +71,14 @@ Arguments Collect(const Slots& slots) {
   return arguments;
 }
 
-bool IsCommand(std::string_view name) {
-  return std::ranges::any_of(Commands(), [&](const Command& command) { return command.name == name; });
+bool IsFirstWord(std::string_view word) {
+  const std::vector<std::string> words = FirstWords();
+  return std::ranges::find(words, word) != words.end();
 }
 
 Parsed UnknownCommand(std::string_view name) {
-  std::vector<std::string_view> known;
-  for (const Command& command : Commands()) known.emplace_back(command.name);
-  const auto nearest = NearestName(name, known);
+  const std::vector<std::string> words = FirstWords();
+  const auto nearest = NearestName(name, std::vector<std::string_view>(words.begin(), words.end()));
   Parsed parsed;
   parsed.text = fmt::format("seedcore: there is no command '{}'{}. `seedcore --help` lists them\n", name,
                             nearest ? fmt::format("; did you mean '{}'", *nearest) : "");
@@ -90,7 +90,8 @@ Parsed UnknownCommand(std::string_view name) {
 
 Parsed Parse(int argc, const char* const* argv) {
   // CLI11 would only say that a subcommand is required.
-  if (argc > 1 && argv[1][0] != '-' && argv[1][0] != '\0' && !IsCommand(argv[1])) return UnknownCommand(argv[1]);
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  if (!first.empty() && first.front() != '-' && !IsFirstWord(first)) return UnknownCommand(first);
   CLI::App app(kDescription, "seedcore");
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "Help of every subcommand");

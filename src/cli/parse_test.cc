@@ -98,6 +98,7 @@ TEST(Parse, AnUnknownCommandGetsASuggestion) {
   EXPECT_EQ(parsed.command, nullptr);
   EXPECT_EQ(parsed.exit_code, kExitUsage);
   EXPECT_THAT(parsed.text, HasSubstr("did you mean 'submit'"));
+  EXPECT_THAT(ParseWords(std::array{"seedcore", "rya"}).text, HasSubstr("did you mean 'ray'"));
 }
 
 TEST(Parse, HelpIsNoError) {
