@@ -101,7 +101,7 @@ std::uint16_t Caller::port() const {
 }
 
 settings::Settings TestSettings(const std::filesystem::path& data_dir) {
-  settings::Settings settings = *settings::Resolve({});
+  settings::Settings settings;  // the defaults
   settings.coordinator.predicates_path = data_dir.parent_path() / "fast.yaml";
   std::ofstream(settings.coordinator.predicates_path)
       << "routing: [{when: 'true', do: fast_path, description: Always}]\nmutations_enabled: false\n";
