@@ -67,7 +67,7 @@ struct Command {
 /// Every subcommand, in the order of the help text.
 [[nodiscard]] const std::vector<Command>& Commands();
 
-/// What the first word of a command line can be, each once: commands outside of groups, and groups.
+/// What may stand first on the command line, each word once: commands and groups.
 [[nodiscard]] std::vector<std::string> FirstWords();
 
 /// One line about a group of subcommands.

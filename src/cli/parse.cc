@@ -71,14 +71,9 @@ Arguments Collect(const Slots& slots) {
   return arguments;
 }
 
-bool IsFirstWord(std::string_view word) {
-  const std::vector<std::string> words = FirstWords();
-  return std::ranges::find(words, word) != words.end();
-}
-
-Parsed UnknownCommand(std::string_view name) {
-  const std::vector<std::string> words = FirstWords();
-  const auto nearest = NearestName(name, std::vector<std::string_view>(words.begin(), words.end()));
+Parsed UnknownCommand(std::string_view name, const std::vector<std::string>& words) {
+  const std::vector<std::string_view> known(words.begin(), words.end());
+  const auto nearest = NearestName(name, known);
   Parsed parsed;
   parsed.text = fmt::format("seedcore: there is no command '{}'{}. `seedcore --help` lists them\n", name,
                             nearest ? fmt::format("; did you mean '{}'", *nearest) : "");
@@ -90,8 +85,10 @@ Parsed UnknownCommand(std::string_view name) {
 
 Parsed Parse(int argc, const char* const* argv) {
   // CLI11 would only say that a subcommand is required.
-  const std::string_view first = argc > 1 ? argv[1] : "";
-  if (!first.empty() && first.front() != '-' && !IsFirstWord(first)) return UnknownCommand(first);
+  const std::vector<std::string> words = FirstWords();
+  if (argc > 1 && argv[1][0] != '-' && argv[1][0] != '\0' && std::ranges::find(words, argv[1]) == words.end()) {
+    return UnknownCommand(argv[1], words);
+  }
   CLI::App app(kDescription, "seedcore");
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "Help of every subcommand");

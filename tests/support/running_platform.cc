@@ -101,7 +101,8 @@ std::uint16_t Caller::port() const {
 }
 
 settings::Settings TestSettings(const std::filesystem::path& data_dir) {
-  settings::Settings settings;  // the defaults
+  const std::string home = data_dir.parent_path().string();
+  settings::Settings settings = settings::Resolve({.environment = {{"HOME", home}}}).value();
   settings.coordinator.predicates_path = data_dir.parent_path() / "fast.yaml";
   std::ofstream(settings.coordinator.predicates_path)
       << "routing: [{when: 'true', do: fast_path, description: Always}]\nmutations_enabled: false\n";
