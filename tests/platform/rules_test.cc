@@ -140,8 +140,8 @@ TEST_F(Rules, BombsAreRefusedAndThePlatformGoesOn) {
     EXPECT_LT(reload.text.size(), 2000U) << name << ": the refusal is not a bomb of its own";
   }
   // Bombs that compile must not hurt when they are evaluated.
-  for (const std::string when : {"9 ** 9 ** 9 ** 9 > 1", R"("a" * 999999999 == "")", "[0] * 999999999 == []",
-                                 "2 ** 99999999 % 7 == 1"}) {
+  for (const std::string when :
+       {"9 ** 9 ** 9 ** 9 > 1", R"("a" * 999999999 == "")", "[0] * 999999999 == []", "2 ** 99999999 % 7 == 1"}) {
     Write("routing:\n  - {when: " + WriteJson(json::string(when)) +
           ", do: hold}\n  - {when: 'true', do: fast_path}\nmutations_enabled: false\n");
     if (platform.services().Post("/pipeline/predicates/reload").status != 200) continue;  // refused at once: as good
