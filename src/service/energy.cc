@@ -70,7 +70,7 @@ struct EnergyService::Impl {
     }
     const auto health = dependencies.state.Call<&StateService::Health>(Empty{}, call);
     if (!health) error = "State: " + ToString(health.error());
-    if (health && health->status == "unhealthy") error = "State: no part has a live source";
+    if (health && !health->organism_connected) error = "State: no agents can be collected";
     return !error;
   }
 

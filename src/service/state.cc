@@ -6,9 +6,13 @@ namespace seedcore::service {
 
 StateService::StateService(Env& env, state::StateSource source) : env_(env), collector_(std::move(source)) {}
 
-Result<StateHealth> StateService::Health(const Empty&, const CallContext&) {
+Result<StateHealth> StateService::Health(const Empty& request, const CallContext& call) {
   StateHealth health;
-  health.parts = collector_.Parts();
+  health.parts = collector_.Sources();
+  const auto tried = Status(request, call);
+  for (auto& [part, live] : health.parts) {
+    live = live && tried && tried->aggregators.at(part).status == "available";
+  }
   health.organism_connected = health.parts.at("agents");
   const auto connected = [](const auto& part) { return part.second; };
   if (std::ranges::none_of(health.parts, connected)) {
@@ -73,7 +77,7 @@ OperationTable<StateService> StateOperations() {
   return {"/state",
           "State: what agents, organs, memory and the system look like right now",
           {
-              Get<&StateService::Health>("/health", "Which parts have a live source").Open(),
+              Get<&StateService::Health>("/health", "Which parts can be collected now").Open(),
               Get<&StateService::Status>("/status", "Each part, tried just now"),
               Post<&StateService::UnifiedState>("/unified-state", "The unified state"),
               Get<&StateService::UnifiedState>("/unified-state", "The unified state"),
