@@ -4,19 +4,11 @@
 #include <array>
 
 #include "energy/selection.h"
+#include "service/edge.h"
 #include "service/energy_wire.h"
 #include "service/weight_store.h"
 
 namespace seedcore::service {
-namespace {
-
-double UnixSeconds(Env& env) { return static_cast<double>(ToUnixMicros(env.WallNow())) / 1e6; }
-
-double MillisecondsSince(Instant start, Env& env) {
-  return std::chrono::duration<double, std::milli>(env.Now() - start).count();
-}
-
-}  // namespace
 
 struct EnergyService::Impl {
   explicit Impl(EnergyDependencies parts)

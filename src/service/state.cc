@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "service/edge.h"
+
 namespace seedcore::service {
 
 StateService::StateService(Env& env, state::StateSource source) : env_(env), collector_(std::move(source)) {}
@@ -68,8 +70,8 @@ Result<UnifiedStateResponse> StateService::UnifiedState(const UnifiedStateReques
   response.issues = state::ValidateState(collected.state);
   response.unified_state = std::move(collected.state);
   response.missing = std::move(collected.missing);
-  response.timestamp = static_cast<double>(ToUnixMicros(env_.WallNow())) / 1e6;
-  response.collection_time_ms = std::chrono::duration<double, std::milli>(env_.Now() - start).count();
+  response.timestamp = UnixSeconds(env_);
+  response.collection_time_ms = MillisecondsSince(start, env_);
   return response;
 }
 
