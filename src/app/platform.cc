@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -245,13 +246,12 @@ Result<void> Platform::Parts::Listen() {
   server = std::make_unique<net::Server>(ServerOptionsFrom(settings.server), env, metrics);
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(kServicesListener, ServiceRoutes()));
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(kApiListener, ApiRoutes()));
-  for (const std::size_t listener : {kServicesListener, kApiListener}) {
+  for (const auto& [listener, document] :
+       {std::pair(kServicesListener, &ServicesDocument), std::pair(kApiListener, &TaskApiDocument)}) {
     SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(
-        listener,
-        {TextRoute(
-             "/openapi.json", "application/json",
-             [] { return WriteJson(service::OpenApiDocument(ApiServices(), "SeedCore", service::Version())); }, true),
-         TextRoute("/metrics", "text/plain; version=0.0.4", [this] { return metrics.Expose(); }, true)}));
+        listener, {TextRoute(
+                       "/openapi.json", "application/json", [document] { return WriteJson(document()); }, true),
+                   TextRoute("/metrics", "text/plain; version=0.0.4", [this] { return metrics.Expose(); }, true)}));
   }
   SEEDCORE_RETURN_IF_ERROR(server->Start());
   services_url = ToUrl(server->endpoints()[kServicesListener]);
