@@ -275,7 +275,8 @@ DriftVerdict DriftBaseline::Observe(const std::string& task_id, const DriftObser
   const std::uint64_t hash = has_id ? StableHash(task_id) : HashOf(observation);
   const DriftVerdict* known = Recall(hash);
   if (known != nullptr && has_id) return *known;
-  const DriftVerdict verdict = known != nullptr ? *known : Score(observation);
+  DriftVerdict verdict = known != nullptr ? *known : Score(observation);
+  verdict.observations = std::max(text_count_, runtime_count_);
   Learn(observation);
   if (known == nullptr && (has_id || verdict.warmed_up)) Remember(hash, verdict);
   return verdict;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "service/coordinator_impl.h"
+#include "service/edge.h"
 
 namespace seedcore::service {
 
@@ -12,11 +13,6 @@ namespace {
 
 constexpr std::size_t kMaxShownStreams = 100;
 constexpr auto kHealthTimeout = std::chrono::seconds(1);
-
-std::string TextOf(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 std::optional<double> Ratio(std::int64_t part, std::int64_t whole) {
   if (whole == 0) return std::nullopt;

@@ -5,6 +5,7 @@
 
 #include "coordinator/plan_inputs.h"
 #include "service/coordinator_impl.h"
+#include "service/edge.h"
 
 namespace seedcore::service {
 
@@ -15,11 +16,6 @@ using coordinator::StepStatus;
 namespace {
 
 constexpr const char* kPlanKind = "plan";
-
-std::string TextOf(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 /// Which agent the task asks for. The agent_id of an anomaly is whose series it is, not who should look at it.
 std::string PinnedAgent(const RoutedTask& task) {

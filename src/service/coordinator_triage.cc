@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "service/coordinator_impl.h"
+#include "service/edge.h"
 
 namespace seedcore::service {
 
@@ -58,11 +59,6 @@ json::object Meta(const json::object& context) {
   meta.erase("timestamps");
   meta.erase("report_from");
   return meta;
-}
-
-std::string TextOf(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 }  // namespace

@@ -4,19 +4,11 @@
 #include <array>
 
 #include "energy/selection.h"
+#include "service/edge.h"
 #include "service/energy_wire.h"
 #include "service/weight_store.h"
 
 namespace seedcore::service {
-namespace {
-
-double UnixSeconds(Env& env) { return static_cast<double>(ToUnixMicros(env.WallNow())) / 1e6; }
-
-double MillisecondsSince(Instant start, Env& env) {
-  return std::chrono::duration<double, std::milli>(env.Now() - start).count();
-}
-
-}  // namespace
 
 struct EnergyService::Impl {
   explicit Impl(EnergyDependencies parts)
@@ -70,7 +62,7 @@ struct EnergyService::Impl {
     }
     const auto health = dependencies.state.Call<&StateService::Health>(Empty{}, call);
     if (!health) error = "State: " + ToString(health.error());
-    if (health && health->status == "unhealthy") error = "State: no part has a live source";
+    if (health && !health->organism_connected) error = "State: no agents can be collected";
     return !error;
   }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "ml/drift_tracker.h"
+#include "service/edge.h"
 #include "service/ml_anomaly.h"
 #include "service/system.h"
 
@@ -14,17 +15,6 @@ namespace {
 
 constexpr std::size_t kMaxSampleTexts = 1000;
 constexpr std::size_t kMaxSalienceItems = 10'000;
-
-double UnixSeconds(Env& env) { return static_cast<double>(ToUnixMicros(env.WallNow())) / 1e6; }
-
-double MillisecondsSince(Instant start, Env& env) {
-  return std::chrono::duration<double, std::milli>(env.Now() - start).count();
-}
-
-std::string TextMember(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 }  // namespace
 
@@ -167,10 +157,10 @@ Result<DriftResponse> MlService::DriftScore(const DriftRequest& request, const C
   if (!observation) {
     return Fail(observation.error().code, observation.error().message, "task." + observation.error().path);
   }
-  auto key = ml::DriftStreamKey(TextMember(request.task, "type"), TextMember(request.task, "domain"));
+  auto key = ml::DriftStreamKey(TextOf(request.task, "type"), TextOf(request.task, "domain"));
   if (!key) return Fail(key.error().code, key.error().message, "task." + key.error().path);
   SEEDCORE_ASSIGN_OR_RETURN(const ml::DriftVerdict verdict,
-                            impl_->tracker.Observe(*key, TextMember(request.task, "id"), *observation));
+                            impl_->tracker.Observe(*key, TextOf(request.task, "id"), *observation));
   const auto elapsed = std::chrono::duration_cast<std::chrono::nanoseconds>(env.Now() - start);
   impl_->scored.fetch_add(1);
   impl_->nanoseconds.fetch_add(elapsed.count());

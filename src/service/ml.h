@@ -53,11 +53,11 @@ struct DriftRequest {
   json::object task;
   std::string text;
   [[nodiscard]] Result<void> Validate() const;
-  static constexpr auto kFields =
-      Fields(Required("task", &DriftRequest::task,
-                      "Not empty. Read: id, type, domain, description, priority, complexity, latency_ms, memory_usage, "
-                      "cpu_usage, history_ids. A known id is not counted twice"),
-             Optional("text", &DriftRequest::text, "Text to score; default: the description, else the type"));
+  static constexpr auto kFields = Fields(
+      Required("task", &DriftRequest::task,
+               "Not empty. Read: id, type, domain, description, priority, complexity, latency_ms, memory_usage, "
+               "cpu_usage, history_ids. A known id is not counted twice; without one, equal input is told the same"),
+      Optional("text", &DriftRequest::text, "Text to score; default: the description, else the type"));
 };
 
 struct DriftResponse {

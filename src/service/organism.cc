@@ -17,6 +17,7 @@ Result<void> CheckInitialized(const organism::Organism& organism) {
   return Fail(ErrorCode::kUnavailable, "the organism is not initialized: POST /organism/initialize");
 }
 
+/// The caller's deadline or the organ's, whichever is sooner, under the identity of the task.
 CallContext CallFor(const OrganTask& task, double organ_timeout_s, const CallContext& call, Env& env) {
   constexpr double kShortest = 1.0;
   constexpr double kLongest = 300.0;

@@ -15,7 +15,6 @@ organism::TaskSpec ToSpec(const OrganTask& task) {
           .attempt = task.attempt};
 }
 
-/// The caller's deadline or the organ's, whichever is sooner, under the identity of the task.
 TaskEffects ToTaskEffects(store::Effects effects) {
   TaskEffects out;
   for (store::NewFact& fact : effects.facts) {

@@ -2,13 +2,19 @@
 
 #include <algorithm>
 
+#include "service/edge.h"
+
 namespace seedcore::service {
 
 StateService::StateService(Env& env, state::StateSource source) : env_(env), collector_(std::move(source)) {}
 
-Result<StateHealth> StateService::Health(const Empty&, const CallContext&) {
+Result<StateHealth> StateService::Health(const Empty& request, const CallContext& call) {
   StateHealth health;
-  health.parts = collector_.Parts();
+  health.parts = collector_.Sources();
+  const auto tried = Status(request, call);
+  for (auto& [part, live] : health.parts) {
+    live = live && tried && tried->aggregators.at(part).status == "available";
+  }
   health.organism_connected = health.parts.at("agents");
   const auto connected = [](const auto& part) { return part.second; };
   if (std::ranges::none_of(health.parts, connected)) {
@@ -64,8 +70,8 @@ Result<UnifiedStateResponse> StateService::UnifiedState(const UnifiedStateReques
   response.issues = state::ValidateState(collected.state);
   response.unified_state = std::move(collected.state);
   response.missing = std::move(collected.missing);
-  response.timestamp = static_cast<double>(ToUnixMicros(env_.WallNow())) / 1e6;
-  response.collection_time_ms = std::chrono::duration<double, std::milli>(env_.Now() - start).count();
+  response.timestamp = UnixSeconds(env_);
+  response.collection_time_ms = MillisecondsSince(start, env_);
   return response;
 }
 
@@ -73,7 +79,7 @@ OperationTable<StateService> StateOperations() {
   return {"/state",
           "State: what agents, organs, memory and the system look like right now",
           {
-              Get<&StateService::Health>("/health", "Which parts have a live source").Open(),
+              Get<&StateService::Health>("/health", "Which parts can be collected now").Open(),
               Get<&StateService::Status>("/status", "Each part, tried just now"),
               Post<&StateService::UnifiedState>("/unified-state", "The unified state"),
               Get<&StateService::UnifiedState>("/unified-state", "The unified state"),

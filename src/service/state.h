@@ -23,11 +23,11 @@ struct StateHealth {
   [[nodiscard]] int HttpStatus() const { return status == "unhealthy" ? 503 : 200; }
   static constexpr auto kFields =
       Fields(Required("status", &StateHealth::status,
-                      "healthy; degraded when a part has no source; unhealthy (503) when none has"),
+                      "healthy; degraded when a part cannot be collected; unhealthy (503) when none can"),
              Required("service", &StateHealth::service, "state-service"),
              Required("initialized", &StateHealth::initialized, "Always true once the service answers"),
              Required("organism_connected", &StateHealth::organism_connected, "Whether agents can be collected"),
-             Required("parts", &StateHealth::parts, "Each part, and whether it has a live source"));
+             Required("parts", &StateHealth::parts, "Each part, and whether its source answers"));
 };
 
 /// What collecting one part gave.

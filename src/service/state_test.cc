@@ -38,6 +38,21 @@ TEST(StateServiceTest, HealthSaysWhichPartsAreLive) {
             (std::map<std::string, bool>{{"agents", true}, {"organs", false}, {"system", false}, {"memory", false}}));
 }
 
+TEST(StateServiceTest, APartWhoseSourceFailsIsNotHealthy) {
+  SimEnv env;
+  state::StateSource source = OneAgent();
+  source.agents = [](const CallContext&) -> Result<std::map<std::string, state::AgentSnapshot>> {
+    return Fail(ErrorCode::kUnavailable, "the organism is not initialized");
+  };
+  source.host = [] { return state::HostState{.cpu_percent = 5.0}; };
+  StateService service(env, source);
+  const StateHealth health = service.Health({}, {}).value();
+  EXPECT_EQ(health.status, "degraded");
+  EXPECT_FALSE(health.organism_connected);
+  EXPECT_FALSE(health.parts.at("agents"));
+  EXPECT_TRUE(health.parts.at("system"));
+}
+
 TEST(StateServiceTest, WithoutAnySourceItIsUnhealthyWithStatus503) {
   SimEnv env;
   StateService service(env, {});

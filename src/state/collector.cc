@@ -142,7 +142,7 @@ Result<CollectedState> StateCollector::Collect(const StateQuery& query, const Ca
   return collected;
 }
 
-std::map<std::string, bool> StateCollector::Parts() const {
+std::map<std::string, bool> StateCollector::Sources() const {
   return {{"agents", static_cast<bool>(source_.agents)},
           {"organs", static_cast<bool>(source_.organs)},
           {"system", source_.system || source_.host},

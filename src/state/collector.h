@@ -61,7 +61,7 @@ class StateCollector {
   [[nodiscard]] Result<CollectedState> Collect(const StateQuery& query, const CallContext& call) const;
 
   /// Each part, and whether it has a source.
-  [[nodiscard]] std::map<std::string, bool> Parts() const;
+  [[nodiscard]] std::map<std::string, bool> Sources() const;
 
  private:
   StateSource source_;
