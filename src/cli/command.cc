@@ -62,7 +62,8 @@ std::string BashScript() {
       cases += "  " + one(*command);
     }
     return fmt::format(
-        "    {}) words=\"{}\"\n    if [ \"$COMP_CWORD\" -gt 2 ]; then\n      case \"${{COMP_WORDS[2]}}\" in\n{}      esac\n    fi ;;\n",
+        "    {}) words=\"{}\"\n    if [ \"$COMP_CWORD\" -gt 2 ]; then\n      case \"${{COMP_WORDS[2]}}\" in\n{}      "
+        "esac\n    fi ;;\n",
         name, fmt::join(verbs, " "), cases);
   };
   return fmt::format(
@@ -78,7 +79,8 @@ std::string ZshScript() {
   for (const std::string& word : FirstWords()) {
     const auto group = InGroup(word);
     const auto command = std::ranges::find(Commands(), word, &Command::name);
-    commands += fmt::format("    '{}:{}'\n", word, group.empty() ? std::string_view(command->summary) : GroupSummary(word));
+    commands +=
+        fmt::format("    '{}:{}'\n", word, group.empty() ? std::string_view(command->summary) : GroupSummary(word));
   }
   const auto one = [](const Command& command) {
     return fmt::format("    {}) compadd -- {} ;;\n", command.Verb(), fmt::join(OptionWords(command), " "));
@@ -90,13 +92,15 @@ std::string ZshScript() {
       cases += "  " + one(*command);
     }
     return fmt::format(
-        "    {}) if (( CURRENT == 3 )); then\n      commands=({})\n      _describe command commands\n      return\n    fi\n"
+        "    {}) if (( CURRENT == 3 )); then\n      commands=({})\n      _describe command commands\n      return\n    "
+        "fi\n"
         "    case $words[3] in\n{}    esac ;;\n",
         name, verbs, cases);
   };
   return fmt::format(
       "#compdef seedcore\n_seedcore() {{\n  local -a commands=(\n{}  )\n  if (( CURRENT == 2 )); then\n"
-      "    _describe command commands\n    return\n  fi\n  case $words[2] in\n{}  esac\n}}\ncompdef _seedcore seedcore\n",
+      "    _describe command commands\n    return\n  fi\n  case $words[2] in\n{}  esac\n}}\ncompdef _seedcore "
+      "seedcore\n",
       commands, ForEachWord(one, many));
 }
 
