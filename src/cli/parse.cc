@@ -78,12 +78,12 @@ Arguments Collect(const Slots& slots) {
 
 /// The words that may come first; behind a group, its verbs.
 std::vector<std::string> KnownWords(std::string_view group) {
-  std::vector<std::string> words;
+  if (group.empty()) return FirstWords();
+  std::vector<std::string> verbs;
   for (const Command& command : Commands()) {
-    if (!group.empty() && command.Group() != group) continue;
-    words.push_back(group.empty() && !command.Group().empty() ? std::string(command.Group()) : command.Verb());
+    if (command.Group() == group) verbs.push_back(command.Verb());
   }
-  return words;
+  return verbs;
 }
 
 /// What to say when `word` is none of the words that may stand behind `group`; nullopt when it is one, or an option.
