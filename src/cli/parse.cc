@@ -2,7 +2,12 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -71,12 +76,26 @@ Arguments Collect(const Slots& slots) {
   return arguments;
 }
 
-Parsed UnknownCommand(std::string_view name, const std::vector<std::string>& words) {
-  const std::vector<std::string_view> known(words.begin(), words.end());
-  const auto nearest = NearestName(name, known);
+/// The words that may come first; behind a group, its verbs.
+std::vector<std::string> KnownWords(std::string_view group) {
+  if (group.empty()) return FirstWords();
+  std::vector<std::string> verbs;
+  for (const Command& command : Commands()) {
+    if (command.Group() == group) verbs.push_back(command.Verb());
+  }
+  return verbs;
+}
+
+/// What to say when `word` is none of the words that may stand behind `group`; nullopt when it is one, or an option.
+std::optional<Parsed> RefuseUnknown(std::string_view group, std::string_view word) {
+  if (word.empty() || word.front() == '-') return std::nullopt;
+  const std::vector<std::string> words = KnownWords(group);
+  if (words.empty() || std::ranges::find(words, word) != words.end()) return std::nullopt;
+  const auto nearest = NearestName(word, std::vector<std::string_view>(words.begin(), words.end()));
+  const std::string before = group.empty() ? std::string() : std::string(group) + " ";
   Parsed parsed;
-  parsed.text = fmt::format("seedcore: there is no command '{}'{}. `seedcore --help` lists them\n", name,
-                            nearest ? fmt::format("; did you mean '{}'", *nearest) : "");
+  parsed.text = fmt::format("seedcore: there is no command '{}{}'{}. `seedcore {}--help` lists them\n", before, word,
+                            nearest ? fmt::format("; did you mean '{}{}'", before, *nearest) : "", before);
   parsed.exit_code = kExitUsage;
   return parsed;
 }
@@ -85,9 +104,11 @@ Parsed UnknownCommand(std::string_view name, const std::vector<std::string>& wor
 
 Parsed Parse(int argc, const char* const* argv) {
   // CLI11 would only say that a subcommand is required.
-  const std::vector<std::string> words = FirstWords();
-  if (argc > 1 && argv[1][0] != '-' && argv[1][0] != '\0' && std::ranges::find(words, argv[1]) == words.end()) {
-    return UnknownCommand(argv[1], words);
+  if (argc > 1) {
+    if (auto refused = RefuseUnknown("", argv[1])) return std::move(*refused);
+  }
+  if (argc > 2 && !GroupSummary(argv[1]).empty()) {
+    if (auto refused = RefuseUnknown(argv[1], argv[2])) return std::move(*refused);
   }
   CLI::App app(kDescription, "seedcore");
   app.require_subcommand(1);

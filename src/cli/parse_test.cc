@@ -29,6 +29,13 @@ TEST(Parse, AGroupAloneIsAUsageError) {
   EXPECT_EQ(parsed.exit_code, kExitUsage);
 }
 
+TEST(Parse, AWordThatIsNoCommandOfAGroupGetsASuggestion) {
+  const Parsed parsed = ParseWords(std::array{"seedcore", "ray", "plam"});
+  EXPECT_EQ(parsed.exit_code, kExitUsage);
+  EXPECT_EQ(parsed.text,
+            "seedcore: there is no command 'ray plam'; did you mean 'ray plan'. `seedcore ray --help` lists them\n");
+}
+
 TEST(Parse, TheHelpOfAGroupListsItsCommands) {
   const Parsed parsed = ParseWords(std::array{"seedcore", "serve", "--help"});
   EXPECT_EQ(parsed.exit_code, kExitOk);
