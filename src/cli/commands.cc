@@ -2,6 +2,7 @@
 #include "cli/cluster.h"
 #include "cli/command.h"
 #include "cli/local_commands.h"
+#include "cli/ray_client_commands.h"
 
 namespace seedcore::cli {
 
@@ -82,7 +83,11 @@ const std::vector<Command>& Commands() {
         kJson},
        SettingFlags::kClient,
        &RunFacts},
-      {"health", "The health of every service; exit 1 if one is not able to serve", {kJson}, SettingFlags::kClient, &RunHealth},
+      {"health",
+       "The health of every service; exit 1 if one is not able to serve",
+       {kJson},
+       SettingFlags::kClient,
+       &RunHealth},
       {"status", "What the platform is doing now", {kJson}, SettingFlags::kClient, &RunStatus},
       {"config",
        "Show every setting and where its value came from",
@@ -143,6 +148,8 @@ const std::vector<Command>& Commands() {
         kJson},
        SettingFlags::kNone,
        &RunRayJobs},
+      RayKvCommand(),
+      RayCallCommand(),
       {"serve status",
        "The applications on Ray Serve; exit 1 if one is not running",
        {kAddress, kDashboardUrl, kConfig, kTimeout, kJson},
