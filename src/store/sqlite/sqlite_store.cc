@@ -23,6 +23,8 @@
 namespace seedcore::store::sqlite {
 namespace {
 
+/// Several may be waiting, and each checks the file.
+constexpr auto kOpeningPatience = std::chrono::seconds(60);
 constexpr char kProbeRead[] = "SELECT count(*) FROM task_count";
 constexpr char kProbeWrite[] =
     "INSERT INTO store_health (id, checked_at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET checked_at = ?1";
@@ -181,7 +183,7 @@ Result<std::unique_ptr<Store>> Open(const SqliteSettings& settings, Env& env, Me
                                               settings.shared ? FileLock::Mode::kShared : FileLock::Mode::kExclusive));
   // One at a time: creating the file, switching it to WAL and migrating it are no single transaction.
   SEEDCORE_ASSIGN_OR_RETURN(const FileLock opening,
-                            FileLock::AcquireWithin(settings.path + ".opening", settings.busy_timeout, env));
+                            FileLock::AcquireWithin(settings.path + ".opening", kOpeningPatience, env));
   SEEDCORE_RETURN_IF_ERROR(CheckHeader(settings.path));
   SEEDCORE_ASSIGN_OR_RETURN(Database writer, OpenWriter(settings));
   SEEDCORE_RETURN_IF_ERROR(QuickCheck(writer, settings));
