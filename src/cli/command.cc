@@ -21,16 +21,6 @@ std::vector<std::string> OptionWords(const Command& command) {
   return words;
 }
 
-/// First words of the command line, each once.
-std::vector<std::string> FirstWords() {
-  std::vector<std::string> words;
-  for (const Command& command : Commands()) {
-    std::string word(command.Group().empty() ? command.name : command.Group());
-    if (std::ranges::find(words, word) == words.end()) words.push_back(std::move(word));
-  }
-  return words;
-}
-
 std::vector<const Command*> InGroup(std::string_view group) {
   std::vector<const Command*> found;
   for (const Command& command : Commands()) {
@@ -101,6 +91,15 @@ std::string ZshScript() {
 }
 
 }  // namespace
+
+std::vector<std::string> FirstWords() {
+  std::vector<std::string> words;
+  for (const Command& command : Commands()) {
+    std::string word(command.Group().empty() ? command.name : command.Group());
+    if (std::ranges::find(words, word) == words.end()) words.push_back(std::move(word));
+  }
+  return words;
+}
 
 std::string_view Command::Group() const {
   const std::size_t space = name.find(' ');

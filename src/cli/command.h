@@ -67,6 +67,9 @@ struct Command {
 /// Every subcommand, in the order of the help text.
 [[nodiscard]] const std::vector<Command>& Commands();
 
+/// What may stand first on the command line, each word once: commands and groups.
+[[nodiscard]] std::vector<std::string> FirstWords();
+
 /// One line about a group of subcommands.
 [[nodiscard]] std::string_view GroupSummary(std::string_view group);
 

@@ -71,13 +71,8 @@ Arguments Collect(const Slots& slots) {
   return arguments;
 }
 
-bool IsCommand(std::string_view name) {
-  return std::ranges::any_of(Commands(), [&](const Command& command) { return command.name == name; });
-}
-
-Parsed UnknownCommand(std::string_view name) {
-  std::vector<std::string_view> known;
-  for (const Command& command : Commands()) known.emplace_back(command.name);
+Parsed UnknownCommand(std::string_view name, const std::vector<std::string>& words) {
+  const std::vector<std::string_view> known(words.begin(), words.end());
   const auto nearest = NearestName(name, known);
   Parsed parsed;
   parsed.text = fmt::format("seedcore: there is no command '{}'{}. `seedcore --help` lists them\n", name,
@@ -90,7 +85,10 @@ Parsed UnknownCommand(std::string_view name) {
 
 Parsed Parse(int argc, const char* const* argv) {
   // CLI11 would only say that a subcommand is required.
-  if (argc > 1 && argv[1][0] != '-' && argv[1][0] != '\0' && !IsCommand(argv[1])) return UnknownCommand(argv[1]);
+  const std::vector<std::string> words = FirstWords();
+  if (argc > 1 && argv[1][0] != '-' && argv[1][0] != '\0' && std::ranges::find(words, argv[1]) == words.end()) {
+    return UnknownCommand(argv[1], words);
+  }
   CLI::App app(kDescription, "seedcore");
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "Help of every subcommand");
