@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test build format lint bench asan tsan fuzz clean packages packages-ci docs ray ray-lock test-ray
+.PHONY: help run demo test build format lint bench asan tsan fuzz clean packages packages-ci docs ray ray-lock test-ray wheel lint-python ray-demo ray-stop
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -71,8 +71,30 @@ ray-lock:  ## Write deploy/ray/requirements.lock anew from requirements.in
 	@python3 -m venv build/lock-venv && build/lock-venv/bin/pip install --quiet --disable-pip-version-check uv
 	@build/lock-venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  deploy/ray/requirements.in -o deploy/ray/requirements.lock
+	@build/lock-venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  -c deploy/ray/requirements.lock python/requirements-dev.in -o python/requirements-dev.lock
 
-test-ray: build ray  ## The suites that need a Ray cluster, each on a head of its own
+build/ray-venv/.installed-dev: python/requirements-dev.lock build/ray-venv/.installed
+	@build/ray-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+wheel: packages build/ray-venv/.installed-dev  ## The engine as a Python wheel: build/wheel, installed into build/ray-venv
+	@CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) build/ray-venv/bin/pip wheel --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation -w build/wheel .
+	@build/ray-venv/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall build/wheel/seedcore-*.whl
+
+lint-python: build/ray-venv/.installed-dev  ## ruff and mypy --strict over all Python of the package
+	@build/ray-venv/bin/ruff check python tests/serve scripts/ray-demo
+	@build/ray-venv/bin/ruff format --check python tests/serve scripts/ray-demo
+	@cd python && ../build/ray-venv/bin/mypy --config-file ../pyproject.toml
+
+ray-demo: build wheel  ## A Ray head on this host with the six services, and the example through them
+	@build/ray-venv/bin/python scripts/ray-demo start
+
+ray-stop:  ## Stop that head
+	@python3 scripts/ray-demo stop
+
+test-ray: build ray wheel  ## The suites that need a Ray cluster, each on a head of its own
 	@ctest --preset ray
 
 docs: build  ## Write docs/settings.md and docs/api.md from the code

@@ -27,7 +27,7 @@ function(seedcore_room name)
   endforeach()
   seedcore_precompile(${target})
 
-  if(tests)
+  if(tests AND NOT SEEDCORE_PYTHON)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${target} GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE SEEDCORE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

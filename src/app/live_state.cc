@@ -3,33 +3,35 @@
 namespace seedcore::app {
 namespace {
 
-Result<void> RequireInitialized(const organism::Organism& organism) {
-  if (organism.IsInitialized()) return {};
-  return Fail(ErrorCode::kUnavailable, "the organism is not initialized");
-}
+using service::OrganismService;
 
-state::AgentSnapshot ToSnapshot(const organism::AgentState& agent) {
-  return {.h = {agent.h.begin(), agent.h.end()},
-          .p = agent.roles,
+state::AgentSnapshot ToSnapshot(service::OrganismAgent agent) {
+  return {.h = std::move(agent.state_embedding_h),
+          .p = {.E = agent.role_probs["E"], .S = agent.role_probs["S"], .O = agent.role_probs["O"]},
           .c = agent.capability,
           .mem_util = agent.mem_util,
-          .lifecycle = std::string(agent.Lifecycle())};
+          .lifecycle = std::move(agent.lifecycle)};
 }
 
 }  // namespace
 
-state::StateSource LiveState(const organism::Organism& organism, state::HostSampler& host) {
+state::StateSource LiveState(const service::Peer<OrganismService>& organism, state::HostSampler& host) {
   state::StateSource source;
-  source.agents = [&organism](const CallContext&) -> Result<std::map<std::string, state::AgentSnapshot>> {
-    SEEDCORE_RETURN_IF_ERROR(RequireInitialized(organism));
+  source.agents = [organism](const CallContext& call) -> Result<std::map<std::string, state::AgentSnapshot>> {
+    SEEDCORE_ASSIGN_OR_RETURN(auto reply, organism.Call<&OrganismService::Agents>(service::Empty{}, call));
     std::map<std::string, state::AgentSnapshot> agents;
-    for (const auto& agent : organism.population().Agents()) agents.emplace(agent.agent_id, ToSnapshot(agent.state));
+    for (service::OrganismAgent& agent : reply.agents) {
+      std::string id = agent.agent_id;
+      agents.emplace(std::move(id), ToSnapshot(std::move(agent)));
+    }
     return agents;
   };
-  source.organs = [&organism](const CallContext&) -> Result<std::map<std::string, std::vector<std::string>>> {
-    SEEDCORE_RETURN_IF_ERROR(RequireInitialized(organism));
+  source.organs = [organism](const CallContext& call) -> Result<std::map<std::string, std::vector<std::string>>> {
+    SEEDCORE_ASSIGN_OR_RETURN(auto reply, organism.Call<&OrganismService::OrganismStatus>(service::Empty{}, call));
     std::map<std::string, std::vector<std::string>> organs;
-    for (const auto& organ : organism.population().Organs()) organs.emplace(organ.organ_id, organ.agent_ids);
+    for (service::OrganStatusView& organ : reply.status) {
+      organs.emplace(std::move(organ.organ_id), std::move(organ.agent_ids));
+    }
     return organs;
   };
   source.host = [&host] { return host.Sample(); };

@@ -1,26 +1,16 @@
 #include "app/platform.h"
 
-#include <cstdlib>
-#include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "app/api_document.h"
 #include "app/event_bridge.h"
-#include "app/live_state.h"
+#include "app/foundation.h"
 #include "app/section_settings.h"
-#include "app/webhook.h"
-#include "base/log.h"
-#include "cognitive/rules/rules.h"
-#include "coordinator/rule_book.h"
+#include "app/units.h"
 #include "queue/event_feed.h"
-#include "service/cognitive.h"
-#include "service/energy.h"
 #include "service/facts.h"
-#include "service/ml.h"
-#include "service/organism.h"
-#include "service/state.h"
 #include "service/system.h"
 #include "service/tasks.h"
 #include "settings/show.h"
@@ -57,34 +47,16 @@ struct Platform::Parts {
   Env& env;
   const Instant started;
   std::chrono::milliseconds start_time{0};
-  std::string data_dir;
   std::string services_url;
   std::string api_url;
 
-  Metrics metrics;
-  SpanStore spans;
-  std::unique_ptr<store::Store> store;
-
-  // Bound once all services exist; until then a call answers "not connected".
-  service::CallRecorder recorder{&env, &spans};
-  service::Peer<service::MlService> ml_peer{recorder};
-  service::Peer<service::CognitiveService> cognitive_peer{recorder};
-  service::Peer<service::OrganismService> organism_peer{recorder};
-  service::Peer<service::StateService> state_peer{recorder};
-  service::Peer<service::CoordinatorService> coordinator_peer{recorder};
-
-  std::unique_ptr<state::HostSampler> host;
-  std::unique_ptr<service::MlService> ml;
-  std::unique_ptr<cognitive::rules::RulesProvider> rules_provider;
-  std::unique_ptr<cognitive::Engine> cognitive_engine;
-  std::unique_ptr<service::CognitiveService> cognitive;
-  std::unique_ptr<organism::Organism> organism;
-  std::unique_ptr<service::OrganismService> organism_service;
-  std::unique_ptr<service::StateService> state;
-  std::unique_ptr<coordinator::RuleBook> rules;
-  std::unique_ptr<coordinator::RuleWatcher> rule_watcher;
-  std::unique_ptr<service::CoordinatorService> coordinator;
-  std::unique_ptr<service::EnergyService> energy;
+  std::unique_ptr<Foundation> foundation;
+  std::unique_ptr<MlUnit> ml;
+  std::unique_ptr<CognitiveUnit> cognitive;
+  std::unique_ptr<OrganismUnit> organism;
+  std::unique_ptr<StateUnit> state;
+  std::unique_ptr<CoordinatorUnit> coordinator;
+  std::unique_ptr<EnergyUnit> energy;
   std::unique_ptr<service::TaskService> tasks;
   std::unique_ptr<service::FactService> facts;
   std::unique_ptr<service::SystemService> system;
@@ -96,9 +68,10 @@ struct Platform::Parts {
   Result<void> Start();
   void Stop();
 
-  Result<void> OpenStore();
+  /// Those that were built, in the order they start; they stop the other way round.
+  std::vector<ServiceUnit*> Units() const;
   Result<void> BuildServices();
-  Result<void> BuildOrganism();
+  void BuildApi();
   Result<void> Listen();
   std::vector<net::Route> ServiceRoutes();
   std::vector<net::Route> ApiRoutes();
@@ -106,122 +79,65 @@ struct Platform::Parts {
 };
 
 Result<void> Platform::Parts::Start() {
-  SEEDCORE_RETURN_IF_ERROR(OpenStore());
+  SEEDCORE_ASSIGN_OR_RETURN(foundation, Foundation::Open(settings.store, env));
   SEEDCORE_RETURN_IF_ERROR(BuildServices());
-  SEEDCORE_ASSIGN_OR_RETURN([[maybe_unused]] const bool fresh, organism->Initialize());
+  BuildApi();
+  for (ServiceUnit* unit : Units()) SEEDCORE_RETURN_IF_ERROR(unit->Start());
   SEEDCORE_RETURN_IF_ERROR(Listen());
-  rule_watcher->Start();
-  reaper = std::make_unique<queue::Reaper>(env, store->tasks(), metrics, ReaperSettingsFrom(settings.queue));
-  dispatcher = std::make_unique<queue::Dispatcher>(
-      env, store->tasks(), metrics, DispatcherSettingsFrom(settings.queue),
-      [this](const store::Task& task, const CallContext& call) { return coordinator->HandleTask(task, call); });
+  store::TaskStore& queued = foundation->store->tasks();
+  reaper = std::make_unique<queue::Reaper>(env, queued, foundation->metrics, ReaperSettingsFrom(settings.queue));
+  dispatcher =
+      std::make_unique<queue::Dispatcher>(env, queued, foundation->metrics, DispatcherSettingsFrom(settings.queue),
+                                          [this](const store::Task& task, const CallContext& call) {
+                                            return coordinator->service().HandleTask(task, call);
+                                          });
   start_time = std::chrono::duration_cast<std::chrono::milliseconds>(env.Now() - started);
   return {};
 }
 
-Result<void> Platform::Parts::OpenStore() {
-  SEEDCORE_ASSIGN_OR_RETURN(data_dir, PrepareDataDir(settings.store.data_dir.string()));
-  SEEDCORE_ASSIGN_OR_RETURN(store,
-                            store::sqlite::OpenSqliteStore(SqliteSettingsFrom(settings.store, data_dir), env, metrics));
-  return {};
+std::vector<ServiceUnit*> Platform::Parts::Units() const {
+  std::vector<ServiceUnit*> units{ml.get(),    cognitive.get(),   organism.get(),
+                                  state.get(), coordinator.get(), energy.get()};
+  std::erase(units, nullptr);
+  return units;
 }
 
 Result<void> Platform::Parts::BuildServices() {
-  host = std::make_unique<state::HostSampler>(env, data_dir);
-  ml = std::make_unique<service::MlService>(service::MlDependencies{
-      .env = env, .streams = store->streams(), .host = [this] { return host->Sample(); }, .drift = {}});
+  SEEDCORE_ASSIGN_OR_RETURN(ml, MlUnit::Build(settings, *foundation));
+  SEEDCORE_ASSIGN_OR_RETURN(cognitive, CognitiveUnit::Build(settings, *foundation));
+  SEEDCORE_ASSIGN_OR_RETURN(organism, OrganismUnit::Build(settings, *foundation));
+  SEEDCORE_ASSIGN_OR_RETURN(state, StateUnit::Build(settings, *foundation));
+  SEEDCORE_ASSIGN_OR_RETURN(coordinator, CoordinatorUnit::Build(settings, *foundation));
+  SEEDCORE_ASSIGN_OR_RETURN(energy, EnergyUnit::Build(settings, *foundation));
+  const Peers& peers = foundation->peers;
+  peers.ml.BindLocal(ml->service());
+  peers.cognitive.BindLocal(cognitive->service());
+  peers.organism.BindLocal(organism->service());
+  peers.state.BindLocal(state->service());
+  peers.coordinator.BindLocal(coordinator->service());
+  return {};
+}
 
-  rules_provider = std::make_unique<cognitive::rules::RulesProvider>(env);
-  cognitive_engine = std::make_unique<cognitive::Engine>(
-      cognitive::Engine::Parts{store->facts(), store->incidents(), *rules_provider, *rules_provider, metrics, env},
-      settings.cognitive);
-  cognitive = std::make_unique<service::CognitiveService>(*cognitive_engine, env);
-
-  SEEDCORE_RETURN_IF_ERROR(BuildOrganism());
-  state = std::make_unique<service::StateService>(env, LiveState(*organism, *host));
-
-  rules = std::make_unique<coordinator::RuleBook>(env, settings.coordinator.predicates_path);
-  if (!settings.coordinator.predicates_path.empty()) SEEDCORE_RETURN_IF_ERROR(rules->Load());
-  rule_watcher = std::make_unique<coordinator::RuleWatcher>(env, *rules);
-  coordinator = std::make_unique<service::CoordinatorService>(
-      service::CoordinatorDependencies{.env = env,
-                                       .metrics = metrics,
-                                       .streams = store->streams(),
-                                       .incidents = store->incidents(),
-                                       .rules = *rules,
-                                       .ml = ml_peer,
-                                       .cognitive = cognitive_peer,
-                                       .organism = organism_peer,
-                                       .settings = CoordinatorSettingsFrom(settings.coordinator, settings.queue)});
-  energy = std::make_unique<service::EnergyService>(
-      service::EnergyDependencies{.env = env,
-                                  .metrics = metrics,
-                                  .streams = store->streams(),
-                                  .ledger = store->ledger(),
-                                  .state = state_peer,
-                                  .routing_shares = [this] { return coordinator->RoutingShares(); },
-                                  .stability = {.beta_router = settings.energy.beta_router,
-                                                .beta_meta = settings.energy.beta_meta,
-                                                .rho = settings.energy.rho_clip,
-                                                .cap = settings.energy.l_tot_cap}});
-
+void Platform::Parts::BuildApi() {
   tasks = std::make_unique<service::TaskService>(
-      service::TaskService::Dependencies{.tasks = &store->tasks(),
-                                         .spans = &spans,
+      service::TaskService::Dependencies{.tasks = &foundation->store->tasks(),
+                                         .spans = &foundation->spans,
                                          .default_retry = RetryPolicyFrom(settings.queue),
                                          .on_cancelled = [this] {
                                            if (dispatcher) dispatcher->RenewNow();
                                          }});
-  facts = std::make_unique<service::FactService>(store->facts());
+  facts = std::make_unique<service::FactService>(foundation->store->facts());
   system = std::make_unique<service::SystemService>(
-      service::SystemService::Dependencies{.env = &env, .store = store.get(), .dispatcher = [this] {
+      service::SystemService::Dependencies{.env = &env, .store = foundation->store.get(), .dispatcher = [this] {
                                              return dispatcher ? dispatcher->Status() : queue::DispatcherStatus{};
                                            }});
-
-  ml_peer.BindLocal(*ml);
-  cognitive_peer.BindLocal(*cognitive);
-  organism_peer.BindLocal(*organism_service);
-  state_peer.BindLocal(*state);
-  coordinator_peer.BindLocal(*coordinator);
-  return {};
-}
-
-Result<void> Platform::Parts::BuildOrganism() {
-  SEEDCORE_ASSIGN_OR_RETURN(auto config, OrganismConfigFrom(settings.organism));
-  organism = std::make_unique<organism::Organism>(std::move(config), OrganismSettingsFrom(settings.organism), env,
-                                                  *store, metrics);
-  organism_service = std::make_unique<service::OrganismService>(*organism, env);
-  organism::ExecutorParts parts{
-      .env = env,
-      .store = *store,
-      .host = *host,
-      .vitals = [this] { return VitalsOf(*organism); },
-      .webhook_post = MakeWebhookPost(settings.organism, env),
-      .webhook_allow = settings.organism.webhook_allow,
-      .anomaly_triage = [this](const json::object& request,
-                               const CallContext& call) -> Result<organism::AnomalyTriageOutcome> {
-        SEEDCORE_ASSIGN_OR_RETURN(auto triage, FromJson<service::AnomalyTriageRequest>(request));
-        triage.effects = service::EffectsMode::kReturn;
-        SEEDCORE_ASSIGN_OR_RETURN(auto reply,
-                                  coordinator_peer.Call<&service::CoordinatorService::AnomalyTriage>(triage, call));
-        store::Effects effects = std::exchange(reply.effects, std::nullopt).value_or(service::TaskEffects{}).ToStore();
-        return organism::AnomalyTriageOutcome{.reply = ToJson(reply), .effects = std::move(effects)};
-      },
-      .more_tools = {}};
-  return organism::RegisterExecutors(organism->executors(), std::move(parts));
 }
 
 std::vector<net::Route> Platform::Parts::ServiceRoutes() {
   std::vector<net::Route> routes;
-  const auto add = [&](std::vector<net::Route> more) {
-    routes.insert(routes.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-  };
-  add(Routes(service::MlOperations(), *ml));
-  add(Routes(service::CognitiveOperations(), *cognitive));
-  add(Routes(service::CoordinatorOperations(), *coordinator));
-  add(Routes(service::StateOperations(), *state));
-  add(Routes(service::EnergyOperations(), *energy));
-  add(Routes(service::OrganismOperations(), *organism_service));
+  for (ServiceUnit* unit : Units()) {
+    for (net::Route& route : unit->Routes()) routes.push_back(std::move(route));
+  }
   return routes;
 }
 
@@ -242,16 +158,17 @@ std::vector<net::Route> Platform::Parts::ApiRoutes() {
 }
 
 Result<void> Platform::Parts::Listen() {
-  feed = std::make_unique<queue::EventFeed>(env, store->tasks(), metrics);
-  server = std::make_unique<net::Server>(ServerOptionsFrom(settings.server), env, metrics);
+  feed = std::make_unique<queue::EventFeed>(env, foundation->store->tasks(), foundation->metrics);
+  server = std::make_unique<net::Server>(ServerOptionsFrom(settings.server), env, foundation->metrics);
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(kServicesListener, ServiceRoutes()));
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(kApiListener, ApiRoutes()));
   for (const auto& [listener, document] :
        {std::pair(kServicesListener, &ServicesDocument), std::pair(kApiListener, &TaskApiDocument)}) {
     SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(
-        listener, {TextRoute(
-                       "/openapi.json", "application/json", [document] { return WriteJson(document()); }, true),
-                   TextRoute("/metrics", "text/plain; version=0.0.4", [this] { return metrics.Expose(); }, true)}));
+        listener,
+        {TextRoute(
+             "/openapi.json", "application/json", [document] { return WriteJson(document()); }, true),
+         TextRoute("/metrics", "text/plain; version=0.0.4", [this] { return foundation->metrics.Expose(); }, true)}));
   }
   SEEDCORE_RETURN_IF_ERROR(server->Start());
   services_url = ToUrl(server->endpoints()[kServicesListener]);
@@ -265,18 +182,10 @@ void Platform::Parts::Stop() {
   if (dispatcher) dispatcher->Stop(deadline);
   if (reaper) reaper->Stop();
   if (feed) feed->Stop();
-  rule_watcher.reset();
-  if (organism && organism->IsInitialized()) {
-    CallContext call;
-    if (const auto stopped = organism->Shutdown(call.Within(settings.server.drain_timeout, env)); !stopped) {
-      log::Warning("the organism did not stop cleanly", {{"error", ToString(stopped.error())}});
-    }
-  }
-  if (ml) {
-    if (const auto flushed = ml->Flush(); !flushed) {
-      log::Warning("drift baselines were not saved", {{"error", ToString(flushed.error())}});
-    }
-  }
+  CallContext call;
+  call = call.Within(settings.server.drain_timeout, env);
+  const std::vector<ServiceUnit*> units = Units();
+  for (auto unit = units.rbegin(); unit != units.rend(); ++unit) (*unit)->Stop(call);
 }
 
 Platform::Platform(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -293,29 +202,10 @@ const std::string& Platform::services_url() const { return parts_->services_url;
 const std::string& Platform::api_url() const { return parts_->api_url; }
 std::chrono::milliseconds Platform::start_time() const { return parts_->start_time; }
 
-Result<void> Platform::ReloadRules() { return parts_->rules->Load(); }
+Result<void> Platform::ReloadRules() { return parts_->coordinator->rules().Load(); }
 
 void Platform::Stop() {
   if (parts_) parts_->Stop();
-}
-
-Result<std::string> PrepareDataDir(const std::string& data_dir) {
-  std::string path = data_dir;
-  if (path.starts_with("~")) {
-    const char* home = std::getenv("HOME");
-    if (home == nullptr) {
-      return Fail(ErrorCode::kInvalidArgument, "HOME is not set; name a directory with --data-dir", "store.data_dir");
-    }
-    path = home + path.substr(1);
-  }
-  std::error_code error;
-  const bool created = std::filesystem::create_directories(path, error);
-  if (error) {
-    return Fail(ErrorCode::kUnavailable, fmt::format("cannot create the data directory {}: {}", path, error.message()),
-                "store.data_dir");
-  }
-  if (created) std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
-  return path;
 }
 
 }  // namespace seedcore::app

@@ -39,7 +39,4 @@ class Platform {
   std::unique_ptr<Parts> parts_;
 };
 
-/// The data directory with a leading "~" replaced, created with mode 0700 when missing.
-[[nodiscard]] Result<std::string> PrepareDataDir(const std::string& data_dir);
-
 }  // namespace seedcore::app

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 
+#include "app/foundation.h"
 #include "net/client.h"
 
 namespace seedcore::app {

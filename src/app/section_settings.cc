@@ -43,6 +43,7 @@ store::sqlite::SqliteSettings SqliteSettingsFrom(const settings::StoreSettings& 
   store::sqlite::SqliteSettings options;
   options.path = (std::filesystem::path(data_dir) / "seedcore.db").string();
   options.readers = settings.readers;
+  options.shared = settings.shared;
   return options;
 }
 

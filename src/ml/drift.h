@@ -25,6 +25,9 @@ struct DriftSettings {
   int memo = 64;  ///< verdicts remembered, so that the same task, or the same input without an id, is told the same
   int max_streams = 1024;  ///< baselines kept in memory; the longest unused is saved and dropped
   int save_every = 32;     ///< observations after which a baseline is saved
+  /// Other processes score the same streams: every observation is one read-modify-write in the store, nothing is kept
+  /// in memory, and all of them see the same baseline. Costs a transaction per score.
+  bool shared = false;
 };
 
 /// The 11 runtime features of a task (P§3.1), in this order: priority/10, complexity, latency in seconds, memory usage,

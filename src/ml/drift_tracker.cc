@@ -74,6 +74,19 @@ Result<void> DriftTracker::EnsureLoaded(Stream& stream) {
   return {};
 }
 
+Result<void> DriftTracker::ChangeStored(const std::string& key, const std::function<void(DriftBaseline&)>& change) {
+  const auto updated = store_.Update(std::string(kKind), key, [&](const json::value& stored) {
+    // A damaged baseline starts anew, as in EnsureLoaded.
+    DriftBaseline baseline = DriftBaseline::FromJson(stored, settings_).value_or(DriftBaseline(settings_));
+    change(baseline);
+    return baseline.ToJson();
+  });
+  const std::lock_guard lock(mutex_);
+  save_error_ = updated ? std::string() : ToString(updated.error());
+  if (!updated) return std::unexpected(updated.error());
+  return {};
+}
+
 bool DriftTracker::SaveIsDue(const Stream& stream) const {
   const std::int64_t known = stream.baseline.text_observations() + stream.baseline.runtime_observations();
   const std::int64_t interval = std::clamp<std::int64_t>(known / 8, 1, std::max(settings_.save_every, 1));
@@ -109,6 +122,12 @@ Result<void> DriftTracker::Save(Stream& stream) {
 
 Result<DriftVerdict> DriftTracker::Observe(const std::string& key, const std::string& task_id,
                                            const DriftObservation& observation) {
+  if (settings_.shared) {
+    DriftVerdict shared_verdict;
+    SEEDCORE_RETURN_IF_ERROR(
+        ChangeStored(key, [&](DriftBaseline& baseline) { shared_verdict = baseline.Observe(task_id, observation); }));
+    return shared_verdict;
+  }
   const std::shared_ptr<Stream> stream = Find(key);
   DriftVerdict verdict;
   bool save = false;
@@ -127,18 +146,28 @@ Result<DriftVerdict> DriftTracker::Observe(const std::string& key, const std::st
 }
 
 Result<DriftTracker::Warmth> DriftTracker::WarmUp(const std::string& key, const std::vector<std::string>& texts) {
-  const std::shared_ptr<Stream> stream = Find(key);
   Warmth warmth;
+  std::int64_t learned = 0;
+  const auto warm_up = [&](DriftBaseline& baseline) {
+    learned = 0;
+    if (!baseline.TextWarm()) {
+      for (const std::string& text : texts) {
+        baseline.Learn({.text = FeaturizeText(text), .runtime = std::nullopt});
+        ++learned;
+      }
+    }
+    warmth = {baseline.TextWarm(), baseline.text_observations()};
+  };
+  if (settings_.shared) {
+    SEEDCORE_RETURN_IF_ERROR(ChangeStored(key, warm_up));
+    return warmth;
+  }
+  const std::shared_ptr<Stream> stream = Find(key);
   {
     const std::lock_guard lock(stream->mutex);
     SEEDCORE_RETURN_IF_ERROR(EnsureLoaded(*stream));
-    if (!stream->baseline.TextWarm()) {
-      for (const std::string& text : texts) {
-        stream->baseline.Learn({.text = FeaturizeText(text), .runtime = std::nullopt});
-        ++stream->unsaved;
-      }
-    }
-    warmth = {stream->baseline.TextWarm(), stream->baseline.text_observations()};
+    warm_up(stream->baseline);
+    stream->unsaved += learned;
   }
   SEEDCORE_RETURN_IF_ERROR(Save(*stream));
   return warmth;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -18,8 +19,9 @@ namespace seedcore::ml {
 [[nodiscard]] Result<std::string> DriftStreamKey(std::string_view type, std::string_view domain);
 
 /// Drift baselines of all streams, kept in memory and saved as StreamStore("drift", key): every `save_every`
-/// observations, more often while they are few, and by Flush. A crash loses what was learned since. Of two processes
-/// that share a store, the baseline with more observations stays. Thread-safe; the store outlives it.
+/// observations, more often while they are few, and by Flush. A crash loses what was learned since, and of two
+/// processes the baseline with more observations stays: processes that share a store set DriftSettings::shared, which
+/// keeps nothing in memory. Thread-safe; the store outlives it.
 class DriftTracker {
  public:
   DriftTracker(store::StreamStore& streams, DriftSettings settings);
@@ -53,6 +55,9 @@ class DriftTracker {
     std::int64_t unsaved = 0;
   };
   using Streams = std::list<std::shared_ptr<Stream>>;
+
+  /// `change` on the stored baseline of `key`, in one transaction.
+  [[nodiscard]] Result<void> ChangeStored(const std::string& key, const std::function<void(DriftBaseline&)>& change);
 
   [[nodiscard]] std::shared_ptr<Stream> Find(const std::string& key);
   [[nodiscard]] Result<void> EnsureLoaded(Stream& stream);

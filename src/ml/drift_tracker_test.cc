@@ -124,5 +124,27 @@ TEST(DriftTrackerTest, ManyThreadsLoseNothing) {
   EXPECT_EQ(tracker.Observe("a|", "", Task("bake bread")).value().observations, 400);
 }
 
+TEST(DriftTrackerTest, TrackersThatShareAStoreJudgeAndLearnAsOne) {
+  const DriftSettings shared{.shared = true};
+  MemoryStreams alone_store;
+  DriftTracker alone(alone_store, {});
+  MemoryStreams store;
+  DriftTracker left(store, shared);
+  DriftTracker right(store, shared);
+  for (int i = 0; i < 40; ++i) {
+    Feed(alone, "a|", 1);
+    Feed(i % 2 == 0 ? left : right, "a|", 1);
+  }
+  const auto expected = alone.Observe("a|", "task-1", Task("fly a plane")).value();
+  const auto verdict = left.Observe("a|", "task-1", Task("fly a plane")).value();
+  EXPECT_EQ(verdict.observations, 40);
+  EXPECT_EQ(verdict.score, expected.score);
+  // A retry that reaches the other one is known there.
+  const auto retried = right.Observe("a|", "task-1", Task("fly a plane")).value();
+  EXPECT_EQ(retried.observations, 40);
+  EXPECT_EQ(retried.score, expected.score);
+  EXPECT_EQ(right.WarmUp("a|", {"more"})->observations, 41);
+}
+
 }  // namespace
 }  // namespace seedcore::ml

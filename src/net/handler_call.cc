@@ -1,5 +1,6 @@
 #include "net/handler_call.h"
 
+#include <chrono>
 #include <exception>
 #include <string>
 #include <utility>
@@ -27,6 +28,18 @@ Response Guard(const Route& route, const Request& request, Body body) {
 }
 
 }  // namespace
+
+Response BusyResponse(std::string message, const ServerLimits& limits) {
+  Response response = ErrorResponse({ErrorCode::kUnavailable, std::move(message), {}});
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(limits.retry_after).count();
+  response.headers.Add("Retry-After", std::to_string(seconds));
+  return response;
+}
+
+Counter& RejectedCounter(Metrics& metrics, const char* reason) {
+  return metrics.GetCounter("seedcore_http_rejected_total", "Requests and connections turned away, by reason",
+                            {{"reason", reason}});
+}
 
 Response RunHandler(const Route& route, Request& request, bool gunzip, std::size_t max_bytes) {
   if (gunzip) {

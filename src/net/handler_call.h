@@ -2,11 +2,14 @@
 
 #include <memory>
 #include <stop_token>
+#include <string>
 
 #include "base/env.h"
+#include "base/metrics.h"
 #include "net/event_buffer.h"
 #include "net/gate.h"
 #include "net/http.h"
+#include "net/limits.h"
 
 // Internal to the server: running a route's handler, without sockets.
 namespace seedcore::net {
@@ -20,6 +23,12 @@ struct HandlerCall {
   bool accepted = false;                ///< the stream handler took the stream
   bool done = false;                    ///< set and read by the connection's loop only
 };
+
+/// 503 with Retry-After.
+[[nodiscard]] Response BusyResponse(std::string message, const ServerLimits& limits);
+
+/// seedcore_http_rejected_total of one reason.
+[[nodiscard]] Counter& RejectedCounter(Metrics& metrics, const char* reason);
 
 /// Decompresses the body if it is compressed, and runs the route's handler. An exception becomes a 500 and a log line.
 [[nodiscard]] Response RunHandler(const Route& route, Request& request, bool gunzip, std::size_t max_bytes);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "net/connection_internal.h"
+#include "net/handler_call.h"
 #include "net/io_loop_internal.h"
 #include "net/target.h"
 #include "net/wire.h"
@@ -21,23 +22,13 @@ ServerCore::ServerCore(const ServerOptions& o, Env& e, Metrics& metrics)
       workers(o.limits.worker_threads, o.limits.worker_queue),
       connections_gauge(metrics.GetGauge("seedcore_http_connections", "Open HTTP connections")),
       streams_gauge(metrics.GetGauge("seedcore_http_streams", "Open event streams")),
-      rejected_connections(Rejected(metrics, "connections")),
-      rejected_queue(Rejected(metrics, "worker_queue")),
-      rejected_streams(Rejected(metrics, "streams")),
-      bad_requests(Rejected(metrics, "bad_request")),
-      timeouts(Rejected(metrics, "timeout")) {}
+      rejected_connections(RejectedCounter(metrics, "connections")),
+      rejected_queue(RejectedCounter(metrics, "worker_queue")),
+      rejected_streams(RejectedCounter(metrics, "streams")),
+      bad_requests(RejectedCounter(metrics, "bad_request")),
+      timeouts(RejectedCounter(metrics, "timeout")) {}
 
-Counter& ServerCore::Rejected(Metrics& metrics, const char* reason) {
-  return metrics.GetCounter("seedcore_http_rejected_total", "Requests and connections turned away, by reason",
-                            {{"reason", reason}});
-}
-
-Response ServerCore::Busy(std::string message) const {
-  Response response = ErrorResponse({ErrorCode::kUnavailable, std::move(message), {}});
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.limits.retry_after).count();
-  response.headers.Add("Retry-After", std::to_string(seconds));
-  return response;
-}
+Response ServerCore::Busy(std::string message) const { return BusyResponse(std::move(message), options.limits); }
 
 IoLoop::IoLoop(ServerCore& core)
     : core_(core),

@@ -51,9 +51,6 @@ struct ServerCore {
 
   std::mutex mutex;  // guards nothing but the wait below
   std::condition_variable_any all_closed;
-
- private:
-  static Counter& Rejected(Metrics& metrics, const char* reason);
 };
 
 /// One event loop on one thread, with the connections that live on it. Methods without a note are for its own thread.

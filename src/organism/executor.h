@@ -29,6 +29,7 @@ struct TaskSpec {
   double required_capability = 0.0;  ///< [0, 1]
   std::string agent_id;              ///< empty: whichever agent is best
   int attempt = 1;
+  json::object evidence;  ///< what the coordinator measured; handed back to it as it is
 };
 
 /// How an execution ended. A failure always carries a typed error; whether the task is tried again follows from its

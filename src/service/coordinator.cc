@@ -58,25 +58,6 @@ RouteRequest RequestOf(const store::Task& task, const CallContext& call) {
 CoordinatorService::Impl::Impl(CoordinatorDependencies dependencies)
     : deps(std::move(dependencies)), instruments(deps.metrics), load(deps.env), machine(deps.env) {}
 
-CoordinatorService::Impl::Announced::Announced(Impl& impl, std::string task_id, const Evidence& evidence)
-    : impl_(impl), task_id_(std::move(task_id)) {
-  const std::lock_guard lock(impl_.evidence_mutex);
-  entry_ = impl_.evidence_of_task.emplace(task_id_, evidence);
-}
-
-CoordinatorService::Impl::Announced::~Announced() {
-  const std::lock_guard lock(impl_.evidence_mutex);
-  impl_.evidence_of_task.erase(entry_);
-}
-
-std::optional<Evidence> CoordinatorService::Impl::EvidenceOf(const std::string& task_id) {
-  if (task_id.empty()) return std::nullopt;
-  const std::lock_guard lock(evidence_mutex);
-  const auto found = evidence_of_task.find(task_id);
-  if (found == evidence_of_task.end()) return std::nullopt;
-  return found->second;
-}
-
 CoordinatorService::CoordinatorService(CoordinatorDependencies dependencies)
     : impl_(std::make_unique<Impl>(std::move(dependencies))) {}
 CoordinatorService::~CoordinatorService() = default;

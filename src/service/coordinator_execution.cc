@@ -31,6 +31,14 @@ double RequiredCapability(const json::object& params) {
   return value != nullptr && value->is_number() ? std::clamp(JsonToDouble(*value), 0.0, 1.0) : 0.0;
 }
 
+/// What the task is sent on its way with when its executor calls the coordinator back.
+json::object EvidenceFor(std::string_view type, const RouteResponse& response) {
+  if (type != "anomaly_triage") return {};
+  const Evidence evidence{
+      .drift = response.drift, .ocps = response.ocps, .escalated = response.escalated, .warnings = response.warnings};
+  return ToJson(evidence).as_object();
+}
+
 OrganTask OrganTaskOf(const RoutedTask& task, const RouteResponse& response) {
   return {.id = task.id,
           .type = task.type,
@@ -42,7 +50,8 @@ OrganTask OrganTaskOf(const RoutedTask& task, const RouteResponse& response) {
           .required_capability = RequiredCapability(task.params),
           .agent_id = PinnedAgent(task),
           .idempotency_key = task.idempotency_key,
-          .attempt = task.attempt};
+          .attempt = task.attempt,
+          .evidence = EvidenceFor(task.type, response)};
 }
 
 std::optional<EnergyReport> EnergyOf(const ExecuteReply& reply) {
@@ -213,7 +222,9 @@ class PlanExecution {
                          .required_capability = RequiredCapability(task_.params),
                          .agent_id = {},
                          .idempotency_key = task_.idempotency_key + ":" + step.id,
-                         .attempt = task_.attempt};
+                         .attempt = task_.attempt,
+                         .evidence = {}};
+    organ_task.evidence = EvidenceFor(organ_task.type, response_);
     CallContext call = call_;
     call.idempotency_key = organ_task.idempotency_key;
     SEEDCORE_ASSIGN_OR_RETURN(

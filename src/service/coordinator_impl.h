@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,14 +49,6 @@ struct RoutedTask {
 /// What drift is measured on: description, domain, type and the plain parameters, in words (C§4.2). Arrays and objects
 /// are data of the task, not its wording, and are left out.
 [[nodiscard]] std::string DriftText(const RoutedTask& task);
-
-/// What is known about a task before it is routed. Measured once per task.
-struct Evidence {
-  std::optional<double> drift;
-  std::optional<OcpsReport> ocps;
-  bool escalated = false;  ///< the task itself was escalated
-  std::vector<std::string> warnings;
-};
 
 /// Metric handles, looked up once.
 struct CoordinatorInstruments {
@@ -145,29 +136,12 @@ struct CoordinatorService::Impl {
   Result<void> Reason(const AnomalyTriageRequest& request, const CallContext& call, AnomalyTriageResponse& out);
   Result<void> Remember(const AnomalyTriageRequest& request, const CallContext& call, AnomalyTriageResponse& out);
 
-  /// Makes the evidence of a task findable by what its execution calls back, for as long as it lives.
-  class Announced {
-   public:
-    Announced(Impl& impl, std::string task_id, const Evidence& evidence);
-    ~Announced();
-    Announced(const Announced&) = delete;
-    Announced& operator=(const Announced&) = delete;
-
-   private:
-    Impl& impl_;
-    const std::string task_id_;
-    std::multimap<std::string, Evidence>::iterator entry_;
-  };
-  [[nodiscard]] std::optional<Evidence> EvidenceOf(const std::string& task_id);
-
   CoordinatorDependencies deps;
   CoordinatorInstruments instruments;
   CoordinatorCounters counters;
   coordinator::LoadMeter load;
   coordinator::MachineLoad machine;
   std::atomic<int> escalations{0};
-  std::mutex evidence_mutex;                              // guards evidence_of_task
-  std::multimap<std::string, Evidence> evidence_of_task;  // bounded by the tasks under way
 };
 
 /// "inner failure is outer failure": fills the response as a failed one.

@@ -223,12 +223,10 @@ Result<RouteResponse> CoordinatorService::Impl::Route(const RouteRequest& reques
   CallContext call = caller;
   if (call.task_id.empty()) call.task_id = task.id;
 
-  SEEDCORE_ASSIGN_OR_RETURN(Evidence evidence, MeasureDrift(task, call));
+  SEEDCORE_ASSIGN_OR_RETURN(const Evidence evidence, MeasureDrift(task, call));
   const auto rules = deps.rules.Current();
   const coordinator::Signals signals = MakeSignals(evidence, task.priority, task.complexity);
   const coordinator::RouteDecision decision = Decide(*rules, task.View(), signals);
-  evidence.escalated = decision.action == RouteAction::kEscalate;
-  const Announced announced(*this, call.task_id, evidence);
 
   RouteResponse response;
   response.correlation_id = deps.env.NewId();

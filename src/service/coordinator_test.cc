@@ -594,10 +594,22 @@ TEST_F(TriageTest, WithinATaskItsDriftIsUsed) {
   AnswerAnomaly("low");
   AnswerDrift(0.3);
   On("/organism/execute-on-organ", [this](const json::object& request, const CallContext& call) -> Result<json::value> {
-    const auto triage = Triage({}, call);
-    EXPECT_EQ(triage.drift, 0.3);
-    EXPECT_EQ(triage.ocps->stream, "anomaly_triage|");
-    return Reply(request, ToJson(triage));
+    // The executor hands on what came with the task, to whichever replica of the coordinator answers: another one here.
+    AnomalyTriageRequest back{.agent_id = "sensor", .series = {1, 9, 1}};
+    back.evidence = FromJson<Evidence>(request.at("task").at("evidence")).value();
+    CoordinatorService replica({.env = env_,
+                                .metrics = metrics_,
+                                .streams = streams_,
+                                .incidents = incidents_,
+                                .rules = rules_,
+                                .ml = ml_,
+                                .cognitive = cognitive_,
+                                .organism = organism_,
+                                .settings = {}});
+    const auto triage = replica.AnomalyTriage(back, call);
+    EXPECT_EQ(triage->drift, 0.3);
+    EXPECT_EQ(triage->ocps->stream, "anomaly_triage|");
+    return Reply(request, ToJson(*triage));
   });
   EXPECT_TRUE(Route({.id = "t", .type = "anomaly_triage"}).success);
   EXPECT_EQ(CallsTo("/ml/drift/score"), 1);

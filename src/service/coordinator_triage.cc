@@ -86,7 +86,7 @@ Result<AnomalyTriageResponse> CoordinatorService::Impl::Triage(const AnomalyTria
   task.priority = kTriagePriority;
   task.complexity = kTriageComplexity;
   task.params = Meta(request.context);
-  std::optional<Evidence> evidence = EvidenceOf(call.task_id);
+  std::optional<Evidence> evidence = request.evidence;
   if (!evidence) {
     SEEDCORE_ASSIGN_OR_RETURN(evidence, MeasureDrift(task, call));
   }

@@ -58,6 +58,20 @@ struct OcpsReport {
              Required("escalated", &OcpsReport::escalated, "Tasks at which it opened"));
 };
 
+/// What is known about a task before it is routed. Measured once per task; travels with it, so that whichever replica
+/// an executor calls back need not measure again.
+struct Evidence {
+  std::optional<double> drift;
+  std::optional<OcpsReport> ocps;
+  bool escalated = false;
+  std::vector<std::string> warnings;
+  static constexpr auto kFields =
+      Fields(Sparse("drift", &Evidence::drift, "Drift of the task"),
+             Sparse("ocps", &Evidence::ocps, "The drift valve of its stream"),
+             Optional("escalated", &Evidence::escalated, "Whether the task itself was escalated"),
+             Sparse("warnings", &Evidence::warnings, "What could not be measured"));
+};
+
 struct EnergyReport {
   double before = 0.0;
   double after = 0.0;
@@ -158,6 +172,7 @@ struct AnomalyTriageRequest {
   std::int64_t report_from = 0;
   json::object context;
   EffectsMode effects = EffectsMode::kApply;
+  std::optional<Evidence> evidence;
   [[nodiscard]] Result<void> Validate() const;
   static constexpr auto kFields = Fields(
       Required("agent_id", &AnomalyTriageRequest::agent_id, "Whose series it is"),
@@ -167,7 +182,9 @@ struct AnomalyTriageRequest {
       Optional("report_from", &AnomalyTriageRequest::report_from,
                "Values before this index serve as history; default: context.report_from"),
       Optional("context", &AnomalyTriageRequest::context, "What is known about the series"),
-      Optional("effects", &AnomalyTriageRequest::effects, "apply: keep an incident; return: leave it to the caller"));
+      Optional("effects", &AnomalyTriageRequest::effects, "apply: keep an incident; return: leave it to the caller"),
+      Sparse("evidence", &AnomalyTriageRequest::evidence,
+             "Within a task: what was measured for it; default: drift is measured now"));
 };
 
 struct MutationReport {

@@ -251,8 +251,11 @@ Result<LedgerReply> EnergyService::Ledger(const LedgerQuery& request, const Call
   return ToReply(std::move(entries));
 }
 
-Result<energy::Stability> EnergyService::Meta(const Empty&, const CallContext&) {
-  const auto shares = impl_->dependencies.routing_shares ? impl_->dependencies.routing_shares() : std::nullopt;
+Result<energy::Stability> EnergyService::Meta(const Empty&, const CallContext& call) {
+  std::optional<std::pair<double, double>> shares;
+  if (impl_->dependencies.routing_shares) {
+    SEEDCORE_ASSIGN_OR_RETURN(shares, impl_->dependencies.routing_shares(call));
+  }
   if (!shares) return Fail(ErrorCode::kUnavailable, "no task has been routed yet, so that there is nothing to measure");
   SEEDCORE_ASSIGN_OR_RETURN(const energy::Weights weights, impl_->weights.Fresh());
   return energy::EstimateStability(shares->first, shares->second, weights.beta_mem, impl_->dependencies.stability);

@@ -250,7 +250,7 @@ struct EnergyDependencies {
   store::LedgerStore& ledger;
   Peer<StateService> state;  ///< unbound: there is no State service
   /// Measured shares of the fast path and of escalations over recent traffic; nullopt before any. Empty: not measured.
-  std::function<std::optional<std::pair<double, double>>()> routing_shares;
+  std::function<Result<std::optional<std::pair<double, double>>>(const CallContext&)> routing_shares;
   energy::StabilitySettings stability;
 };
 

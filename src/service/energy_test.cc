@@ -52,7 +52,9 @@ class EnergyServiceTest : public testing::Test {
                   .streams = streams_,
                   .ledger = ledger_,
                   .state = peer_,
-                  .routing_shares = [this] { return shares_; },
+                  .routing_shares = [this](const CallContext&) -> Result<std::optional<std::pair<double, double>>> {
+                    return shares_;
+                  },
                   .stability = {}}) {
     peer_.BindLocal(state_);
   }

@@ -27,6 +27,7 @@ struct OrganTask {
   std::string agent_id;
   std::string idempotency_key;
   int attempt = 1;
+  json::object evidence;
 
   [[nodiscard]] Result<void> Validate() const;
   static constexpr auto kFields =
@@ -42,7 +43,9 @@ struct OrganTask {
              Sparse("agent_id", &OrganTask::agent_id, "Only this agent may run the task"),
              Sparse("idempotency_key", &OrganTask::idempotency_key,
                     "The same at every attempt of the same work; default: the task's id"),
-             Optional("attempt", &OrganTask::attempt, "Which execution this is, from 1"));
+             Optional("attempt", &OrganTask::attempt, "Which execution this is, from 1"),
+             Sparse("evidence", &OrganTask::evidence,
+                    "What the coordinator measured when it routed the task, for executors that call it back"));
 };
 
 /// Who writes the effects of an execution (facts, ledger entries).

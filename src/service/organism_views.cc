@@ -12,7 +12,8 @@ organism::TaskSpec ToSpec(const OrganTask& task) {
           .drift_score = task.drift_score,
           .required_capability = task.required_capability,
           .agent_id = task.agent_id,
-          .attempt = task.attempt};
+          .attempt = task.attempt,
+          .evidence = task.evidence};
 }
 
 TaskEffects ToTaskEffects(store::Effects effects) {

@@ -5,12 +5,14 @@
 #include <string>
 
 #include "base/trace.h"
+#include "net/client.h"
 #include "service/operation.h"
 
 namespace seedcore::service {
 
 /// Sends one HTTP request to the process that hosts a service; bound by `app` to a net::Client with its retries, pool
-/// and breaker. Blocks until the call's deadline at most. An error status is already an Error.
+/// and breaker. Blocks until the call's deadline at most. Whatever status the service answers with is a Response; an
+/// Error means that it could not be asked.
 using Transport = std::function<Result<net::Response>(net::Method method, const std::string& path, std::string body,
                                                       const CallContext& call)>;
 
@@ -84,7 +86,12 @@ class Peer {
       SEEDCORE_ASSIGN_OR_RETURN(
           const net::Response reply,
           shared_->transport(operation.info.method, shared_->table.prefix + remote.path, remote.body, call));
-      return FromJsonText<Response>(reply.body);
+      if (reply.status < 400) return FromJsonText<Response>(reply.body);
+      // A response may carry its own error status (a health report, a task that failed), as it does in place.
+      if constexpr (requires(const Response& response) { response.HttpStatus(); }) {
+        if (auto response = FromJsonText<Response>(reply.body)) return response;
+      }
+      return std::unexpected(net::DecodeError(reply));
     }
     return Fail(ErrorCode::kInternal,
                 "no operation is declared for " + std::string(operation_internal::MemberName<Member>()));

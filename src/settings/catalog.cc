@@ -115,6 +115,9 @@ void AddLogAndStore(Rows& rows) {
                       .flag = "data-dir"}));
   rows.push_back(Row("store.readers", section, &S::readers,
                      {.meaning = "Connections that read beside the one that writes", .limits = Between(1, 64)}));
+  rows.push_back(Row("store.shared", section, &S::shared,
+                     {.meaning = "Several processes of this host use the data directory, as Ray Serve replicas do; "
+                                 "each of them must say so. Several hosts need PostgreSQL"}));
   rows.push_back(Row("store.pg_dsn", section, &S::pg_dsn,
                      {.meaning = "PostgreSQL to keep everything in, instead of the data directory",
                       .environment = {"SEEDCORE_PG_DSN", "PG_DSN"},

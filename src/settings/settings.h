@@ -46,6 +46,7 @@ struct LogSettings {
 struct StoreSettings {
   std::filesystem::path data_dir = "~/.local/share/seedcore";
   int readers = 4;
+  bool shared = false;  ///< several processes of this host use the data directory
   std::string pg_dsn;
 };
 

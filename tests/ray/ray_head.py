@@ -51,10 +51,13 @@ class RayHead:
     by that mark, and no other process is touched.
     """
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str] | None = None, options: Mapping[str, object] | None = None
+    ) -> None:
         self._mark = uuid.uuid4().hex
         self._folder = Path(tempfile.mkdtemp(prefix="sc-ray-", dir="/tmp"))  # short: sockets live below it
         self._extra = dict(environment or {})
+        self._options = dict(options or {})
         self._process: subprocess.Popen[bytes] | None = None
         numbers = free_ports(10 + WORKER_PORTS)
         self.ports = Ports(gcs=numbers[0], client=numbers[1], dashboard=numbers[2], serve=numbers[3])
@@ -108,6 +111,7 @@ class RayHead:
             "object-store-memory": 100_000_000,
             "resources": '{"head_node": 1}',
             "temp-dir": self._folder / "t",
+            **self._options,
         }
         command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--disable-usage-stats"]
         command += [f"--{name}={value}" for name, value in options.items()]

@@ -44,12 +44,13 @@ Executor MakeAnomalyTriage(AnomalyTriageFunction triage) {
             if (!triage) {
               return ExecutionResult::Failure({ErrorCode::kUnavailable, "the coordinator is not connected", {}});
             }
-            auto outcome = triage({{"agent_id", AgentOf(task)},
-                                   {"series", json::array(params->series.begin(), params->series.end())},
-                                   {"timestamps", json::array(params->timestamps.begin(), params->timestamps.end())},
-                                   {"report_from", params->report_from},
-                                   {"context", params->context}},
-                                  call);
+            json::object request{{"agent_id", AgentOf(task)},
+                                 {"series", json::array(params->series.begin(), params->series.end())},
+                                 {"timestamps", json::array(params->timestamps.begin(), params->timestamps.end())},
+                                 {"report_from", params->report_from},
+                                 {"context", params->context}};
+            if (!task.evidence.empty()) request["evidence"] = task.evidence;
+            auto outcome = triage(request, call);
             if (!outcome) return ExecutionResult::Failure(outcome.error());
             const double confidence = ConfidenceOf(outcome->reply);
             ExecutionResult result = ExecutionResult::Success(std::move(outcome->reply), confidence);

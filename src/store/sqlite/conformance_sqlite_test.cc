@@ -7,4 +7,9 @@ SEEDCORE_STORE_CONFORMANCE(Sqlite, [](const std::string& directory, Env& env, Me
   return sqlite::OpenSqliteStore({.path = directory + "/seedcore.db"}, env, metrics);
 });
 
+// The same promises when other processes may have it open as well.
+SEEDCORE_STORE_CONFORMANCE(SqliteShared, [](const std::string& directory, Env& env, Metrics& metrics) {
+  return sqlite::OpenSqliteStore({.path = directory + "/seedcore.db", .shared = true}, env, metrics);
+});
+
 }  // namespace seedcore::store

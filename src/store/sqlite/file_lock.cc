@@ -24,24 +24,51 @@ std::string ReadHolder(int descriptor) {
 
 }  // namespace
 
-Result<FileLock> FileLock::Acquire(const std::string& path) {
+Result<FileLock> FileLock::Open(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) {
     return Fail(ErrorCode::kUnavailable,
                 fmt::format("cannot write in the data directory: {}", std::generic_category().message(errno)), path);
   }
-  FileLock lock(descriptor);
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    return Fail(ErrorCode::kUnavailable,
-                fmt::format("another process (pid {}) has this store open; stop it, or use another data directory",
-                            ReadHolder(descriptor)),
-                path);
-  }
+  return FileLock(descriptor);
+}
+
+void FileLock::WriteHolder() const {
   const std::string holder = fmt::format("{}\n", ::getpid());
-  // The process id only makes the message above better; the lock holds without it, on a full disk too.
-  if (::ftruncate(descriptor, 0) == 0) {
-    [[maybe_unused]] const ssize_t written = ::pwrite(descriptor, holder.data(), holder.size(), 0);
+  // The process id only makes messages better; the lock holds without it, on a full disk too.
+  if (::ftruncate(descriptor_, 0) == 0) {
+    [[maybe_unused]] const ssize_t written = ::pwrite(descriptor_, holder.data(), holder.size(), 0);
   }
+}
+
+Result<FileLock> FileLock::Acquire(const std::string& path, Mode mode) {
+  SEEDCORE_ASSIGN_OR_RETURN(FileLock lock, Open(path));
+  const int operation = mode == Mode::kShared ? LOCK_SH : LOCK_EX;
+  if (::flock(lock.descriptor_, operation | LOCK_NB) != 0) {
+    const char* advice = mode == Mode::kShared
+                             ? "another process (pid {}) has this store for itself; stop it, or start it with "
+                               "store.shared too"
+                             : "another process (pid {}) has this store open; stop it, or use another data directory";
+    return Fail(ErrorCode::kUnavailable, fmt::format(fmt::runtime(advice), ReadHolder(lock.descriptor_)), path);
+  }
+  lock.WriteHolder();
+  return lock;
+}
+
+Result<FileLock> FileLock::AcquireWithin(const std::string& path, std::chrono::milliseconds patience, Env& env) {
+  constexpr auto kPause = std::chrono::milliseconds(5);
+  SEEDCORE_ASSIGN_OR_RETURN(FileLock lock, Open(path));
+  const Instant deadline = env.Now() + patience;
+  while (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    if (env.Now() >= deadline) {
+      return Fail(ErrorCode::kUnavailable,
+                  fmt::format("another process (pid {}) is opening this store and does not get done",
+                              ReadHolder(lock.descriptor_)),
+                  path);
+    }
+    env.SleepFor(kPause, {});
+  }
+  lock.WriteHolder();
   return lock;
 }
 

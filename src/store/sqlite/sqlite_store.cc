@@ -1,15 +1,20 @@
 #include "store/sqlite/sqlite_store.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <sys/vfs.h>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "store/sqlite/file_lock.h"
+#include "store/sqlite/foreign_commits.h"
 #include "store/sqlite/knowledge_stores.h"
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/registry.h"
@@ -18,6 +23,8 @@
 namespace seedcore::store::sqlite {
 namespace {
 
+/// Several may be waiting, and each checks the file.
+constexpr auto kOpeningPatience = std::chrono::seconds(60);
 constexpr char kProbeRead[] = "SELECT count(*) FROM task_count";
 constexpr char kProbeWrite[] =
     "INSERT INTO store_health (id, checked_at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET checked_at = ?1";
@@ -25,13 +32,16 @@ constexpr char kProbeWrite[] =
 class SqliteStore final : public Store {
  public:
   SqliteStore(std::string path, int schema_version, FileLock lock, Database writer, WriterSettings writer_settings,
-              std::vector<Database> readers, std::chrono::milliseconds max_wait, Env& env, Metrics& metrics)
+              std::vector<Database> readers, std::chrono::milliseconds max_wait,
+              std::optional<ForeignCommits::Watch> watch, Env& env, Metrics& metrics)
       : path_(std::move(path)),
         schema_version_(schema_version),
         lock_(std::move(lock)),
         writer_(std::move(writer), writer_settings, env, metrics),
         readers_(std::move(readers), max_wait, env),
-        registry_(writer_, readers_, env) {}
+        registry_(writer_, readers_, env) {
+    if (watch) foreign_commits_.emplace(std::move(*watch), writer_.runnable(), writer_.events(), env);
+  }
 
   TaskStore& tasks() override { return tasks_; }
   FactStore& facts() override { return facts_; }
@@ -78,6 +88,7 @@ class SqliteStore final : public Store {
   SqliteLedgerStore ledger_{writer_, readers_};
   SqliteStreamStore streams_{writer_, readers_};
   SqliteRegistryStore registry_;
+  std::optional<ForeignCommits> foreign_commits_;  // signals through the writer
 };
 
 /// SQLite takes a short file for an empty database and would overwrite it.
@@ -107,6 +118,22 @@ Result<void> QuickCheck(Database& database, const SqliteSettings& settings) {
     return Fail(ErrorCode::kCorrupt, fmt::format("the database is damaged: {}", row.Text(0)), settings.path);
   }
   return {};
+}
+
+/// WAL is shared memory: over the network it corrupts the file without a word.
+Result<void> RefuseNetworkFileSystem(const std::filesystem::path& directory) {
+  constexpr std::array<std::uint32_t, 5> kNetwork = {0x6969,       // NFS
+                                                     0x517B,       // SMB
+                                                     0xFE534D42,   // SMB2
+                                                     0xFF534D42,   // CIFS
+                                                     0x00C36400};  // Ceph
+  struct statfs found{};
+  if (::statfs(directory.empty() ? "." : directory.c_str(), &found) != 0) return {};
+  const auto type = static_cast<std::uint32_t>(found.f_type);
+  if (std::ranges::find(kNetwork, type) == kNetwork.end()) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "a shared SQLite store cannot be on a file system of the network; set store.pg_dsn instead",
+              directory.string());
 }
 
 Result<Database> OpenWriter(const SqliteSettings& settings) {
@@ -150,7 +177,13 @@ Result<std::unique_ptr<Store>> Open(const SqliteSettings& settings, Env& env, Me
                   directory.string());
     }
   }
-  SEEDCORE_ASSIGN_OR_RETURN(FileLock lock, FileLock::Acquire(settings.path + ".lock"));
+  if (settings.shared) SEEDCORE_RETURN_IF_ERROR(RefuseNetworkFileSystem(directory));
+  SEEDCORE_ASSIGN_OR_RETURN(FileLock lock,
+                            FileLock::Acquire(settings.path + ".lock",
+                                              settings.shared ? FileLock::Mode::kShared : FileLock::Mode::kExclusive));
+  // One at a time: creating the file, switching it to WAL and migrating it are no single transaction.
+  SEEDCORE_ASSIGN_OR_RETURN(const FileLock opening,
+                            FileLock::AcquireWithin(settings.path + ".opening", kOpeningPatience, env));
   SEEDCORE_RETURN_IF_ERROR(CheckHeader(settings.path));
   SEEDCORE_ASSIGN_OR_RETURN(Database writer, OpenWriter(settings));
   SEEDCORE_RETURN_IF_ERROR(QuickCheck(writer, settings));
@@ -162,9 +195,14 @@ Result<std::unique_ptr<Store>> Open(const SqliteSettings& settings, Env& env, Me
     SEEDCORE_ASSIGN_OR_RETURN(Database reader, OpenReader(settings));
     readers.push_back(std::move(reader));
   }
+  std::optional<ForeignCommits::Watch> watch;
+  if (settings.shared) {
+    SEEDCORE_ASSIGN_OR_RETURN(Database reader, OpenReader(settings));
+    watch.emplace(std::move(reader), settings.foreign_commits);
+  }
   const WriterSettings writer_settings{.queue_bound = settings.writer_queue_bound, .max_batch = settings.max_batch};
   return std::make_unique<SqliteStore>(settings.path, version, std::move(lock), std::move(writer), writer_settings,
-                                       std::move(readers), settings.busy_timeout, env, metrics);
+                                       std::move(readers), settings.busy_timeout, std::move(watch), env, metrics);
 }
 
 }  // namespace

@@ -1,0 +1,1 @@
+"""Applications for Ray Serve, one module per service."""

@@ -1,0 +1,95 @@
+"""The C++ engine of one Ray Serve replica. Blocking calls release the GIL."""
+
+import asyncio
+from collections.abc import Sequence
+
+__version__: str
+
+class EngineError(RuntimeError):
+    """What the engine refused, as "code: message (path)"."""
+
+class Stream:
+    """Server-sent events of one answer. Close it when the client has gone; it also closes when it is dropped."""
+
+    def take(self) -> bytes | None:
+        """All that has arrived and was not taken yet, which may be nothing; None once the stream has ended."""
+
+    def wait(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
+        """Done as soon as there is something to take."""
+
+    def heartbeat(self) -> None:
+        """Puts a comment line into an idle stream, so that proxies keep the connection."""
+
+    def close(self) -> None: ...
+
+class Pending:
+    """A request under way."""
+
+    def cancel(self) -> None:
+        """The client has gone: stop working on it."""
+
+class Engine:
+    """One service on the shared store, with its peers behind the Serve gateway. Thread-safe."""
+
+    def __init__(
+        self,
+        service: str,
+        *,
+        gateway_url: str = "",
+        user_config: bytes = b"{}",
+        settings_file: str = "",
+    ) -> None:
+        """Opens the store and starts the service.
+
+        Args:
+            service: ml, cognitive, coordinator, state, energy or organism.
+            gateway_url: Where the other services are, "http://HOST:PORT"; empty: from the environment.
+            user_config: Settings as a JSON object; they win over the environment.
+            settings_file: YAML file below the environment; empty: none.
+
+        Raises:
+            EngineError: An unknown service, a wrong setting, or a store that cannot be used.
+        """
+
+    def handle(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        method: str,
+        raw_path: bytes,
+        root_path: str,
+        query: bytes,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        peer: str,
+    ) -> tuple[asyncio.Future[tuple[int, list[tuple[bytes, bytes]], bytes, Stream | None]], Pending]:
+        """Handles one request on the engine's threads. On the loop's thread only.
+
+        Returns:
+            A future of `loop`, with status, header fields, body, and the stream that follows instead of a body; and
+            the request while it is under way.
+        """
+
+    def check_health(self) -> None:
+        """Reads and writes the store. Raises EngineError when this replica cannot do its work. Blocks."""
+
+    def reconfigure(self, user_config: bytes) -> None:
+        """Puts other settings in force. Raises EngineError, and everything stays, when one is wrong. Blocks."""
+
+    def drain(self, timeout_s: float) -> bool:
+        """Refuses new requests and lets those under way finish within `timeout_s` seconds. Blocks. Idempotent."""
+
+    def metrics(self) -> str:
+        """All metrics in the Prometheus text format."""
+
+    @property
+    def in_flight(self) -> int: ...
+    @property
+    def service(self) -> str: ...
+    @property
+    def prefix(self) -> str: ...
+
+def plan_ray_connection(address: str, ray_namespace: str) -> str:
+    """Where to connect and why, as JSON (see docs/ray-connection.md). Empty arguments leave it to the environment.
+
+    Raises EngineError, in one line that names the variable and its value, when the environment makes no sense.
+    """

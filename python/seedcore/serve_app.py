@@ -1,0 +1,90 @@
+"""SeedCore's services as Ray Serve applications.
+
+Each replica holds one C++ engine (`seedcore._core.Engine`) behind a raw ASGI application. The module is imported where
+applications are built and where replicas run; the engine is made in the replica only.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from ray import serve
+from ray.serve import Application
+
+from seedcore._core import Engine
+from seedcore.asgi import EngineASGI
+
+SINGLETONS = frozenset({"organism"})
+"""Services whose state is in the memory of their one replica."""
+
+
+class ServiceArgs(BaseModel):
+    """The `args` of a SeedCore application in a Serve config file. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    gateway_url: str = Field(default="", description="Where the other services are; empty: from the environment")
+    settings_file: str = Field(default="", description="YAML file with settings, below the environment")
+    drain_timeout_s: float = Field(default=10.0, ge=0.0, le=3600.0, description="Time for requests at the end")
+
+
+class ServiceReplica:
+    """What Serve constructs in each replica. `service` is set by the six deployments below."""
+
+    service: str = ""
+
+    def __init__(self, args: ServiceArgs) -> None:
+        replicas = serve.get_replica_context().world_size
+        if self.service in SINGLETONS and replicas != 1:
+            raise ValueError(f"the {self.service} service is one replica and no more; num_replicas is {replicas}")
+        self._args = args
+        self._engine = Engine(self.service, gateway_url=args.gateway_url, settings_file=args.settings_file)
+
+    def __serve_build_asgi_app__(self) -> EngineASGI:
+        return EngineASGI(self._engine)
+
+    async def check_health(self) -> None:
+        """Fails when a new replica could do better: see ServiceEngine::CheckHealth."""
+        await asyncio.to_thread(self._engine.check_health)
+
+    async def reconfigure(self, user_config: dict[str, Any] | None) -> None:
+        """Puts `user_config`, settings by section and name, in force without a restart."""
+        await asyncio.to_thread(self._engine.reconfigure, json.dumps(user_config or {}).encode())
+
+    async def __del__(self) -> None:
+        engine = getattr(self, "_engine", None)
+        if engine is not None:
+            await asyncio.to_thread(engine.drain, self._args.drain_timeout_s)
+
+
+# How many requests one replica works on at a time, and how many more the caller's side holds before it answers 503.
+_MAX_ONGOING_REQUESTS = 32
+_MAX_QUEUED_REQUESTS = 128
+
+
+def _replica(service_name: str, class_name: str) -> type[ServiceReplica]:
+    members = {"service": service_name, "__module__": __name__}
+    replica: type[ServiceReplica] = serve.ingress()(type(class_name, (ServiceReplica,), members))
+    return replica
+
+
+def build(service_name: str, deployment_name: str, args: ServiceArgs | dict[str, Any]) -> Application:
+    """One service as an application.
+
+    Args:
+        service_name: ml, cognitive, coordinator, state, energy or organism.
+        deployment_name: Name of its one deployment, as config files refer to it.
+        args: `args` of the application; a dict is validated here.
+    """
+    checked = args if isinstance(args, ServiceArgs) else ServiceArgs.model_validate(args)
+    deployment = serve.deployment(
+        name=deployment_name,
+        max_ongoing_requests=_MAX_ONGOING_REQUESTS,
+        max_queued_requests=_MAX_QUEUED_REQUESTS,
+        health_check_period_s=10,
+        health_check_timeout_s=10,
+        graceful_shutdown_wait_loop_s=0.5,
+        graceful_shutdown_timeout_s=checked.drain_timeout_s + 5,
+    )(_replica(service_name, deployment_name))
+    return deployment.bind(checked)

@@ -1,0 +1,150 @@
+"""The one way to connect to Ray.
+
+Where to connect, and why, is decided in C++ (`src/ray`), for the command line and Python alike: `seedcore ray plan`
+shows the decision and its reasons, docs/ray-connection.md has the table of cases.
+"""
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import ray
+from ray.util.state import list_actors
+
+from seedcore import _core
+
+__all__ = ["ensure_ray_initialized", "get_ray_cluster_info", "get_ray_namespace"]
+
+_log = logging.getLogger(__name__)
+_lock = threading.Lock()
+
+_DEFAULT_NAMESPACE = "seedcore-dev"
+_WAIT_VARIABLE = "SEEDCORE_RAY_CONNECT_TIMEOUT_S"
+_DEFAULT_WAIT_S = 30.0
+_ALIVE_TIMEOUT_S = 5.0
+_MAX_LISTED_ACTORS = 1000
+
+
+def get_ray_namespace() -> str:
+    """SEEDCORE_NS, else RAY_NAMESPACE, else "seedcore-dev"."""
+    return os.getenv("SEEDCORE_NS") or os.getenv("RAY_NAMESPACE") or _DEFAULT_NAMESPACE
+
+
+def ensure_ray_initialized(ray_address: str | None = None, ray_namespace: str | None = _DEFAULT_NAMESPACE) -> bool:
+    """Connects this process to Ray, unless it is connected already. Idempotent and thread-safe.
+
+    A connection that has died is noticed and made anew. A local cluster is started only when nothing names one. A
+    cluster that is not there yet is waited for, SEEDCORE_RAY_CONNECT_TIMEOUT_S seconds (30) at most.
+
+    Args:
+        ray_address: ray://HOST:PORT, HOST:PORT, auto or local; None: decided from the environment.
+        ray_namespace: Namespace of the actors. None and the default leave it to `get_ray_namespace`.
+
+    Returns:
+        Whether this process is connected. When it is not, one line in the log says why.
+    """
+    with _lock:
+        try:
+            if ray.is_initialized():
+                if _is_alive():
+                    return True
+                _log.warning("the connection to Ray has died; connecting again")
+                ray.shutdown()
+            _connect(ray_address, ray_namespace)
+        except Exception as error:  # whatever it is, the caller gets False and the log the reason
+            _log.error("not connected to Ray: %s", str(error).strip().splitlines()[0] if str(error) else repr(error))
+            return False
+        return True
+
+
+def _connect(address: str | None, namespace: str | None) -> None:
+    deadline = time.monotonic() + float(os.getenv(_WAIT_VARIABLE) or _DEFAULT_WAIT_S)
+    if namespace in (None, _DEFAULT_NAMESPACE):
+        namespace = get_ray_namespace()
+    plan = json.loads(_core.plan_ray_connection(address or "", namespace))
+    for warning in plan["warnings"]:
+        _log.warning("%s", warning)
+    target: str = plan["address"]["value"]
+    _log.info("connecting to Ray at %s (%s), namespace %s", target, plan["address"]["source"], namespace)
+    if target not in ("auto", "local"):
+        _wait_for_listener(target, deadline)
+    ray.init(address=target, namespace=namespace, ignore_reinit_error=True, log_to_driver=False)
+
+
+def _wait_for_listener(target: str, deadline: float) -> None:
+    """Returns when something listens at `target`: Ray itself would wait much longer, or give up at once."""
+    parts = urlsplit(target if "//" in target else f"//{target}")
+    host, port = parts.hostname or "", parts.port or 0
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=max(0.1, min(2.0, deadline - time.monotonic()))).close()
+            return
+        except OSError as error:
+            if time.monotonic() >= deadline:
+                raise ConnectionError(f"nothing answers at {target}: {error}") from error
+        time.sleep(0.25)
+
+
+def _is_alive() -> bool:
+    """Whether the cluster answers. In a thread, because a call on a dead connection may block for a minute."""
+    answered = threading.Event()
+
+    def ask() -> None:
+        try:
+            ray.nodes()  # type: ignore[no-untyped-call]
+            answered.set()
+        except Exception as error:
+            _log.debug("Ray does not answer: %s", error)
+
+    threading.Thread(target=ask, name="ray-alive", daemon=True).start()
+    return answered.wait(_ALIVE_TIMEOUT_S)
+
+
+def get_ray_cluster_info() -> dict[str, Any]:
+    """What the cluster consists of, for people and diagnostics.
+
+    Returns:
+        connected: whether this process is. When it is: `nodes`, `resources` and `available` (amounts by name),
+        `namespace`, `namespaces` and `actors` of those that are alive, `serve` (status by application), `versions`.
+        What could not be found out is in `errors` by key.
+    """
+    info: dict[str, Any] = {"connected": ray.is_initialized(), "namespace": get_ray_namespace()}
+    info["versions"] = {"ray": ray.__version__, "seedcore": _core.__version__}
+    if not info["connected"]:
+        return info
+    errors: dict[str, str] = {}
+
+    def put(key: str, read: Any) -> None:
+        try:
+            info[key] = read()
+        except Exception as error:
+            errors[key] = str(error)
+
+    put("nodes", ray.nodes)
+    put("resources", ray.cluster_resources)
+    put("available", ray.available_resources)
+    put("actors", _alive_actors)
+    info["namespaces"] = sorted({actor["namespace"] for actor in info.get("actors", [])})
+    put("serve", _serve_status)
+    if errors:
+        info["errors"] = errors
+    return info
+
+
+def _alive_actors() -> list[dict[str, Any]]:
+    found = list_actors(filters=[("state", "=", "ALIVE")], limit=_MAX_LISTED_ACTORS, detail=False)
+    return [
+        {"name": actor.name, "class": actor.class_name, "namespace": actor.ray_namespace, "pid": actor.pid}
+        for actor in found
+    ]
+
+
+def _serve_status() -> dict[str, str]:
+    from ray import serve  # noqa: PLC0415  heavy, and not everybody who connects serves
+
+    return {name: str(status.status.value) for name, status in serve.status().applications.items()}

@@ -1,0 +1,2 @@
+// As boost_json.cc, for Boost.URL.
+#include <boost/url/src.hpp>

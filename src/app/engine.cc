@@ -1,0 +1,160 @@
+#include "app/engine.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "app/remote_peers.h"
+#include "app/section_settings.h"
+#include "app/user_config.h"
+#include "base/log.h"
+#include "net/route_table.h"
+#include "service/system.h"
+
+namespace seedcore::app {
+namespace {
+
+std::string ServiceNames() {
+  std::string names;
+  for (const ServiceKind& kind : ServiceKinds()) {
+    if (!names.empty()) names += ", ";
+    names += kind.name;
+  }
+  return names;
+}
+
+/// The path as the operation table has it, whatever the mount point is called.
+std::string Target(const ServiceKind& kind, const EngineRequest& request) {
+  std::string target = request.raw_path;
+  const std::string& root = request.root_path;
+  const bool is_below = target.starts_with(root) && (target.size() == root.size() || target[root.size()] == '/');
+  if (!root.empty() && is_below) target.replace(0, root.size(), kind.prefix);
+  if (!request.query.empty()) target += "?" + request.query;
+  return target;
+}
+
+}  // namespace
+
+/// The service as it is configured now. Requests under way keep it alive after it has been replaced.
+struct ServiceEngine::Live {
+  explicit Live(settings::Settings s, Metrics& metrics) : settings(std::move(s)), routes(metrics) {}
+
+  settings::Settings settings;
+  std::unique_ptr<ServiceUnit> unit;
+  net::RouteTable routes;
+};
+
+ServiceEngine::ServiceEngine(EngineOptions options, const ServiceKind& kind, Env& env)
+    : options_(std::move(options)), kind_(kind), env_(env) {}
+
+Result<std::unique_ptr<ServiceEngine>> ServiceEngine::Start(EngineOptions options, Env& env) {
+  const ServiceKind* kind = FindServiceKind(options.service);
+  if (kind == nullptr) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("there is no service '{}'; there are {}", options.service, ServiceNames()), "service");
+  }
+  std::unique_ptr<ServiceEngine> engine(new ServiceEngine(std::move(options), *kind, env));
+  SEEDCORE_RETURN_IF_ERROR(engine->Open());
+  return engine;
+}
+
+ServiceEngine::~ServiceEngine() { Drain(std::chrono::milliseconds(0)); }
+
+Result<void> ServiceEngine::Open() {
+  SEEDCORE_ASSIGN_OR_RETURN(settings::Settings settings, LoadSettings(options_.user_config));
+  log::Configure(settings.log.level, settings.log.format);
+  for (const std::string& warning : settings.warnings) log::Warning(warning);
+  SEEDCORE_ASSIGN_OR_RETURN(foundation_, Foundation::Open(settings.store, env_));
+  SEEDCORE_ASSIGN_OR_RETURN(const std::string gateway, GatewayUrl(options_.gateway_url, settings, env_));
+  SEEDCORE_RETURN_IF_ERROR(BindRemotePeers(foundation_->peers, gateway, settings.client, env_));
+  server_ = std::make_unique<net::LocalServer>(ServerOptionsFrom(settings.server), env_, foundation_->metrics);
+  SEEDCORE_ASSIGN_OR_RETURN(std::shared_ptr<Live> live, Build(std::move(settings)));
+  SEEDCORE_RETURN_IF_ERROR(live->unit->Start());
+  live_ = std::move(live);
+  log::Info("service started", {{"service", kind_.name}, {"gateway", gateway}, {"data_dir", foundation_->data_dir}});
+  return {};
+}
+
+Result<settings::Settings> ServiceEngine::LoadSettings(const json::object& user_config) const {
+  SEEDCORE_ASSIGN_OR_RETURN(const auto flags, FlagsFromUserConfig(user_config));
+  SEEDCORE_ASSIGN_OR_RETURN(settings::Settings settings, settings::Load(flags, options_.settings_file));
+  settings.store.shared = true;  // a replica is never alone
+  return settings;
+}
+
+Result<std::shared_ptr<ServiceEngine::Live>> ServiceEngine::Build(settings::Settings settings) const {
+  auto live = std::make_shared<Live>(std::move(settings), foundation_->metrics);
+  SEEDCORE_ASSIGN_OR_RETURN(live->unit, kind_.build(live->settings, *foundation_));
+  SEEDCORE_RETURN_IF_ERROR(live->routes.Add(live->unit->Routes()));
+  return live;
+}
+
+net::LocalServer::Pending ServiceEngine::Handle(EngineRequest request, std::function<void()> wake,
+                                                net::LocalServer::Done done) {
+  std::shared_ptr<Live> live;
+  {
+    const std::scoped_lock lock(live_mutex_);
+    live = live_;
+  }
+  std::string target = Target(kind_, request);
+  net::RouteTable* const routes = &live->routes;
+  return server_->Handle(std::shared_ptr<net::RouteTable>(std::move(live), routes),
+                         {.method = std::move(request.method),
+                          .target = std::move(target),
+                          .headers = std::move(request.headers),
+                          .body = std::move(request.body),
+                          .peer = std::move(request.peer)},
+                         std::move(wake), std::move(done));
+}
+
+Result<void> ServiceEngine::CheckHealth() {
+  const store::Store::Health health = foundation_->store->CheckHealth();
+  if (!health.writable) return Fail(ErrorCode::kUnavailable, "the store: " + health.error, health.location);
+  return {};
+}
+
+Result<void> ServiceEngine::Reconfigure(const json::object& user_config) {
+  const std::scoped_lock one_at_a_time(change_mutex_);
+  if (drained_) return Fail(ErrorCode::kUnavailable, "the engine has stopped");
+  SEEDCORE_ASSIGN_OR_RETURN(settings::Settings settings, LoadSettings(user_config));
+  const std::shared_ptr<Live> old = live_;
+  const auto& before = old->settings.store;
+  const auto& after = settings.store;
+  if (before.data_dir != after.data_dir || before.readers != after.readers || before.pg_dsn != after.pg_dsn) {
+    return Fail(ErrorCode::kInvalidArgument, "the store is fixed while a replica runs; deploy it anew", "store");
+  }
+  log::Configure(settings.log.level, settings.log.format);
+  SEEDCORE_ASSIGN_OR_RETURN(std::shared_ptr<Live> live, Build(std::move(settings)));
+  if (live->unit->IsSingleton()) old->unit->Stop(StopCall());
+  if (const auto started = live->unit->Start(); !started) {
+    if (live->unit->IsSingleton()) {
+      if (const auto again = old->unit->Start(); !again) {
+        log::Error("the service does not start again", {{"error", ToString(again.error())}});
+      }
+    }
+    return started;
+  }
+  {
+    const std::scoped_lock lock(live_mutex_);
+    live_ = std::move(live);
+  }
+  // What it has in memory is saved now; requests under way finish on it all the same.
+  if (!old->unit->IsSingleton()) old->unit->Stop(StopCall());
+  log::Info("service reconfigured", {{"service", kind_.name}});
+  return {};
+}
+
+CallContext ServiceEngine::StopCall() const {
+  const CallContext call;
+  return call.Within(live_ ? live_->settings.server.drain_timeout : std::chrono::milliseconds(0), env_);
+}
+
+bool ServiceEngine::Drain(std::chrono::milliseconds patience) {
+  const std::scoped_lock one_at_a_time(change_mutex_);
+  if (std::exchange(drained_, true) || !server_) return true;
+  const bool in_time = server_->Drain(patience);
+  if (live_) live_->unit->Stop(StopCall());
+  return in_time;
+}
+
+}  // namespace seedcore::app

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "app/foundation.h"
+#include "app/service_unit.h"
+#include "net/local_server.h"
+
+namespace seedcore::app {
+
+struct EngineOptions {
+  std::string service;        ///< ml, cognitive, coordinator, state, energy or organism
+  std::string gateway_url;    ///< where the other services are; empty: GatewayUrl() decides
+  json::object user_config;   ///< settings that win over the environment; see FlagsFromUserConfig
+  std::string settings_file;  ///< YAML, below the environment; empty: none
+};
+
+/// A request as ASGI hands it over.
+struct EngineRequest {
+  std::string method;
+  std::string raw_path;   ///< percent-encoded, mount point included: "/ml/drift/score"
+  std::string root_path;  ///< the mount point: "/ml"; empty: the path is as in the operation table
+  std::string query;      ///< encoded, without the question mark
+  net::Headers headers;
+  std::string body;
+  std::string peer;
+};
+
+/// What one Ray Serve replica holds: one service on the shared store, its peers behind the Serve gateway, and the
+/// server without sockets in front. Knows nothing of Python or Ray. Thread-safe.
+class ServiceEngine {
+ public:
+  /// kInvalidArgument: no such service, a setting is wrong. kUnavailable, kCorrupt: the store. `env` outlives it.
+  [[nodiscard]] static Result<std::unique_ptr<ServiceEngine>> Start(EngineOptions options, Env& env);
+  /// Drains without patience.
+  ~ServiceEngine();
+  ServiceEngine(const ServiceEngine&) = delete;
+  ServiceEngine& operator=(const ServiceEngine&) = delete;
+
+  /// As LocalServer::Handle.
+  net::LocalServer::Pending Handle(EngineRequest request, std::function<void()> wake, net::LocalServer::Done done);
+
+  /// Whether this replica can do its work, so that replacing it would help: the store can be read and written and
+  /// requests are taken. Other services do not count; one that is down must not take its callers with it. Blocks for
+  /// one transaction.
+  [[nodiscard]] Result<void> CheckHealth();
+
+  /// Puts another user_config in force: the service is built anew with it and takes the next request, those under way
+  /// finish with the old one. A singleton stops first, and is briefly unavailable. On an error everything stays as it
+  /// was. kInvalidArgument also for store.*, which is fixed while the engine runs.
+  [[nodiscard]] Result<void> Reconfigure(const json::object& user_config);
+
+  /// Refuses new requests, lets those under way finish within `patience`, stops the service and saves what it knows.
+  /// Returns whether all finished in time. Idempotent.
+  bool Drain(std::chrono::milliseconds patience);
+
+  [[nodiscard]] const ServiceKind& kind() const { return kind_; }
+  [[nodiscard]] std::size_t InFlight() const { return server_->InFlight(); }
+  /// In the Prometheus text format.
+  [[nodiscard]] std::string MetricsText() const { return foundation_->metrics.Expose(); }
+
+ private:
+  struct Live;
+  ServiceEngine(EngineOptions options, const ServiceKind& kind, Env& env);
+  [[nodiscard]] Result<settings::Settings> LoadSettings(const json::object& user_config) const;
+  [[nodiscard]] Result<std::shared_ptr<Live>> Build(settings::Settings settings) const;
+  [[nodiscard]] Result<void> Open();
+  [[nodiscard]] CallContext StopCall() const;
+
+  const EngineOptions options_;
+  const ServiceKind& kind_;
+  Env& env_;
+  std::unique_ptr<Foundation> foundation_;
+
+  std::mutex change_mutex_;  // one Reconfigure or Drain at a time
+  bool drained_ = false;     // guarded by change_mutex_
+
+  std::mutex live_mutex_;  // guards live_
+  std::shared_ptr<Live> live_;
+
+  std::unique_ptr<net::LocalServer> server_;  // last: its requests use all of the above
+};
+
+}  // namespace seedcore::app

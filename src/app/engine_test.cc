@@ -1,0 +1,184 @@
+#include "app/engine.h"
+
+#include <filesystem>
+#include <future>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/platform.h"
+
+namespace seedcore::app {
+namespace {
+
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+struct Reply {
+  int status = 0;
+  json::object body;
+};
+
+/// Engines that share one store, with the embedded platform, on a store of its own, as the gateway to the other
+/// services.
+class EngineTest : public testing::Test {
+ protected:
+  EngineTest() {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    directory_ = std::filesystem::temp_directory_path() / ("seedcore-engine-" + std::string(test->name()));
+    std::filesystem::remove_all(directory_);
+  }
+  ~EngineTest() override {
+    platform_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  std::string Gateway() {
+    settings::Settings settings;
+    settings.server.listen.port = 0;
+    settings.server.api_listen.port = 0;
+    settings.store.data_dir = directory_ / "gateway";
+    auto started = Platform::Start(settings, RealEnv());
+    EXPECT_TRUE(started) << (started ? "" : ToString(started.error()));
+    platform_ = std::move(*started);
+    return platform_->services_url();
+  }
+
+  Result<std::unique_ptr<ServiceEngine>> Start(const std::string& service, json::object user_config = {},
+                                               const std::string& gateway = "http://127.0.0.1:9") {
+    user_config["store.data_dir"] = (directory_ / "shared").string();
+    return ServiceEngine::Start({.service = service, .gateway_url = gateway, .user_config = std::move(user_config)},
+                                RealEnv());
+  }
+
+  static Reply Ask(ServiceEngine& engine, const std::string& method, const std::string& path, std::string body = "",
+                   const std::string& root = "") {
+    std::promise<net::Answer> answer;
+    engine.Handle({.method = method, .raw_path = path, .root_path = root, .query = {}, .headers = {}, .body = body}, {},
+                  [&](net::Answer given) { answer.set_value(std::move(given)); });
+    const net::Response response = answer.get_future().get().response;
+    auto parsed = ParseJson(response.body);
+    return {response.status, parsed && parsed->is_object() ? parsed->get_object() : json::object{}};
+  }
+
+  json::object Config(json::object user_config) const {
+    user_config["store.data_dir"] = (directory_ / "shared").string();
+    return user_config;
+  }
+
+  std::filesystem::path directory_;
+  std::unique_ptr<Platform> platform_;
+};
+
+TEST_F(EngineTest, EveryServiceStartsOnTheSharedStoreAndSaysHowItIs) {
+  std::vector<std::unique_ptr<ServiceEngine>> engines;
+  for (const ServiceKind& kind : ServiceKinds()) {
+    auto engine = Start(std::string(kind.name));
+    ASSERT_TRUE(engine) << kind.name << ": " << ToString(engine.error());
+    EXPECT_TRUE((*engine)->CheckHealth()) << kind.name;
+    const Reply health = Ask(**engine, "GET", std::string(kind.prefix) + "/health");
+    EXPECT_TRUE(health.body.contains("status")) << kind.name << " " << health.status;
+    engines.push_back(std::move(*engine));
+  }
+}
+
+TEST_F(EngineTest, TheMountPointMayBeCalledAnything) {
+  const auto engine = Start("ml");
+  ASSERT_TRUE(engine);
+  EXPECT_EQ(Ask(**engine, "GET", "/ml/health", "", "/ml").status, 200);
+  EXPECT_EQ(Ask(**engine, "GET", "/team/models/health", "", "/team/models").status, 200);
+  EXPECT_EQ(Ask(**engine, "GET", "/team", "", "/team").body.at("service").as_string(), "seedcore-ml");
+  EXPECT_EQ(Ask(**engine, "GET", "/teammate/health", "", "/team").status, 404);
+}
+
+TEST_F(EngineTest, AServiceThatDoesNotExistIsNamedWithThoseThatDo) {
+  const auto engine = Start("mll");
+  ASSERT_FALSE(engine);
+  EXPECT_THAT(ToString(engine.error()), HasSubstr("ml, cognitive, coordinator, state, energy, organism"));
+}
+
+TEST_F(EngineTest, CoordinatorsReachTheOtherServicesThroughTheGatewayAndShareTheirValves) {
+  const std::string gateway = Gateway();
+  const auto left = Start("coordinator", {}, gateway);
+  const auto right = Start("coordinator", {}, gateway);
+  ASSERT_TRUE(left && right);
+  constexpr int kTasks = 8;
+  for (int i = 0; i < kTasks; ++i) {
+    ServiceEngine& engine = i % 2 == 0 ? **left : **right;
+    const Reply reply = Ask(engine, "POST", "/pipeline/route-and-execute",
+                            R"({"type":"health_check","domain":"shared","params":{}})", "/pipeline");
+    EXPECT_EQ(reply.status, 200) << WriteJson(reply.body);
+    EXPECT_EQ(reply.body.at("path").as_string(), "fast");
+    EXPECT_FALSE(reply.body.at("drift").is_null()) << "ML was not reached";
+  }
+  for (const auto* engine : {&left, &right}) {
+    const Reply status = Ask(***engine, "GET", "/pipeline/predicates/status");
+    const auto& valve = status.body.at("ocps").at("health_check|shared").as_object();
+    EXPECT_EQ(valve.at("fast").to_number<int>() + valve.at("escalated").to_number<int>(), kTasks);
+  }
+}
+
+TEST_F(EngineTest, AGatewayThatDoesNotAnswerIsAnErrorAndNotACrash) {
+  const auto engine = Start("coordinator");
+  ASSERT_TRUE(engine);
+  const Reply health = Ask(**engine, "GET", "/pipeline/health");
+  EXPECT_EQ(health.status, 503);
+  EXPECT_EQ(health.body.at("status").as_string(), "unhealthy");
+}
+
+TEST_F(EngineTest, StateAndEnergyMeasureTheOrganismOfAnotherProcess) {
+  const std::string gateway = Gateway();
+  const auto state = Start("state", {}, gateway);
+  const auto energy = Start("energy", {}, gateway);
+  ASSERT_TRUE(state && energy);
+  const Reply unified = Ask(**state, "GET", "/state/unified-state");
+  ASSERT_EQ(unified.status, 200) << WriteJson(unified.body);
+  const Reply local = Ask(**energy, "GET", "/energy/energy-from-state");
+  ASSERT_EQ(local.status, 200) << WriteJson(local.body);
+  EXPECT_FALSE(unified.body.at("unified_state").at("agents").as_object().empty());
+  EXPECT_EQ(unified.body.at("unified_state").at("agents").as_object().begin()->value().at("h").as_array().size(), 128U);
+}
+
+TEST_F(EngineTest, AnotherUserConfigTakesEffectWithoutARestart) {
+  const auto engine = Start("cognitive", {{"cognitive", {{"retrieval_limit", 7}}}});
+  ASSERT_TRUE(engine);
+  const auto limit = [&] {
+    return Ask(**engine, "GET", "/cognitive/info").body.at("profiles").at("fast").at("max_facts").to_number<int>();
+  };
+  EXPECT_EQ(limit(), 7);
+  const auto changed = (*engine)->Reconfigure(Config({{"cognitive.retrieval_limit", 9}}));
+  ASSERT_TRUE(changed) << ToString(changed.error());
+  EXPECT_EQ(limit(), 9);
+}
+
+TEST_F(EngineTest, AWrongUserConfigIsRefusedByNameAndChangesNothing) {
+  const auto engine = Start("cognitive");
+  ASSERT_TRUE(engine);
+  EXPECT_THAT(ToString((*engine)->Reconfigure({{"cognitive", {{"retrieval_limits", 9}}}}).error()),
+              HasSubstr("cognitive.retrieval_limits"));
+  EXPECT_FALSE((*engine)->Reconfigure(Config({{"cognitive.retrieval_limit", "many"}})));
+  EXPECT_THAT(ToString((*engine)->Reconfigure(Config({{"server.api_tokens", "secret"}})).error()), HasSubstr("secret"));
+  json::object elsewhere = {{"store.data_dir", (directory_ / "elsewhere").string()}};
+  EXPECT_THAT(ToString((*engine)->Reconfigure(elsewhere).error()), HasSubstr("store"));
+  EXPECT_EQ(Ask(**engine, "GET", "/cognitive/health").status, 200);
+}
+
+TEST_F(EngineTest, TheOrganismStopsBeforeItsSuccessorStarts) {
+  const auto engine = Start("organism");
+  ASSERT_TRUE(engine);
+  const auto health = [&] { return Ask(**engine, "GET", "/organism/health"); };
+  ASSERT_EQ(health().status, 200);
+  ASSERT_TRUE((*engine)->Reconfigure(Config({{"organism.route_cache_ttl", "5s"}})));
+  EXPECT_EQ(health().status, 200) << WriteJson(health().body);
+}
+
+TEST_F(EngineTest, ADrainedEngineTakesNoMoreRequests) {
+  const auto engine = Start("energy");
+  ASSERT_TRUE(engine);
+  EXPECT_TRUE((*engine)->Drain(seconds(5)));
+  EXPECT_EQ(Ask(**engine, "GET", "/energy/health").status, 503);
+  EXPECT_FALSE((*engine)->Reconfigure(Config({})));
+}
+
+}  // namespace
+}  // namespace seedcore::app

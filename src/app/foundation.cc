@@ -1,0 +1,43 @@
+#include "app/foundation.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "app/section_settings.h"
+
+namespace seedcore::app {
+
+Result<std::unique_ptr<Foundation>> Foundation::Open(const settings::StoreSettings& settings, Env& env) {
+  auto foundation = std::make_unique<Foundation>(env);
+  SEEDCORE_ASSIGN_OR_RETURN(foundation->data_dir, PrepareDataDir(settings.data_dir.string()));
+  SEEDCORE_ASSIGN_OR_RETURN(
+      foundation->store,
+      store::sqlite::OpenSqliteStore(SqliteSettingsFrom(settings, foundation->data_dir), env, foundation->metrics));
+  foundation->store_is_shared = settings.shared;
+  foundation->host = std::make_unique<state::HostSampler>(env, foundation->data_dir);
+  return foundation;
+}
+
+Result<std::string> PrepareDataDir(const std::string& data_dir) {
+  std::string path = data_dir;
+  if (path.starts_with("~")) {
+    const char* home = std::getenv("HOME");
+    if (home == nullptr) {
+      return Fail(ErrorCode::kInvalidArgument, "HOME is not set; name a directory with --data-dir", "store.data_dir");
+    }
+    path = home + path.substr(1);
+  }
+  std::error_code error;
+  const bool created = std::filesystem::create_directories(path, error);
+  if (error) {
+    return Fail(ErrorCode::kUnavailable, fmt::format("cannot create the data directory {}: {}", path, error.message()),
+                "store.data_dir");
+  }
+  if (created) std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+  return path;
+}
+
+}  // namespace seedcore::app

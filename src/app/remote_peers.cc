@@ -1,0 +1,90 @@
+#include "app/remote_peers.h"
+
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "net/client.h"
+#include "net/target.h"
+#include "ray/plan_input.h"
+
+namespace seedcore::app {
+namespace {
+
+/// Whether SeedCore itself gave this answer. A gateway in front answers in words of its own when it has no replica, or
+/// loses the one it had.
+bool IsOurs(const net::Response& response) {
+  const auto body = ParseJson(response.body);
+  return body && body->is_object();
+}
+
+/// One service behind the gateway.
+class RemoteService {
+ public:
+  RemoteService(const std::string& gateway_url, const settings::ClientSettings& settings, Env& env)
+      : env_(env), client_(Options(gateway_url, settings), env) {}
+
+  Result<net::Response> Send(net::Method method, const std::string& path, std::string body, const CallContext& caller) {
+    CallContext call = caller;
+    // Every operation behind a peer may be executed again (at-least-once is what the platform promises); the key says
+    // so, and lets the callee tell a repetition from a second call.
+    if (call.idempotency_key.empty()) call.idempotency_key = env_.NewId();
+    const net::ClientRequest request{.method = method, .target = path, .body = std::move(body)};
+    for (int retry = 0;; ++retry) {
+      SEEDCORE_ASSIGN_OR_RETURN(net::Response response, client_.SendForAnyStatus(request, call));
+      if (response.status < 400 || IsOurs(response)) return response;
+      // Serve's proxy says 500 when a replica dies under a request, which the client has no reason to repeat.
+      const auto wait = net::Backoff(kForeignRetry, retry, env_.RandomUnit());
+      if (response.status < 500 || retry >= kForeignRetry.max_retries || env_.Now() + wait >= call.deadline) {
+        return Fail(ErrorCode::kUnavailable,
+                    fmt::format("the gateway answers {} for {}; is the service deployed?", response.status, path));
+      }
+      if (!env_.SleepFor(wait, call.stop)) return Fail(ErrorCode::kCancelled, "the call was cancelled");
+    }
+  }
+
+ private:
+  static constexpr net::RetryPolicy kForeignRetry{.max_retries = 3};
+
+  static net::ClientOptions Options(const std::string& gateway_url, const settings::ClientSettings& settings) {
+    net::ClientOptions options;
+    options.base_url = gateway_url;
+    options.token = settings.api_token;
+    options.breaker = {.failures_to_open = settings.breaker_failures, .open_for = settings.breaker_reset};
+    return options;
+  }
+
+  Env& env_;
+  net::Client client_;
+};
+
+}  // namespace
+
+Result<void> BindRemotePeers(const Peers& peers, const std::string& gateway_url,
+                             const settings::ClientSettings& settings, Env& env) {
+  if (const auto url = net::ParseBaseUrl(gateway_url); !url) {
+    return Fail(url.error().code, url.error().message, "gateway_url");
+  }
+  const auto transport = [&]() -> service::Transport {
+    return [remote = std::make_shared<RemoteService>(gateway_url, settings, env)](
+               net::Method method, const std::string& path, std::string body, const CallContext& call) {
+      return remote->Send(method, path, std::move(body), call);
+    };
+  };
+  peers.ml.BindRemote(service::MlOperations(), transport());
+  peers.cognitive.BindRemote(service::CognitiveOperations(), transport());
+  peers.organism.BindRemote(service::OrganismOperations(), transport());
+  peers.state.BindRemote(service::StateOperations(), transport());
+  peers.coordinator.BindRemote(service::CoordinatorOperations(), transport());
+  return {};
+}
+
+Result<std::string> GatewayUrl(const std::string& given, const settings::Settings& settings, Env& env) {
+  if (!given.empty()) return given;
+  SEEDCORE_ASSIGN_OR_RETURN(const ray::ConnectionPlan plan,
+                            ray::PlanConnection({.purpose = ray::Purpose::kRest}, settings, env));
+  return plan.serve_url.value;
+}
+
+}  // namespace seedcore::app

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "app/foundation.h"
+#include "base/env.h"
+#include "settings/settings.h"
+
+namespace seedcore::app {
+
+/// Binds `peers` to the services behind one gateway, "http://HOST:PORT": each with its own connections and its own
+/// circuit breaker, so that one that is down does not shut off the others. Calls carry deadline, token, request id,
+/// trace and an idempotency key, and are repeated when the gateway or a replica fails. kInvalidArgument: no URL.
+[[nodiscard]] Result<void> BindRemotePeers(const Peers& peers, const std::string& gateway_url,
+                                           const settings::ClientSettings& settings, Env& env);
+
+/// Where the services are: `given`, else what the connection plan says (docs/ray-connection.md). kInvalidArgument: the
+/// environment contradicts itself.
+[[nodiscard]] Result<std::string> GatewayUrl(const std::string& given, const settings::Settings& settings, Env& env);
+
+}  // namespace seedcore::app

@@ -1,0 +1,114 @@
+"""The head of tests/ray with what the six services need, and ways to deploy to it and to ask it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+sys.path.append(str(Path(__file__).parents[1] / "ray"))
+from ray_head import RayHead
+
+CONFIG = Path(__file__).parents[2] / "deploy" / "serve" / "config.yaml"
+
+
+class Head(RayHead):
+    """A head on which the replicas keep their data in `data_dir` and find each other."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(
+            {
+                "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+                "SEEDCORE_DATA_DIR": str(data_dir),
+                # Coverage of replicas is not measured, and their paths come from the virtual environment alone.
+                "PYTHONPATH": "",
+            },
+            options={"num-cpus": 4, "memory": 16_000_000_000},
+        )
+        self.gateway_url = f"http://127.0.0.1:{self.ports.serve}"
+        self._extra["SERVE_GATEWAY"] = self.gateway_url
+
+    def config(self) -> dict[str, Any]:
+        """deploy/serve/config.yaml as it is shipped, on this head's port."""
+        config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+        config["http_options"]["port"] = self.ports.serve
+        return config
+
+    def deploy(self, config: dict[str, Any]) -> None:
+        """`serve deploy`, and then until every application runs."""
+        file = self.folder / "config.yaml"
+        file.write_text(yaml.safe_dump(config))
+        serve = str(Path(sys.executable).with_name("serve"))
+        done = subprocess.run(
+            [serve, "deploy", "-a", self.dashboard_url, str(file)],
+            env=self.environment() | {"PATH": os.environ["PATH"]},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        expected = {application["name"] for application in config["applications"]}
+
+        def all_run() -> bool:
+            applications = self.applications()
+            for name, application in applications.items():
+                assert application["status"] != "DEPLOY_FAILED", f"{name}: {application['message']}"
+            running = {name for name, application in applications.items() if application["status"] == "RUNNING"}
+            return expected <= running
+
+        wait_until(all_run, 150, "all applications run")
+
+    def serve_status(self) -> dict[str, Any]:
+        """What the dashboard says about Serve."""
+        status: dict[str, Any] = request(self.dashboard_url + "/api/serve/applications/").json()
+        return status
+
+    def applications(self) -> dict[str, Any]:
+        """The same, application by application."""
+        applications: dict[str, Any] = self.serve_status()["applications"]
+        return applications
+
+    def replicas(self, application: str) -> list[int]:
+        """Process ids of the running replicas of an application's one deployment."""
+        (deployment,) = self.applications()[application]["deployments"].values()
+        return [replica["pid"] for replica in deployment["replicas"] if replica["state"] == "RUNNING"]
+
+
+class Response:
+    """Status, header fields (in lower case) and body of an answer, whatever its status."""
+
+    def __init__(self, status: int, headers: Message, body: bytes) -> None:
+        self.status = status
+        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.body = body
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+def request(url: str, body: object = None, headers: dict[str, str] | None = None, timeout: float = 30) -> Response:
+    """GET, or POST when there is a body."""
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(url, data, {"content-type": "application/json", **(headers or {})})
+    try:
+        with urllib.request.urlopen(asked, timeout=timeout) as answer:
+            return Response(answer.status, answer.headers, answer.read())
+    except urllib.error.HTTPError as error:
+        return Response(error.code, error.headers, error.read())
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Waits for `condition()`; an AssertionError says what did not come."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)

@@ -1,0 +1,133 @@
+"""The module and its ASGI application without Ray: one engine, one event loop."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seedcore import EngineError
+from seedcore._core import Engine
+from seedcore.asgi import EngineASGI
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def make_engine(data_dir: Path, service: str = "ml", **settings: object) -> Engine:
+    config = {"store.data_dir": str(data_dir), "log.level": "warning", **settings}
+    return Engine(service, gateway_url=NOWHERE, user_config=json.dumps(config).encode())
+
+
+async def ask(
+    app: EngineASGI,
+    path: str,
+    body: bytes = b"",
+    method: str = "GET",
+    stay: asyncio.Event | None = None,
+) -> tuple[int, Any]:
+    """One request; the client leaves when `stay` is set, and status 0 stands for no answer."""
+    sent: list[dict[str, Any]] = []
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if messages:
+            return messages.pop()
+        await (stay or asyncio.Event()).wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "root_path": "/mounted",
+        "query_string": b"", "headers": [(b"host", b"test")], "client": ("127.0.0.1", 1),
+    }  # fmt: skip
+    await app(scope, receive, send)
+    if not sent:
+        return 0, None
+    content = b"".join(message.get("body", b"") for message in sent)
+    return sent[0]["status"], json.loads(content) if content else None
+
+
+def run(case: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(case(), 60))  # type: ignore[arg-type]
+
+
+def test_many_requests_at_once_are_all_answered(tmp_path: Path) -> None:
+    app = EngineASGI(make_engine(tmp_path))
+
+    async def case() -> None:
+        body = json.dumps({"features": [], "text": "the server is down"}).encode()
+        asked = [ask(app, "/mounted/score/salience", body, "POST") for _ in range(300)]
+        asked += [ask(app, "/mounted/health") for _ in range(300)]
+        assert {status for status, _ in await asyncio.gather(*asked)} == {200}
+
+    run(case)
+
+
+def test_a_body_beyond_the_limit_is_refused(tmp_path: Path) -> None:
+    app = EngineASGI(make_engine(tmp_path, **{"server.max_body_size": "1KiB"}))
+
+    async def case() -> None:
+        status, body = await ask(app, "/mounted/score/salience", b"x" * 2048, "POST")
+        assert status == 413, body
+
+    run(case)
+
+
+def test_a_client_that_leaves_is_not_answered_and_its_work_ends(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path, "coordinator")
+    app = EngineASGI(engine)
+
+    async def case() -> None:
+        leave = asyncio.Event()
+        body = json.dumps({"type": "health_check", "params": {}}).encode()
+        asked = asyncio.ensure_future(ask(app, "/mounted/route-and-execute", body, "POST", leave))
+        leave.set()
+        status, _ = await asked
+        assert status in (0, 503)  # 503: nobody answers at the gateway, and that came first
+        assert await asyncio.to_thread(engine.drain, 30.0)
+
+    run(case)
+
+
+def test_a_loop_that_ends_before_the_answer_does_no_harm(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path)
+
+    async def case() -> None:
+        body = json.dumps({"data": [1.5] * 20_000}).encode()
+        for _ in range(20):
+            engine.handle(
+                asyncio.get_running_loop(), "POST", b"/ml/detect/anomaly", "", b"", [(b"host", b"x")], body, ""
+            )
+
+    asyncio.run(case())
+    assert engine.drain(60.0)
+
+
+def test_errors_name_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="there is no service 'llm'"):
+        make_engine(tmp_path, "llm")
+    with pytest.raises(EngineError, match=r"cognitive\.nonsense"):
+        make_engine(tmp_path, "cognitive", **{"cognitive.nonsense": 1})
+    engine = make_engine(tmp_path)
+    with pytest.raises(EngineError, match="JSON object"):
+        engine.reconfigure(b"[]")
+
+
+def test_a_program_that_forgets_its_engine_ends_all_the_same(tmp_path: Path) -> None:
+    program = f"""
+import asyncio
+from seedcore._core import Engine
+engine = Engine("ml", gateway_url="{NOWHERE}", user_config=b'{{"store.data_dir": "{tmp_path}"}}')
+async def ask():
+    body = b'{{"data": [' + b",".join([b"1.5"] * 20000) + b"]}}"
+    engine.handle(asyncio.get_running_loop(), "POST", b"/ml/detect/anomaly", "", b"", [], body, "")
+asyncio.run(ask())
+"""
+    ended = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr

@@ -1,0 +1,236 @@
+"""The six services on a real Ray head, through Serve's gateway."""
+
+import os
+import signal
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from cluster import Head, request, wait_until
+
+PREFIXES = ["/ml", "/cognitive", "/pipeline", "/state", "/energy", "/organism"]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_every_service_is_healthy_behind_the_gateway(head: Head, prefix: str) -> None:
+    health = {}
+
+    def healthy() -> bool:
+        answer = request(head.gateway_url + prefix + "/health")
+        health.update(status=answer.status, body=answer.body)
+        return answer.status == 200
+
+    wait_until(healthy, 20, f"{prefix}/health is 200: {health}")
+
+
+def test_serve_took_every_key_of_the_configuration(head: Head) -> None:
+    asked = head.config()
+    status = head.serve_status()
+    assert status["proxy_location"] == "HeadOnly"
+    for application in asked["applications"]:
+        effective = status["applications"][application["name"]]["deployments"]
+        for deployment in application["deployments"]:
+            config = effective[deployment["name"]]["deployment_config"]
+            _assert_contains(config, {key: deployment[key] for key in deployment if key != "name"}, deployment["name"])
+
+
+def _assert_contains(effective: object, asked: object, path: str) -> None:
+    if isinstance(asked, dict):
+        assert isinstance(effective, dict), path
+        for key, value in asked.items():
+            assert key in effective, f"{path}.{key} was dropped"
+            _assert_contains(effective[key], value, f"{path}.{key}")
+    else:
+        assert effective == asked, path
+
+
+def test_a_task_is_routed_executed_and_accounted_for(head: Head) -> None:
+    answer = request(
+        head.gateway_url + "/pipeline/route-and-execute",
+        {"id": "t-1", "type": "general_query", "description": "how are you", "params": {}},
+    )
+    assert answer.status == 200, answer.body
+    routed = answer.json()
+    assert routed["success"] is True, routed
+    assert routed["drift"] is not None, "ML was not reached"
+    agents = request(head.gateway_url + "/organism/agents").json()["agents"]
+    assert sum(agent["tasks_processed"] for agent in agents) >= 1
+    energy = request(head.gateway_url + "/energy/energy-from-state")
+    assert energy.status == 200, energy.body
+
+
+def test_a_triage_called_back_by_an_executor_uses_the_drift_of_its_task(head: Head) -> None:
+    series = [float(i % 7) for i in range(200)] + [90.0]
+    answer = request(
+        head.gateway_url + "/pipeline/route-and-execute",
+        {"id": "t-2", "type": "anomaly_triage", "params": {"agent_id": "taxi", "series": series}},
+    )
+    assert answer.status == 200, answer.body
+    valves = request(head.gateway_url + "/pipeline/predicates/status").json()["ocps"]
+    fed = [name for name in valves if name.startswith("anomaly_triage|")]
+    assert fed == ["anomaly_triage|"], "the valve of the triage itself was fed as well"
+
+
+def test_errors_are_those_of_the_embedded_server(head: Head) -> None:
+    answer = request(head.gateway_url + "/ml/drift/score", {"task": {}}, {"X-Request-ID": "r-1"})
+    assert answer.status == 422
+    assert answer.json()["error"]["path"] == "task"
+    assert answer.headers["x-request-id"] == "r-1"
+    assert request(head.gateway_url + "/ml/nowhere").status == 404
+
+
+def _score(head: Head, stream: str, number: int) -> int:
+    """One drift score, repeated until it succeeds. Returns how many attempts it took."""
+    body = {"task": {"id": f"{stream}-{number}", "type": stream, "description": "the usual"}}
+    for attempt in range(1, 60):
+        try:
+            answer = request(
+                head.gateway_url + "/ml/drift/score", body, {"Idempotency-Key": f"{stream}-{number}"}, timeout=10
+            )
+        except OSError:
+            continue
+        if answer.status == 200:
+            return attempt
+        assert answer.status >= 500, answer.body
+        threading.Event().wait(0.1)
+    raise AssertionError(f"{stream}-{number} was never answered")
+
+
+def _observations(head: Head, stream: str) -> int:
+    body = {"task": {"id": f"{stream}-last", "type": stream, "description": "the usual"}}
+    observations: int = request(head.gateway_url + "/ml/drift/score", body).json()["observations"]
+    return observations
+
+
+@pytest.fixture(scope="module")
+def two_of_each(head: Head) -> Head:
+    """ML and the coordinator with two replicas each."""
+    config = head.config()
+    for application in config["applications"]:
+        (deployment,) = application["deployments"]
+        if application["name"] in ("ml_service", "coordinator"):
+            deployment.pop("autoscaling_config", None)
+            deployment["num_replicas"] = 2
+    head.deploy(config)
+    for name in ("ml_service", "coordinator"):
+        wait_until(lambda name=name: len(head.replicas(name)) == 2, 60, f"two replicas of {name}")
+    return head
+
+
+def test_replicas_judge_a_stream_by_one_baseline(two_of_each: Head) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: _score(two_of_each, "shared", number), range(40)))
+    assert _observations(two_of_each, "shared") == 40
+
+
+def test_a_replica_killed_under_load_loses_no_request_and_counts_none_twice(two_of_each: Head) -> None:
+    head = two_of_each
+    victim = head.replicas("ml_service")[0]
+    half_way = threading.Event()
+    answered: list[int] = []
+
+    def score(number: int) -> None:
+        if number == 60:
+            half_way.set()
+        _score(head, "killed", number)
+        answered.append(number)
+
+    with ThreadPoolExecutor(8) as pool:
+        work = pool.map(score, range(300))
+        assert half_way.wait(60)
+        os.kill(victim, signal.SIGKILL)
+        before = len(answered)
+        list(work)
+    assert before < 290, "the replica was killed when the work was as good as done"
+    assert sorted(answered) == list(range(300))
+    assert _observations(head, "killed") == 300
+    _await_replacement(head, "ml_service", victim)
+
+
+def _await_replacement(head: Head, application: str, victim: int) -> None:
+    def replaced() -> bool:
+        replicas = head.replicas(application)
+        return victim not in replicas and len(replicas) == 2
+
+    wait_until(replaced, 60, f"Serve replaces a dead replica of {application}")
+
+
+def test_tasks_survive_the_death_of_a_coordinator_and_of_the_ml_replica_it_asks(two_of_each: Head) -> None:
+    head = two_of_each
+    half_way = threading.Event()
+
+    def route(number: int) -> bool:
+        if number == 20:
+            half_way.set()
+        body = {"id": f"route-{number}", "type": "health_check", "params": {}}
+        for _ in range(60):
+            try:
+                answer = request(head.gateway_url + "/pipeline/route-and-execute", body, timeout=15)
+            except OSError:
+                continue
+            if answer.status == 200:
+                return bool(answer.json()["success"])
+            threading.Event().wait(0.2)
+        return False
+
+    with ThreadPoolExecutor(6) as pool:
+        work = pool.map(route, range(60))
+        assert half_way.wait(60)
+        victims = {name: head.replicas(name)[0] for name in ("coordinator", "ml_service")}
+        for victim in victims.values():
+            os.kill(victim, signal.SIGKILL)
+        assert all(list(work))
+    for name, victim in victims.items():
+        _await_replacement(head, name, victim)
+
+
+@pytest.fixture(scope="module")
+def narrow(two_of_each: Head) -> tuple[Head, set[int]]:
+    """Another user_config for the cognitive service, and a narrow ML service. With the replicas there were before."""
+    head = two_of_each
+    config = head.config()
+    for application in config["applications"]:
+        (deployment,) = application["deployments"]
+        if application["name"] == "cognitive":
+            deployment["user_config"] = {"cognitive": {"retrieval_limit": 5}}
+        if application["name"] == "ml_service":
+            del deployment["autoscaling_config"]
+            deployment.update(num_replicas=1, max_ongoing_requests=1, max_queued_requests=2)
+    before = set(head.replicas("cognitive"))
+    head.deploy(config)
+    return head, before
+
+
+def test_another_user_config_reaches_the_running_replicas(narrow: tuple[Head, set[int]]) -> None:
+    head, before = narrow
+
+    def limits() -> set[int]:
+        answers = [request(head.gateway_url + "/cognitive/info").json() for _ in range(6)]
+        return {answer["profiles"]["fast"]["max_facts"] for answer in answers}
+
+    wait_until(lambda: limits() == {5}, 30, "the new limit is in force in all replicas")
+    assert set(head.replicas("cognitive")) == before
+
+
+def test_beyond_the_bounded_queue_requests_are_answered_with_503(narrow: tuple[Head, set[int]]) -> None:
+    head, _ = narrow
+    body = {"data": [float(i % 50) for i in range(100_000)]}
+
+    def detect(_: int) -> int:
+        return request(head.gateway_url + "/ml/detect/anomaly", body).status
+
+    with ThreadPoolExecutor(12) as pool:
+        statuses = list(pool.map(detect, range(12)))
+    assert set(statuses) == {200, 503}, statuses
+
+
+def test_a_client_that_leaves_takes_its_request_with_it(head: Head) -> None:
+    connection = socket.create_connection(("127.0.0.1", head.ports.serve))
+    body = b'{"data":[' + b",".join([b"1.5"] * 200_000) + b"]}"
+    connection.sendall(
+        b"POST /ml/detect/anomaly HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+    )
+    connection.close()
+    assert request(head.gateway_url + "/ml/health").status == 200
