@@ -13,6 +13,7 @@
 #include "service/state.h"
 #include "service/system.h"
 #include "service/tasks.h"
+#include "service/workers.h"
 
 namespace seedcore::app {
 namespace {
@@ -21,7 +22,7 @@ using service::Describe;
 
 std::vector<service::ServiceInfo> TaskApi() {
   return {Describe(service::SystemOperations()), Describe(service::TaskOperations()),
-          Describe(service::FactOperations())};
+          Describe(service::WorkerOperations()), Describe(service::FactOperations())};
 }
 
 std::vector<service::ServiceInfo> Services() {

@@ -6,6 +6,7 @@
 
 #include "app/api_document.h"
 #include "app/event_bridge.h"
+#include "app/external_types.h"
 #include "app/foundation.h"
 #include "app/section_settings.h"
 #include "app/units.h"
@@ -13,6 +14,7 @@
 #include "service/facts.h"
 #include "service/system.h"
 #include "service/tasks.h"
+#include "service/workers.h"
 #include "settings/show.h"
 
 namespace seedcore::app {
@@ -57,7 +59,9 @@ struct Platform::Parts {
   std::unique_ptr<StateUnit> state;
   std::unique_ptr<CoordinatorUnit> coordinator;
   std::unique_ptr<EnergyUnit> energy;
+  std::unique_ptr<ExternalTypes> external_types;
   std::unique_ptr<service::TaskService> tasks;
+  std::unique_ptr<service::WorkerService> workers;
   std::unique_ptr<service::FactService> facts;
   std::unique_ptr<service::SystemService> system;
   std::unique_ptr<queue::EventFeed> feed;
@@ -86,11 +90,12 @@ Result<void> Platform::Parts::Start() {
   SEEDCORE_RETURN_IF_ERROR(Listen());
   store::TaskStore& queued = foundation->store->tasks();
   reaper = std::make_unique<queue::Reaper>(env, queued, foundation->metrics, ReaperSettingsFrom(settings.queue));
-  dispatcher =
-      std::make_unique<queue::Dispatcher>(env, queued, foundation->metrics, DispatcherSettingsFrom(settings.queue),
-                                          [this](const store::Task& task, const CallContext& call) {
-                                            return coordinator->service().HandleTask(task, call);
-                                          });
+  auto dispatching = DispatcherSettingsFrom(settings.queue);
+  dispatching.types = external_types->Embedded();
+  dispatcher = std::make_unique<queue::Dispatcher>(env, queued, foundation->metrics, std::move(dispatching),
+                                                   [this](const store::Task& task, const CallContext& call) {
+                                                     return coordinator->service().HandleTask(task, call);
+                                                   });
   start_time = std::chrono::duration_cast<std::chrono::milliseconds>(env.Now() - started);
   return {};
 }
@@ -119,13 +124,18 @@ Result<void> Platform::Parts::BuildServices() {
 }
 
 void Platform::Parts::BuildApi() {
-  tasks = std::make_unique<service::TaskService>(
-      service::TaskService::Dependencies{.tasks = &foundation->store->tasks(),
-                                         .spans = &foundation->spans,
-                                         .default_retry = RetryPolicyFrom(settings.queue),
-                                         .on_cancelled = [this] {
-                                           if (dispatcher) dispatcher->RenewNow();
-                                         }});
+  external_types = std::make_unique<ExternalTypes>(settings.queue.external_types, organism->executors());
+  tasks = std::make_unique<service::TaskService>(service::TaskService::Dependencies{
+      .tasks = &foundation->store->tasks(),
+      .spans = &foundation->spans,
+      .default_retry = RetryPolicyFrom(settings.queue),
+      .on_cancelled =
+          [this] {
+            if (dispatcher) dispatcher->RenewNow();
+          },
+      .check_type = [this](const std::string& type) { return external_types->Check(type); }});
+  workers = std::make_unique<service::WorkerService>(
+      service::WorkerService::Dependencies{.env = &env, .tasks = &foundation->store->tasks()});
   facts = std::make_unique<service::FactService>(foundation->store->facts());
   system = std::make_unique<service::SystemService>(
       service::SystemService::Dependencies{.env = &env, .store = foundation->store.get(), .dispatcher = [this] {
@@ -144,6 +154,7 @@ std::vector<net::Route> Platform::Parts::ServiceRoutes() {
 std::vector<net::Route> Platform::Parts::ApiRoutes() {
   std::vector<net::Route> routes = Routes(service::SystemOperations(), *system);
   for (net::Route& route : Routes(service::TaskOperations(), *tasks)) routes.push_back(std::move(route));
+  for (net::Route& route : Routes(service::WorkerOperations(), *workers)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::FactOperations(), *facts)) routes.push_back(std::move(route));
   net::Route events;
   events.pattern = "/api/v1/events";
@@ -178,6 +189,7 @@ Result<void> Platform::Parts::Listen() {
 
 void Platform::Parts::Stop() {
   const Instant deadline = env.Now() + settings.server.drain_timeout;
+  if (workers) workers->Close();  // they would wait through the whole drain
   if (server) server->Stop(settings.server.drain_timeout);
   if (dispatcher) dispatcher->Stop(deadline);
   if (reaper) reaper->Stop();

@@ -88,6 +88,8 @@ class OrganismUnit final : public ServiceUnit {
   /// Agents and their states are in its memory.
   [[nodiscard]] bool IsSingleton() const override { return true; }
   [[nodiscard]] service::OrganismService& service() { return *service_; }
+  /// What can be executed here, by type of task.
+  [[nodiscard]] const organism::ExecutorRegistry& executors() const { return organism_->executors(); }
 
  private:
   std::unique_ptr<organism::Organism> organism_;

@@ -77,6 +77,11 @@ void SimEnv::Advance(std::chrono::nanoseconds duration) {
   }
 }
 
+void SimEnv::JumpWall(std::chrono::microseconds by) {
+  const std::scoped_lock lock(mutex_);
+  wall_ += by;
+}
+
 void SimEnv::ArmFault(std::string site, Error error, int times) {
   const std::scoped_lock lock(mutex_);
   faults_[std::move(site)] = ArmedFault{std::move(error), times};

@@ -25,6 +25,8 @@ class SimEnv final : public Env {
 
   /// Moves both clocks forward and wakes every waiter to look again.
   void Advance(std::chrono::nanoseconds duration);
+  /// Moves the wall clock alone, forwards or back, as a correction of the system's clock does.
+  void JumpWall(std::chrono::microseconds by);
   /// The next `times` visits to `site` fail with `error`.
   void ArmFault(std::string site, Error error, int times = 1);
   /// Blocks until at least `count` threads are inside WaitUntil or SleepFor. Lets a test advance only once its threads

@@ -9,10 +9,10 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "queue/claimer.h"
 #include "queue/finisher.h"
 #include "queue/in_flight.h"
 #include "queue/lease_keeper.h"
-#include "queue/store_trouble.h"
 #include "queue/telemetry.h"
 #include "queue/worker.h"
 
@@ -36,10 +36,12 @@ class Dispatcher::Impl {
         settings_(Completed(std::move(settings), env)),
         telemetry_(metrics, settings_.name),
         in_flight_(env, {settings_.concurrency, 4 * settings_.concurrency}, telemetry_.inflight),
-        trouble_(env, settings_.name, "claim"),
+        asker_(env, store, in_flight_, telemetry_, settings_),
         finisher_(env, store, in_flight_, telemetry_),
         keeper_(env, store, in_flight_, telemetry_, settings_.lease),
         worker_(env, in_flight_, keeper_, telemetry_, settings_.call_timeout, std::move(handler)) {
+    keeper_.Start();
+    finisher_.Start();
     StartWorkers();
     runnable_ = store_.OnRunnable([this] { in_flight_.SignalRunnable(); });
     claimer_ = std::jthread([this](const std::stop_token& stop) { ClaimLoop(stop); });
@@ -84,7 +86,7 @@ class Dispatcher::Impl {
     status.lease_lost = telemetry_.lease_lost.Count() + telemetry_.refused.load();
     status.last_claim = telemetry_.LastClaim();
     status.last_error = telemetry_.LastError();
-    for (std::string trouble : {trouble_.Current(), finisher_.Trouble(), keeper_.Trouble()}) {
+    for (std::string trouble : {asker_.Trouble(), finisher_.Trouble(), keeper_.Trouble()}) {
       if (status.store_error.empty()) status.store_error = std::move(trouble);
     }
     return status;
@@ -106,59 +108,18 @@ class Dispatcher::Impl {
       in_flight_.AwaitRunnable(next_look);
       if (stop.stop_requested()) return;
 
-      const Instant asked = env_.Now();
-      const int limit = std::min(free, settings_.claim_batch);
-      auto claims = Claim(limit);
-      if (!claims) {
-        telemetry_.NoteError(ToString(claims.error()));
-        if (!env_.SleepFor(trouble_.Failed(claims.error()), stop)) return;
-        next_look = asked;
-        continue;
-      }
-      trouble_.Succeeded();
-      const bool drained = claims->size() < static_cast<std::size_t>(limit);
-      Admit(std::move(*claims), asked);
-      next_look = drained ? NextLook() : asked;
+      const Claimer::Next next = asker_.Look(free);
+      if (next.pause && !env_.SleepFor(*next.pause, stop)) return;
+      next_look = next.look;
     }
   }
-
-  Result<std::vector<store::Claim>> Claim(int limit) {
-    SEEDCORE_RETURN_IF_ERROR(env_.Fault("dispatcher.claim"));
-    return store_.ClaimTasks(
-        {.owner_id = settings_.owner_id, .limit = limit, .lease = settings_.lease, .types = settings_.types});
-  }
-
-  void Admit(std::vector<store::Claim> claims, Instant asked) {
-    if (claims.empty()) return;
-    telemetry_.claimed.Add(static_cast<std::int64_t>(claims.size()));
-    telemetry_.NoteClaim(env_.WallNow());
-    std::vector<std::shared_ptr<Execution>> executions;
-    executions.reserve(claims.size());
-    for (store::Claim& claim : claims) {
-      executions.push_back(std::make_shared<Execution>(std::move(claim), asked + settings_.lease));
-    }
-    in_flight_.Admit(std::move(executions));
-  }
-
-  /// The store signals what becomes runnable by a commit; what becomes runnable by time is awaited here.
-  Instant NextLook() {
-    const Instant now = env_.Now();
-    const auto poll =
-        std::chrono::duration_cast<std::chrono::microseconds>(settings_.poll * (0.75 + 0.5 * env_.RandomUnit()));
-    const auto next = store_.NextRunAfter();
-    if (!next || !*next) return now + poll;
-    return now + std::clamp(**next - env_.WallNow(), std::min(kShortestSleep, poll), poll);
-  }
-
-  /// A task that is due now and yet was not claimed is of another type, or another dispatcher is about to take it.
-  static constexpr std::chrono::microseconds kShortestSleep{1'000};
 
   Env& env_;
   store::TaskStore& store_;
   const DispatcherSettings settings_;
   Telemetry telemetry_;
   InFlight in_flight_;
-  StoreTrouble trouble_;
+  Claimer asker_;
   Finisher finisher_;
   LeaseKeeper keeper_;
   Worker worker_;

@@ -30,12 +30,7 @@ bool IsTroubleOfTheStore(ErrorCode code) {
 }  // namespace
 
 Finisher::Finisher(Env& env, store::TaskStore& store, InFlight& in_flight, Telemetry& telemetry)
-    : env_(env),
-      store_(store),
-      in_flight_(in_flight),
-      telemetry_(telemetry),
-      trouble_(env, "dispatcher", "finish"),
-      thread_([this](const std::stop_token& stop) { Loop(stop); }) {}
+    : env_(env), store_(store), in_flight_(in_flight), telemetry_(telemetry), trouble_(env, "dispatcher", "finish") {}
 
 Finisher::~Finisher() { Stop(env_.Now()); }
 
@@ -50,54 +45,89 @@ void Finisher::Stop(Instant deadline) {
   thread_.join();
 }
 
+void Finisher::Start() {
+  thread_ = std::jthread([this](const std::stop_token& stop) { Loop(stop); });
+}
+
 void Finisher::Loop(const std::stop_token& stop) {
   for (;;) {
     InFlight::Batch batch = in_flight_.AwaitFinished(kMaxBatch);
-    const std::size_t count = batch.finishes.size();
-    if (count == 0) break;
-    Write(std::move(batch), stop);
-    in_flight_.Written(count);
+    if (batch.finishes.empty()) break;
+    Take(std::move(batch));
+    while (!pending_.empty()) {
+      const auto pause = WriteFirst();
+      if (pause && (stop.stop_requested() || !env_.SleepFor(*pause, stop))) GiveUpFirst();
+    }
+    in_flight_.Written(taken_);
   }
   const std::scoped_lock lock(mutex_);
   finished_ = true;
   finished_cv_.notify_all();
 }
 
-void Finisher::Write(InFlight::Batch batch, const std::stop_token& stop) {
-  for (;;) {
-    DropExpired(batch);
-    if (batch.finishes.empty()) return;
-    const auto written = TryWrite(batch);
-    if (written) {
-      trouble_.Succeeded();
-      SEEDCORE_CHECK(written->size() == batch.finishes.size(), "FinishTasks answers for each element");
-      batch = Account(std::move(batch), *written);
-      continue;
-    }
-    const Error& error = written.error();
-    telemetry_.NoteError(ToString(error));
-    if (!IsTroubleOfTheStore(error.code)) {
-      // One of the results is at fault; the others must not suffer for it.
-      if (batch.finishes.size() > 1) return WriteOneByOne(std::move(batch), stop);
-      batch = Account(std::move(batch), {std::unexpected(error)});
-      continue;
-    }
-    const auto pause = trouble_.Failed(error);
-    if (stop.stop_requested() || !env_.SleepFor(pause, stop)) {
-      log::Error("results given up; their tasks run again when the leases end", {{"count", batch.finishes.size()}});
-      telemetry_.unwritten.Add(static_cast<std::int64_t>(batch.finishes.size()));
-      return;
-    }
+Finisher::Progress Finisher::Step() {
+  if (pending_.empty()) {
+    InFlight::Batch batch = in_flight_.TakeFinished(kMaxBatch);
+    if (batch.finishes.empty()) return {};
+    Take(std::move(batch));
+  }
+  const auto pause = WriteFirst();
+  if (pending_.empty()) in_flight_.Written(taken_);
+  return {.tried = true, .more = !pending_.empty(), .pause = pause};
+}
+
+void Finisher::Take(InFlight::Batch batch) {
+  taken_ = batch.finishes.size();
+  pending_.push_back(std::move(batch));
+}
+
+std::optional<std::chrono::milliseconds> Finisher::WriteFirst() {
+  DropExpired(pending_.front());
+  if (DropFirstIfEmpty()) return std::nullopt;
+  InFlight::Batch& batch = pending_.front();
+  const auto written = TryWrite(batch);
+  if (written) {
+    trouble_.Succeeded();
+    SEEDCORE_CHECK(written->size() == batch.finishes.size(), "FinishTasks answers for each element");
+    batch = Account(std::move(batch), *written);
+    DropFirstIfEmpty();
+    return std::nullopt;
+  }
+  const Error& error = written.error();
+  telemetry_.NoteError(ToString(error));
+  if (IsTroubleOfTheStore(error.code)) return trouble_.Failed(error);
+  // One of the results is at fault; the others must not suffer for it.
+  if (batch.finishes.size() > 1) {
+    SplitFirst();
+  } else {
+    batch = Account(std::move(batch), {std::unexpected(error)});
+    DropFirstIfEmpty();
+  }
+  return std::nullopt;
+}
+
+bool Finisher::DropFirstIfEmpty() {
+  if (!pending_.front().finishes.empty()) return false;
+  pending_.pop_front();
+  return true;
+}
+
+void Finisher::SplitFirst() {
+  InFlight::Batch whole = std::move(pending_.front());
+  pending_.pop_front();
+  for (std::size_t i = whole.finishes.size(); i-- > 0;) {
+    InFlight::Batch one;
+    one.finishes.push_back(std::move(whole.finishes[i]));
+    one.executions.push_back(std::move(whole.executions[i]));
+    pending_.push_front(std::move(one));
   }
 }
 
-void Finisher::WriteOneByOne(InFlight::Batch batch, const std::stop_token& stop) {
-  for (std::size_t i = 0; i < batch.finishes.size(); ++i) {
-    InFlight::Batch one;
-    one.finishes.push_back(std::move(batch.finishes[i]));
-    one.executions.push_back(std::move(batch.executions[i]));
-    Write(std::move(one), stop);
-  }
+void Finisher::GiveUpFirst() {
+  const std::size_t count = pending_.front().finishes.size();
+  pending_.pop_front();
+  log::Error("results given up; their tasks run again when the leases end", {{"count", count}});
+  telemetry_.unwritten.Add(static_cast<std::int64_t>(count));
 }
 
 Result<std::vector<Result<void>>> Finisher::TryWrite(const InFlight::Batch& batch) {

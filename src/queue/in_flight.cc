@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "base/check.h"
 
@@ -22,12 +23,22 @@ int InFlight::AwaitCapacity() {
   return closed_ ? 0 : Free();
 }
 
+int InFlight::Capacity() const {
+  const std::scoped_lock lock(mutex_);
+  return closed_ || !waiting_.empty() ? 0 : Free();
+}
+
 void InFlight::AwaitRunnable(Instant until) {
   std::unique_lock lock(mutex_);
   if (env_.Now() < until) {
     env_.WaitUntil(lock, runnable_cv_, until, {}, [&] { return closed_ || runnable_; });
   }
   runnable_ = false;
+}
+
+bool InFlight::TakeSignal() {
+  const std::scoped_lock lock(mutex_);
+  return std::exchange(runnable_, false);
 }
 
 void InFlight::Admit(std::vector<std::shared_ptr<Execution>> executions) {
@@ -55,6 +66,15 @@ std::shared_ptr<Execution> InFlight::Take() {
     --idle_workers_;
     waking_worker_ = false;
   }
+  return StartFirst();
+}
+
+std::shared_ptr<Execution> InFlight::TryTake() {
+  const std::scoped_lock lock(mutex_);
+  return waiting_.empty() ? nullptr : StartFirst();
+}
+
+std::shared_ptr<Execution> InFlight::StartFirst() {
   auto execution = std::move(waiting_.front());
   waiting_.pop_front();
   running_.insert(execution);
@@ -85,11 +105,22 @@ void InFlight::End(const std::shared_ptr<Execution>& execution) {
 
 InFlight::Batch InFlight::AwaitFinished(std::size_t limit) {
   std::unique_lock lock(mutex_);
+  finished_cv_.wait(lock, [&] { return ReadyToWrite(limit); });
+  return CutFinished(limit);
+}
+
+InFlight::Batch InFlight::TakeFinished(std::size_t limit) {
+  const std::scoped_lock lock(mutex_);
+  return ReadyToWrite(limit) ? CutFinished(limit) : Batch{};
+}
+
+bool InFlight::ReadyToWrite(std::size_t limit) const {
   // While tasks wait for a worker, more results are microseconds away: they share the commit.
-  finished_cv_.wait(lock, [&] {
-    const std::size_t count = finished_.finishes.size();
-    return finished_closed_ || count >= limit || (count > 0 && waiting_.empty());
-  });
+  const std::size_t count = finished_.finishes.size();
+  return finished_closed_ || count >= limit || (count > 0 && waiting_.empty());
+}
+
+InFlight::Batch InFlight::CutFinished(std::size_t limit) {
   Batch batch;
   if (finished_.finishes.size() <= limit) {
     std::swap(batch, finished_);

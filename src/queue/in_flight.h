@@ -43,14 +43,20 @@ class InFlight {
   /// Waits for free capacity and returns it; 0 once closed. While a claimed task still waits for a worker it goes on
   /// waiting: a claim costs a commit, so it should be for all slots that are about to be free.
   [[nodiscard]] int AwaitCapacity();
+  /// The same without waiting; 0 also while a claimed task waits for a worker.
+  [[nodiscard]] int Capacity() const;
   /// Waits for a signal, for `until`, or for Close. A signal is used up.
   void AwaitRunnable(Instant until);
+  /// Uses up a signal; whether there was one.
+  [[nodiscard]] bool TakeSignal();
   /// After Close the executions are handed back instead.
   void Admit(std::vector<std::shared_ptr<Execution>> executions);
 
   // The workers.
   /// Waits for an execution; null once closed.
   [[nodiscard]] std::shared_ptr<Execution> Take();
+  /// The same without waiting; null also when there is none.
+  [[nodiscard]] std::shared_ptr<Execution> TryTake();
   /// Ends a running execution with something to write.
   void Finish(const std::shared_ptr<Execution>& execution, store::Finish finish);
   /// Ends a running execution with nothing to write.
@@ -59,6 +65,8 @@ class InFlight {
   // The finisher.
   /// Waits for results and takes what is there, up to `limit`; empty once CloseFinished was called and all are taken.
   [[nodiscard]] Batch AwaitFinished(std::size_t limit);
+  /// The same without waiting; empty also when it is better to wait.
+  [[nodiscard]] Batch TakeFinished(std::size_t limit);
   void Written(std::size_t count);
 
   /// Waiting and running executions.
@@ -75,6 +83,10 @@ class InFlight {
  private:
   void End(const std::shared_ptr<Execution>& execution);
   void HandBack(std::shared_ptr<Execution> execution);
+  // Under mutex_, as the rest:
+  [[nodiscard]] std::shared_ptr<Execution> StartFirst();
+  [[nodiscard]] bool ReadyToWrite(std::size_t limit) const;
+  [[nodiscard]] Batch CutFinished(std::size_t limit);
   void WakeWorker();
   void WakeBatchers();
   [[nodiscard]] int Free() const;

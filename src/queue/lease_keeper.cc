@@ -15,10 +15,13 @@ LeaseKeeper::LeaseKeeper(Env& env, store::TaskStore& store, InFlight& in_flight,
       telemetry_(telemetry),
       lease_(lease),
       trouble_(env, "dispatcher", "renew"),
-      renew_at_(env.Now() + lease / 3),
-      thread_([this] { Loop(); }) {}
+      renew_at_(env.Now() + lease / 3) {}
 
 LeaseKeeper::~LeaseKeeper() { Stop(); }
+
+void LeaseKeeper::Start() {
+  thread_ = std::jthread([this] { Loop(); });
+}
 
 void LeaseKeeper::NoteDeadline(Instant deadline) {
   const std::scoped_lock lock(mutex_);
@@ -48,25 +51,38 @@ void LeaseKeeper::Stop() {
 }
 
 void LeaseKeeper::Loop() {
-  std::unique_lock lock(mutex_);
   for (;;) {
-    const Instant wake = std::min(renew_at_, deadline_);
-    env_.WaitUntil(lock, changed_, wake, {}, [&] { return stopping_ || poked_; });
-    if (stopping_) return;
+    {
+      std::unique_lock lock(mutex_);
+      const Instant wake = std::min(renew_at_, deadline_);
+      env_.WaitUntil(lock, changed_, wake, {}, [&] { return stopping_ || poked_; });
+      if (stopping_) return;
+    }
+    Look();
+  }
+}
+
+Instant LeaseKeeper::NextLook() const {
+  const std::scoped_lock lock(mutex_);
+  return std::min(renew_at_, deadline_);
+}
+
+void LeaseKeeper::Look() {
+  bool renew = false;
+  {
+    const std::scoped_lock lock(mutex_);
     poked_ = false;
-    const bool renew = env_.Now() >= renew_at_;
+    renew = env_.Now() >= renew_at_;
     // Cleared before the look at the executions: what changes meanwhile is seen on the next round.
     if (renew) renew_at_ = Instant::max();
     deadline_ = Instant::max();
-    lock.unlock();
-
-    const Instant earliest = StopOverdue();
-    const Instant again = renew ? Renew() : Instant::max();
-
-    lock.lock();
-    renew_at_ = std::min(renew_at_, again);
-    deadline_ = std::min(deadline_, earliest);
   }
+  const Instant earliest = StopOverdue();
+  const Instant again = renew ? Renew() : Instant::max();
+
+  const std::scoped_lock lock(mutex_);
+  renew_at_ = std::min(renew_at_, again);
+  deadline_ = std::min(deadline_, earliest);
 }
 
 Instant LeaseKeeper::StopOverdue() {

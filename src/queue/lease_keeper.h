@@ -11,12 +11,19 @@ namespace seedcore::queue {
 
 /// Renews the leases of all tasks in flight, in one call per third of a lease, and tells the executions that should
 /// stop: lease lost, task cancelled, deadline passed. An overdue execution is not renewed any more, so that a handler
-/// that never comes back cannot keep its task for ever. One thread of its own.
+/// that never comes back cannot keep its task for ever. One thread of its own, from Start to Stop; without it, whoever
+/// owns the keeper calls Look() at NextLook().
 class LeaseKeeper {
  public:
   LeaseKeeper(Env& env, store::TaskStore& store, InFlight& in_flight, Telemetry& telemetry,
               std::chrono::milliseconds lease);
   ~LeaseKeeper();
+
+  void Start();
+  /// When something is due: a renewal, or the deadline of an execution.
+  [[nodiscard]] Instant NextLook() const;
+  /// Does what is due by now.
+  void Look();
 
   /// An execution that must end by `deadline` has started.
   void NoteDeadline(Instant deadline);
@@ -39,7 +46,7 @@ class LeaseKeeper {
   Telemetry& telemetry_;
   const std::chrono::milliseconds lease_;
   StoreTrouble trouble_;
-  std::mutex mutex_;  // guards everything below
+  mutable std::mutex mutex_;  // guards everything below
   std::condition_variable_any changed_;
   Instant renew_at_;
   Instant deadline_ = Instant::max();  // the earliest of the executions

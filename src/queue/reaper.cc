@@ -1,10 +1,12 @@
 #include "queue/reaper.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 
 namespace seedcore::queue {
 
-Reaper::Reaper(Env& env, store::TaskStore& store, Metrics& metrics, ReaperSettings settings)
+ReaperRounds::ReaperRounds(Env& env, store::TaskStore& store, Metrics& metrics, ReaperSettings settings)
     : env_(env),
       store_(store),
       settings_(settings),
@@ -12,39 +14,23 @@ Reaper::Reaper(Env& env, store::TaskStore& store, Metrics& metrics, ReaperSettin
                                         "Tasks taken from dead workers, or failed because their deadline passed.")),
       deleted_metric_(metrics.GetCounter("seedcore_tasks_deleted_total", "Finished tasks deleted by retention.")),
       trouble_(env, "reaper", "reap"),
-      thread_([this](const std::stop_token& stop) { Loop(stop); }) {}
+      delete_at_(env.Now()) {}
 
-Reaper::~Reaper() { Stop(); }
-
-void Reaper::Stop() {
-  thread_.request_stop();
-  if (thread_.joinable()) thread_.join();
-  running_ = false;
-}
-
-ReaperStatus Reaper::Status() const { return {running_, reaped_, deleted_, trouble_.Current()}; }
-
-void Reaper::Loop(const std::stop_token& stop) {
-  Instant delete_at = env_.Now();
-  while (!stop.stop_requested()) {
-    auto done = Reap(stop);
-    if (done && settings_.keep_finished && env_.Now() >= delete_at) {
-      const auto all_deleted = DeleteOld(stop);
-      if (!all_deleted) done = std::unexpected(all_deleted.error());
-      if (all_deleted && *all_deleted) delete_at = env_.Now() + settings_.retention_period;
-    }
-    std::chrono::nanoseconds pause =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(settings_.period * (0.75 + 0.5 * env_.RandomUnit()));
-    if (done) {
-      trouble_.Succeeded();
-    } else {
-      pause = std::max<std::chrono::nanoseconds>(pause, trouble_.Failed(done.error()));
-    }
-    if (!env_.SleepFor(pause, stop)) return;
+std::chrono::nanoseconds ReaperRounds::Round(const std::stop_token& stop) {
+  auto done = Reap(stop);
+  if (done && settings_.keep_finished && env_.Now() >= delete_at_) {
+    const auto all_deleted = DeleteOld(stop);
+    if (!all_deleted) done = std::unexpected(all_deleted.error());
+    if (all_deleted && *all_deleted) delete_at_ = env_.Now() + settings_.retention_period;
   }
+  const auto pause =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(settings_.period * (0.75 + 0.5 * env_.RandomUnit()));
+  if (!done) return std::max<std::chrono::nanoseconds>(pause, trouble_.Failed(done.error()));
+  trouble_.Succeeded();
+  return pause;
 }
 
-Result<void> Reaper::Reap(const std::stop_token& stop) {
+Result<void> ReaperRounds::Reap(const std::stop_token& stop) {
   int touched = settings_.batch;
   while (touched == settings_.batch && !stop.stop_requested()) {
     SEEDCORE_RETURN_IF_ERROR(env_.Fault("reaper.reap"));
@@ -57,7 +43,7 @@ Result<void> Reaper::Reap(const std::stop_token& stop) {
   return {};
 }
 
-Result<bool> Reaper::DeleteOld(const std::stop_token& stop) {
+Result<bool> ReaperRounds::DeleteOld(const std::stop_token& stop) {
   const Instant until = env_.Now() + settings_.period / 2;
   while (!stop.stop_requested() && env_.Now() < until) {
     SEEDCORE_ASSIGN_OR_RETURN(const int deleted,
@@ -67,6 +53,26 @@ Result<bool> Reaper::DeleteOld(const std::stop_token& stop) {
     if (deleted < settings_.batch) return true;
   }
   return false;
+}
+
+Reaper::Reaper(Env& env, store::TaskStore& store, Metrics& metrics, ReaperSettings settings)
+    : rounds_(env, store, metrics, settings), thread_([this, &env](const std::stop_token& stop) {
+        while (!stop.stop_requested() && env.SleepFor(rounds_.Round(stop), stop)) {
+        }
+      }) {}
+
+Reaper::~Reaper() { Stop(); }
+
+void Reaper::Stop() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+  running_ = false;
+}
+
+ReaperStatus Reaper::Status() const {
+  ReaperStatus status = rounds_.Status();
+  status.running = running_;
+  return status;
 }
 
 }  // namespace seedcore::queue

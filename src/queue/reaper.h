@@ -34,19 +34,17 @@ struct ReaperStatus {
              Optional("store_error", &ReaperStatus::store_error, "What the store fails with now; empty: it works"));
 };
 
-/// Brings back the tasks of workers that died, fails those past their deadline, and deletes finished ones that are
-/// older than wanted. Any number of reapers may share a store. One thread, from construction to Stop.
-class Reaper {
+/// What a reaper does, without its thread: brings back the tasks of workers that died, fails those past their deadline,
+/// and deletes finished ones that are older than wanted.
+class ReaperRounds {
  public:
-  Reaper(Env& env, store::TaskStore& store, Metrics& metrics, ReaperSettings settings);
-  ~Reaper();
+  ReaperRounds(Env& env, store::TaskStore& store, Metrics& metrics, ReaperSettings settings);
 
-  /// Returns once the transaction under way has ended. Idempotent.
-  void Stop();
-  [[nodiscard]] ReaperStatus Status() const;
+  /// One look at the store. Returns how long to wait before the next.
+  [[nodiscard]] std::chrono::nanoseconds Round(const std::stop_token& stop);
+  [[nodiscard]] ReaperStatus Status() const { return {false, reaped_, deleted_, trouble_.Current()}; }
 
  private:
-  void Loop(const std::stop_token& stop);
   Result<void> Reap(const std::stop_token& stop);
   /// Spends half a period at most, so that leases are not forgotten over it. Returns whether it got to the end.
   Result<bool> DeleteOld(const std::stop_token& stop);
@@ -57,8 +55,23 @@ class Reaper {
   Counter& reaped_metric_;
   Counter& deleted_metric_;
   StoreTrouble trouble_;
+  Instant delete_at_;
   std::atomic<std::int64_t> reaped_{0};
   std::atomic<std::int64_t> deleted_{0};
+};
+
+/// A thread that makes the rounds, from construction to Stop. Any number of reapers may share a store.
+class Reaper {
+ public:
+  Reaper(Env& env, store::TaskStore& store, Metrics& metrics, ReaperSettings settings);
+  ~Reaper();
+
+  /// Returns once the transaction under way has ended. Idempotent.
+  void Stop();
+  [[nodiscard]] ReaperStatus Status() const;
+
+ private:
+  ReaperRounds rounds_;
   std::atomic<bool> running_{true};
   std::jthread thread_;
 };

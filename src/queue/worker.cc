@@ -23,27 +23,39 @@ void Worker::Loop() {
 }
 
 void Worker::Execute(const std::shared_ptr<Execution>& execution) {
+  const auto call = Begin(execution);
+  if (!call) return;
+  const store::Task& task = execution->claim.task;
+  const Instant started = env_.Now();
+  TaskOutcome outcome = Call(task, *call);
+  telemetry_.ObserveRun(task.type, std::chrono::duration<double>(env_.Now() - started).count());
+  End(execution, std::move(outcome));
+}
+
+std::optional<CallContext> Worker::Begin(const std::shared_ptr<Execution>& execution) {
   const store::Task& task = execution->claim.task;
   const Instant started = env_.Now();
   const WallTime wall = env_.WallNow();
   // The process may have slept since the claim; somebody else may run the task by now.
   if (execution->lease_until.load() <= started && execution->Interrupt(Fate::kLost)) telemetry_.lease_lost.Add();
-  if (execution->fate.load() == Fate::kLost) return in_flight_.Drop(execution);
-
+  if (execution->fate.load() == Fate::kLost) {
+    in_flight_.Drop(execution);
+    return std::nullopt;
+  }
   std::chrono::microseconds budget = call_timeout_;
   if (task.deadline) budget = std::min(budget, *task.deadline - wall);
   telemetry_.ObserveWait(task, wall);
-
-  TaskOutcome outcome =
-      TaskOutcome::Fail({ErrorCode::kDeadlineExceeded, "the task's deadline passed before it ran", {}});
-  if (budget > budget.zero()) {
-    const Instant deadline = started + budget;
-    execution->deadline = deadline;
-    keeper_.NoteDeadline(deadline);
-    outcome = Call(task, Context(*execution, deadline));
-    telemetry_.ObserveRun(task.type, std::chrono::duration<double>(env_.Now() - started).count());
+  if (budget <= budget.zero()) {
+    End(execution, TaskOutcome::Fail({ErrorCode::kDeadlineExceeded, "the task's deadline passed before it ran", {}}));
+    return std::nullopt;
   }
+  const Instant deadline = started + budget;
+  execution->deadline = deadline;
+  keeper_.NoteDeadline(deadline);
+  return Context(*execution, deadline);
+}
 
+void Worker::End(const std::shared_ptr<Execution>& execution, TaskOutcome outcome) {
   const Fate fate = execution->Settle();
   if (fate == Fate::kLost) return in_flight_.Drop(execution);
   in_flight_.Finish(execution, Conclude(*execution, fate, std::move(outcome)));

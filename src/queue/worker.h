@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
+#include <optional>
 
 #include "queue/handler.h"
 #include "queue/in_flight.h"
@@ -10,7 +12,7 @@
 namespace seedcore::queue {
 
 /// Executes claimed tasks one after the other and decides what is written of each. One object serves any number of
-/// threads.
+/// threads. Loop() is Begin, the handler and End over and over; whoever has no threads calls the steps.
 class Worker {
  public:
   Worker(Env& env, InFlight& in_flight, LeaseKeeper& keeper, Telemetry& telemetry,
@@ -18,6 +20,12 @@ class Worker {
 
   /// Works until the InFlight is closed.
   void Loop();
+
+  /// Before the handler: what to call it with. Nothing when it must not be called: the lease is gone, or the task's
+  /// deadline; then the execution has been ended.
+  [[nodiscard]] std::optional<CallContext> Begin(const std::shared_ptr<Execution>& execution);
+  /// After the handler: hands what comes of its outcome to the finisher, or drops it where it is not ours any more.
+  void End(const std::shared_ptr<Execution>& execution, TaskOutcome outcome);
 
  private:
   void Execute(const std::shared_ptr<Execution>& execution);

@@ -1,0 +1,56 @@
+#include "queue/claimer.h"
+
+#include <algorithm>
+#include <memory>
+
+namespace seedcore::queue {
+namespace {
+
+/// A task that is due now and yet was not claimed is of another type, or another dispatcher is about to take it.
+constexpr std::chrono::microseconds kShortestSleep{1'000};
+
+}  // namespace
+
+Claimer::Next Claimer::Look(int free) {
+  const Instant asked = env_.Now();
+  const int limit = std::min(free, settings_.claim_batch);
+  auto claims = Claim(limit);
+  if (!claims) {
+    telemetry_.NoteError(ToString(claims.error()));
+    return {.look = asked, .pause = trouble_.Failed(claims.error())};
+  }
+  trouble_.Succeeded();
+  const bool drained = claims->size() < static_cast<std::size_t>(limit);
+  Admit(std::move(*claims), asked);
+  return {.look = drained ? NextLook() : asked, .pause = std::nullopt};
+}
+
+Result<std::vector<store::Claim>> Claimer::Claim(int limit) {
+  SEEDCORE_RETURN_IF_ERROR(env_.Fault("dispatcher.claim"));
+  return store_.ClaimTasks(
+      {.owner_id = settings_.owner_id, .limit = limit, .lease = settings_.lease, .types = settings_.types});
+}
+
+void Claimer::Admit(std::vector<store::Claim> claims, Instant asked) {
+  if (claims.empty()) return;
+  telemetry_.claimed.Add(static_cast<std::int64_t>(claims.size()));
+  telemetry_.NoteClaim(env_.WallNow());
+  std::vector<std::shared_ptr<Execution>> executions;
+  executions.reserve(claims.size());
+  for (store::Claim& claim : claims) {
+    executions.push_back(std::make_shared<Execution>(std::move(claim), asked + settings_.lease));
+  }
+  in_flight_.Admit(std::move(executions));
+}
+
+/// The store signals what becomes runnable by a commit; what becomes runnable by time is awaited here.
+Instant Claimer::NextLook() {
+  const Instant now = env_.Now();
+  const auto poll =
+      std::chrono::duration_cast<std::chrono::microseconds>(settings_.poll * (0.75 + 0.5 * env_.RandomUnit()));
+  const auto next = store_.NextRunAfter();
+  if (!next || !*next) return now + poll;
+  return now + std::clamp(**next - env_.WallNow(), std::min(kShortestSleep, poll), poll);
+}
+
+}  // namespace seedcore::queue
