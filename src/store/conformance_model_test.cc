@@ -192,7 +192,9 @@ class ModelRun {
       ASSERT_EQ(task.dead_letter, row.dead_letter);
       ASSERT_EQ(task.deadline, row.deadline);
       ASSERT_EQ(task.finished_at, row.finished_at);
-      if (row.status == TaskStatus::kRunning) ASSERT_EQ(task.lease_expires_at, row.lease_end);
+      if (row.status == TaskStatus::kRunning) {
+        ASSERT_EQ(task.lease_expires_at, row.lease_end);
+      }
       ++counts[row.status];
       if (model_.Waiting(row) && row.run_after && *row.run_after > env_.WallNow() &&
           (!next || *row.run_after < *next)) {
@@ -202,8 +204,9 @@ class ModelRun {
     const TaskCounts counted = Must(store_->Counts());
     for (const auto& [status, n] : counted.by_status) ASSERT_EQ(n, counts[status]) << EnumToString(status);
     // What is due but not yet claimed may still be reported as waiting.
-    if (const auto reported = Must(store_->NextRunAfter()); reported != next)
+    if (const auto reported = Must(store_->NextRunAfter()); reported != next) {
       ASSERT_TRUE(reported && *reported <= env_.WallNow());
+    }
     CompareHistories();
   }
 
