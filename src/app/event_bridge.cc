@@ -76,9 +76,10 @@ Result<void> StreamEvents(queue::EventFeed& feed, const net::Request& request,
                           std::shared_ptr<net::EventStream> stream) {
   SEEDCORE_ASSIGN_OR_RETURN(const auto after, StartAfter(request));
   const auto bridge = std::make_shared<Bridge>(stream, std::string(request.QueryParam("task_id").value_or("")));
-  SEEDCORE_ASSIGN_OR_RETURN(auto subscription, feed.Subscribe({.after = after, .on_ready = [weak = std::weak_ptr(bridge)] {
-                                                                 if (const auto alive = weak.lock()) alive->Pump();
-                                                               }}));
+  SEEDCORE_ASSIGN_OR_RETURN(auto subscription,
+                            feed.Subscribe({.after = after, .on_ready = [weak = std::weak_ptr(bridge)] {
+                                              if (const auto alive = weak.lock()) alive->Pump();
+                                            }}));
   stream->OnClosed([bridge] { bridge->Detach(); });
   bridge->Attach(std::move(subscription));
   return {};

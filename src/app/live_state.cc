@@ -36,22 +36,4 @@ state::StateSource LiveState(const organism::Organism& organism, state::HostSamp
   return source;
 }
 
-organism::Vitals VitalsOf(const organism::Organism& organism) {
-  organism::Vitals vitals;
-  vitals.initialized = organism.IsInitialized();
-  for (const auto& organ : organism.population().Organs()) {
-    ++vitals.organs;
-    vitals.agents += static_cast<int>(organ.agent_ids.size());
-    vitals.running_tasks += organ.running;
-    vitals.free_slots += organ.capacity - organ.running;
-    const auto registration = organism.presence().Of(organ.organ_id);
-    if (!registration) {
-      vitals.problems.push_back(organ.organ_id + ": not registered");
-    } else if (!registration->problem.empty()) {
-      vitals.problems.push_back(organ.organ_id + ": " + registration->problem);
-    }
-  }
-  return vitals;
-}
-
 }  // namespace seedcore::app

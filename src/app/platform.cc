@@ -120,8 +120,8 @@ Result<void> Platform::Parts::Start() {
 
 Result<void> Platform::Parts::OpenStore() {
   SEEDCORE_ASSIGN_OR_RETURN(data_dir, PrepareDataDir(settings.store.data_dir.string()));
-  SEEDCORE_ASSIGN_OR_RETURN(
-      store, store::sqlite::OpenSqliteStore(SqliteSettingsFrom(settings.store, data_dir), env, metrics));
+  SEEDCORE_ASSIGN_OR_RETURN(store,
+                            store::sqlite::OpenSqliteStore(SqliteSettingsFrom(settings.store, data_dir), env, metrics));
   return {};
 }
 
@@ -142,40 +142,40 @@ Result<void> Platform::Parts::BuildServices() {
   rules = std::make_unique<coordinator::RuleBook>(env, settings.coordinator.predicates_path);
   if (!settings.coordinator.predicates_path.empty()) SEEDCORE_RETURN_IF_ERROR(rules->Load());
   rule_watcher = std::make_unique<coordinator::RuleWatcher>(env, *rules);
-  coordinator = std::make_unique<service::CoordinatorService>(service::CoordinatorDependencies{
-      .env = env,
-      .metrics = metrics,
-      .streams = store->streams(),
-      .incidents = store->incidents(),
-      .rules = *rules,
-      .ml = ml_peer,
-      .cognitive = cognitive_peer,
-      .organism = organism_peer,
-      .settings = CoordinatorSettingsFrom(settings.coordinator, settings.queue)});
-  energy = std::make_unique<service::EnergyService>(service::EnergyDependencies{
-      .env = env,
-      .metrics = metrics,
-      .streams = store->streams(),
-      .ledger = store->ledger(),
-      .state = state_peer,
-      .routing_shares = [this] { return coordinator->RoutingShares(); },
-      .stability = {.beta_router = settings.energy.beta_router,
-                    .beta_meta = settings.energy.beta_meta,
-                    .rho = settings.energy.rho_clip,
-                    .cap = settings.energy.l_tot_cap}});
+  coordinator = std::make_unique<service::CoordinatorService>(
+      service::CoordinatorDependencies{.env = env,
+                                       .metrics = metrics,
+                                       .streams = store->streams(),
+                                       .incidents = store->incidents(),
+                                       .rules = *rules,
+                                       .ml = ml_peer,
+                                       .cognitive = cognitive_peer,
+                                       .organism = organism_peer,
+                                       .settings = CoordinatorSettingsFrom(settings.coordinator, settings.queue)});
+  energy = std::make_unique<service::EnergyService>(
+      service::EnergyDependencies{.env = env,
+                                  .metrics = metrics,
+                                  .streams = store->streams(),
+                                  .ledger = store->ledger(),
+                                  .state = state_peer,
+                                  .routing_shares = [this] { return coordinator->RoutingShares(); },
+                                  .stability = {.beta_router = settings.energy.beta_router,
+                                                .beta_meta = settings.energy.beta_meta,
+                                                .rho = settings.energy.rho_clip,
+                                                .cap = settings.energy.l_tot_cap}});
 
-  tasks = std::make_unique<service::TaskService>(service::TaskService::Dependencies{
-      .tasks = &store->tasks(),
-      .spans = &spans,
-      .default_retry = RetryPolicyFrom(settings.queue),
-      .on_cancelled = [this] {
-        if (dispatcher) dispatcher->RenewNow();
-      }});
+  tasks = std::make_unique<service::TaskService>(
+      service::TaskService::Dependencies{.tasks = &store->tasks(),
+                                         .spans = &spans,
+                                         .default_retry = RetryPolicyFrom(settings.queue),
+                                         .on_cancelled = [this] {
+                                           if (dispatcher) dispatcher->RenewNow();
+                                         }});
   facts = std::make_unique<service::FactService>(store->facts());
-  system = std::make_unique<service::SystemService>(service::SystemService::Dependencies{
-      .env = &env, .store = store.get(), .dispatcher = [this] {
-        return dispatcher ? dispatcher->Status() : queue::DispatcherStatus{};
-      }});
+  system = std::make_unique<service::SystemService>(
+      service::SystemService::Dependencies{.env = &env, .store = store.get(), .dispatcher = [this] {
+                                             return dispatcher ? dispatcher->Status() : queue::DispatcherStatus{};
+                                           }});
 
   ml_peer.BindLocal(*ml);
   cognitive_peer.BindLocal(*cognitive);
@@ -187,8 +187,8 @@ Result<void> Platform::Parts::BuildServices() {
 
 Result<void> Platform::Parts::BuildOrganism() {
   SEEDCORE_ASSIGN_OR_RETURN(auto config, OrganismConfigFrom(settings.organism));
-  organism = std::make_unique<organism::Organism>(std::move(config), OrganismSettingsFrom(settings.organism), env, *store,
-                                                  metrics);
+  organism = std::make_unique<organism::Organism>(std::move(config), OrganismSettingsFrom(settings.organism), env,
+                                                  *store, metrics);
   organism_service = std::make_unique<service::OrganismService>(*organism, env);
   organism::ExecutorParts parts{
       .env = env,
@@ -199,8 +199,8 @@ Result<void> Platform::Parts::BuildOrganism() {
       .webhook_allow = settings.organism.webhook_allow,
       .anomaly_triage = [this](const json::object& request, const CallContext& call) -> Result<json::value> {
         SEEDCORE_ASSIGN_OR_RETURN(const auto triage, FromJson<service::AnomalyTriageRequest>(request));
-        SEEDCORE_ASSIGN_OR_RETURN(
-            const auto reply, coordinator_peer.Call<&service::CoordinatorService::AnomalyTriage>(triage, call));
+        SEEDCORE_ASSIGN_OR_RETURN(const auto reply,
+                                  coordinator_peer.Call<&service::CoordinatorService::AnomalyTriage>(triage, call));
         return ToJson(reply);
       },
       .more_tools = {}};
@@ -244,12 +244,11 @@ Result<void> Platform::Parts::Listen() {
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(kApiListener, ApiRoutes()));
   for (const std::size_t listener : {kServicesListener, kApiListener}) {
     SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(
-        listener, {TextRoute("/openapi.json", "application/json",
-                             [] {
-                               return WriteJson(service::OpenApiDocument(ApiServices(), "SeedCore", service::Version()));
-                             },
-                             true),
-                   TextRoute("/metrics", "text/plain; version=0.0.4", [this] { return metrics.Expose(); }, true)}));
+        listener,
+        {TextRoute(
+             "/openapi.json", "application/json",
+             [] { return WriteJson(service::OpenApiDocument(ApiServices(), "SeedCore", service::Version())); }, true),
+         TextRoute("/metrics", "text/plain; version=0.0.4", [this] { return metrics.Expose(); }, true)}));
   }
   SEEDCORE_RETURN_IF_ERROR(server->Start());
   services_url = ToUrl(server->endpoints()[kServicesListener]);

@@ -10,13 +10,13 @@
 
 namespace seedcore::app {
 
-/// The embedded platform: store, six services, task API, dispatcher and reaper in this process. The composition root: the
-/// only place where everybody meets.
+/// The embedded platform: store, six services, task API, dispatcher and reaper in this process. The composition root:
+/// the only place where everybody meets.
 class Platform {
  public:
   /// Opens the store, wires the services, listens, and begins to execute tasks. On an error nothing is left running.
-  /// kInvalidArgument: a setting, a rule file or an address is wrong. kUnavailable: the data directory or a port is taken.
-  /// `env` outlives the platform.
+  /// kInvalidArgument: a setting, a rule file or an address is wrong. kUnavailable: the data directory or a port is
+  /// taken. `env` outlives the platform.
   [[nodiscard]] static Result<std::unique_ptr<Platform>> Start(const settings::Settings& settings, Env& env);
   /// Stops as Stop() does.
   ~Platform();
@@ -29,8 +29,8 @@ class Platform {
 
   /// Reads the rule file again; a file with an error is refused and the rules in force stay.
   [[nodiscard]] Result<void> ReloadRules();
-  /// Refuses new requests, lets running ones and running tasks finish within the drain time, hands back the rest, closes the
-  /// store. Idempotent.
+  /// Refuses new requests, lets running ones and running tasks finish within the drain time, hands back the rest,
+  /// closes the store. Idempotent.
   void Stop();
 
  private:

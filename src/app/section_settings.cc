@@ -11,7 +11,8 @@ namespace {
 
 std::string ToText(const settings::HostPort& address) {
   const bool is_ipv6 = address.host.find(':') != std::string::npos;
-  return is_ipv6 ? fmt::format("[{}]:{}", address.host, address.port) : fmt::format("{}:{}", address.host, address.port);
+  return is_ipv6 ? fmt::format("[{}]:{}", address.host, address.port)
+                 : fmt::format("{}:{}", address.host, address.port);
 }
 
 }  // namespace
@@ -30,7 +31,8 @@ net::ServerOptions ServerOptionsFrom(const settings::ServerSettings& settings) {
   limits.io_threads = static_cast<unsigned>(settings.io_threads);
   // Workers mostly wait for a group commit; enough of them let many callers share one.
   constexpr unsigned kDefaultWorkers = 32;
-  limits.worker_threads = settings.worker_threads > 0 ? static_cast<unsigned>(settings.worker_threads) : kDefaultWorkers;
+  limits.worker_threads =
+      settings.worker_threads > 0 ? static_cast<unsigned>(settings.worker_threads) : kDefaultWorkers;
   limits.header_read = settings.header_timeout;
   limits.idle = settings.idle_timeout;
   limits.request = settings.request_timeout;

@@ -9,7 +9,8 @@
 #include "settings/settings.h"
 #include "store/sqlite/sqlite_store.h"
 
-/// Rooms declare what they need; settings declare what a user may say. These functions are the only place that knows both.
+/// Rooms declare what they need; settings declare what a user may say. These functions are the only place that knows
+/// both.
 namespace seedcore::app {
 
 [[nodiscard]] net::ServerOptions ServerOptionsFrom(const settings::ServerSettings& settings);

@@ -25,10 +25,27 @@ constexpr std::array kProbes{Probe{"tasks", "/readyz", Target::kTasks},
 
 bool IsGood(const std::string& status) { return status == "healthy" || status == "ready" || status == "degraded"; }
 
-void PrintCounts(const json::object& counts) {
-  for (const auto& count : counts) {
-    fmt::print("  {} {}\n", Pad(std::string(count.key()), 20), WriteJson(count.value()));
+/// Text as it is, everything else as JSON.
+std::string Shown(const json::value& value) {
+  return value.is_string() ? std::string(value.get_string()) : WriteJson(value);
+}
+
+void PrintMembers(const json::object& members) {
+  for (const auto& member : members) {
+    fmt::print("  {} {}\n", Pad(std::string(member.key()), 20), Shown(member.value()));
   }
+}
+
+/// Why a service is not entirely healthy: its error, or the parts it names as not there.
+std::string Reason(const json::value& health) {
+  std::string reason = TextOf(health, "error");
+  const json::value* parts = health.as_object().if_contains("parts");
+  if (!reason.empty() || parts == nullptr || !parts->is_object()) return reason;
+  for (const auto& part : parts->get_object()) {
+    if (!part.value().is_bool() || part.value().get_bool()) continue;
+    reason += (reason.empty() ? "not there: " : ", ") + std::string(part.key());
+  }
+  return reason;
 }
 
 }  // namespace
@@ -59,7 +76,7 @@ int RunHealth(const Arguments& arguments) {
     for (const auto& part : report) {
       const std::string status = TextOf(part.value(), "status");
       fmt::print("{} {}  {}\n", Pad(std::string(part.key()), 12),
-                 Paint(IsGood(status) ? Color::kGreen : Color::kRed, Pad(status, 12)), TextOf(part.value(), "error"));
+                 Paint(IsGood(status) ? Color::kGreen : Color::kRed, Pad(status, 12)), Reason(part.value()));
     }
   }
   return all_good && unreachable == 0 ? kExitOk : kExitFailed;
@@ -78,9 +95,9 @@ int RunStatus(const Arguments& arguments) {
   for (const auto& section : status->as_object()) {
     if (const auto* object = section.value().if_object()) {
       fmt::print("{}\n", Paint(Color::kBold, std::string(section.key())));
-      PrintCounts(*object);
+      PrintMembers(*object);
     } else {
-      fmt::print("{} {}\n", Pad(std::string(section.key()), 22), WriteJson(section.value()));
+      fmt::print("{} {}\n", Pad(std::string(section.key()), 22), Shown(section.value()));
     }
   }
   return kExitOk;

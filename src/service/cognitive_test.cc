@@ -139,7 +139,7 @@ TEST_F(CognitiveServiceTest, HealthAndInfoTellTheTruth) {
   const json::value info = *ParseJson(Send(net::Method::kGet, "/cognitive/info").body);
   EXPECT_EQ(info.at("profiles").at("deep").at("timeout_s"), 20.0);
   EXPECT_EQ(info.at("task_types").as_array().size(), 6u);
-  const json::value index = *ParseJson(Send(net::Method::kGet, "/cognitive/").body);
+  const json::value index = *ParseJson(Send(net::Method::kGet, "/cognitive").body);
   EXPECT_EQ(index.at("endpoints").at("PlanTask"), "/cognitive/plan-task");
 }
 

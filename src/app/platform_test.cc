@@ -1,0 +1,96 @@
+#include "app/platform.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+
+#include "net/client.h"
+
+namespace seedcore::app {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class PlatformTest : public testing::Test {
+ protected:
+  PlatformTest() : folder_((fs::temp_directory_path() / "seedcore-app-XXXXXX").string()) {
+    if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary directory");
+    settings_.server.listen.port = 0;
+    settings_.server.api_listen.port = 0;
+    settings_.store.data_dir = folder_;
+  }
+  ~PlatformTest() override { fs::remove_all(folder_); }
+
+  Result<std::unique_ptr<Platform>> Start() { return Platform::Start(settings_, RealEnv()); }
+
+  std::string folder_;
+  settings::Settings settings_;
+};
+
+TEST_F(PlatformTest, ServesUntilItIsStopped) {
+  const auto platform = Start();
+  ASSERT_TRUE(platform) << ToString(platform.error());
+  net::Client client({.base_url = (*platform)->api_url()}, RealEnv());
+  const auto ready = client.Send({.target = "/readyz"}, {});
+  ASSERT_TRUE(ready) << ToString(ready.error());
+  EXPECT_EQ(ready->status, 200);
+  (*platform)->Stop();
+  (*platform)->Stop();  // idempotent
+  EXPECT_FALSE(client.Send({.target = "/readyz"}, {}));
+}
+
+TEST_F(PlatformTest, ASecondPlatformOnTheSameDataIsRefused) {
+  const auto first = Start();
+  ASSERT_TRUE(first) << ToString(first.error());
+  const auto second = Start();
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(ToString(second.error()), HasSubstr(folder_));
+}
+
+TEST_F(PlatformTest, APortThatIsTakenIsNamed) {
+  const auto first = Start();
+  ASSERT_TRUE(first) << ToString(first.error());
+  const std::string port = (*first)->api_url().substr((*first)->api_url().rfind(':') + 1);
+  settings_.store.data_dir = folder_ + "/other";
+  settings_.server.api_listen.port = static_cast<std::uint16_t>(std::stoi(port));
+  const auto second = Start();
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(ToString(second.error()), HasSubstr(port));
+}
+
+TEST_F(PlatformTest, ARuleFileWithAMistakeStopsTheStart) {
+  settings_.coordinator.predicates_path = folder_ + "/rules.yaml";
+  std::ofstream(settings_.coordinator.predicates_path) << "routing:\n  - when: 'task.type =='\n    do: fast_path\n";
+  const auto platform = Start();
+  ASSERT_FALSE(platform);
+  EXPECT_EQ(platform.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(ToString(platform.error()), HasSubstr("rules.yaml"));
+}
+
+TEST(PrepareDataDir, MakesAPrivateFolderBelowHome) {
+  std::string home = (fs::temp_directory_path() / "seedcore-home-XXXXXX").string();
+  ASSERT_NE(mkdtemp(home.data()), nullptr);
+  const char* const previous = std::getenv("HOME");
+  const std::string kept = previous == nullptr ? "" : previous;
+  setenv("HOME", home.c_str(), 1);
+  const auto path = PrepareDataDir("~/data/seedcore");
+  setenv("HOME", kept.c_str(), 1);
+  ASSERT_TRUE(path) << ToString(path.error());
+  EXPECT_EQ(*path, home + "/data/seedcore");
+  EXPECT_EQ(fs::status(*path).permissions(), fs::perms::owner_all);
+  fs::remove_all(home);
+}
+
+TEST(PrepareDataDir, SaysWhichFolderCannotBeMade) {
+  const auto path = PrepareDataDir("/proc/seedcore");
+  ASSERT_FALSE(path);
+  EXPECT_THAT(path.error().message, HasSubstr("/proc/seedcore"));
+}
+
+}  // namespace
+}  // namespace seedcore::app
