@@ -120,6 +120,11 @@ Result<void> Platform::Parts::Start() {
 
 Result<void> Platform::Parts::OpenStore() {
   SEEDCORE_ASSIGN_OR_RETURN(data_dir, PrepareDataDir(settings.store.data_dir.string()));
+  if (!settings.store.pg_dsn.empty()) {
+    SEEDCORE_ASSIGN_OR_RETURN(store,
+                              store::postgres::OpenPostgresStore(PostgresSettingsFrom(settings.store), env, metrics));
+    return {};
+  }
   SEEDCORE_ASSIGN_OR_RETURN(store,
                             store::sqlite::OpenSqliteStore(SqliteSettingsFrom(settings.store, data_dir), env, metrics));
   return {};

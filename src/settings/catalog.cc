@@ -117,8 +117,7 @@ void AddLogAndStore(Rows& rows) {
                      {.meaning = "Connections that read beside the one that writes", .limits = Between(1, 64)}));
   rows.push_back(Row("store.pg_dsn", section, &S::pg_dsn,
                      {.meaning = "PostgreSQL to keep everything in, instead of the data directory",
-                      .environment = {"SEEDCORE_PG_DSN", "PG_DSN"},
-                      .later = true}));
+                      .environment = {"SEEDCORE_PG_DSN", "PG_DSN"}}));
 }
 
 void AddQueue(Rows& rows) {

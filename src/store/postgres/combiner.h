@@ -18,9 +18,10 @@ namespace seedcore::store::postgres {
 template <class Job>
 class Combiner {
  public:
-  /// `max_batch`: jobs done in one go. `bound`: jobs waiting; one more is refused with kResourceExhausted.
-  Combiner(int leaders, std::size_t max_batch, std::size_t bound)
-      : max_leaders_(leaders), max_batch_(max_batch), bound_(bound) {}
+  /// `max_weight`: of the jobs done in one go, as `job.weight` says. `bound`: jobs waiting; one more is refused with
+  /// kResourceExhausted.
+  Combiner(int leaders, std::size_t max_weight, std::size_t bound)
+      : max_leaders_(leaders), max_weight_(max_weight), bound_(bound) {}
 
   /// Returns when `execute(std::span<Job* const>)`, which must not throw, has done `job`, here or on another caller's
   /// thread. Every caller passes the same `execute`.
@@ -60,7 +61,9 @@ class Combiner {
   void DoBatch(std::unique_lock<std::mutex>& lock, const Execute& execute) {
     std::vector<Entry*> entries;
     std::vector<Job*> jobs;
-    while (!waiting_.empty() && jobs.size() < max_batch_) {
+    std::size_t weight = 0;
+    while (!waiting_.empty() && (jobs.empty() || weight + waiting_.front()->job->weight <= max_weight_)) {
+      weight += waiting_.front()->job->weight;
       waiting_.front()->taken = true;
       entries.push_back(waiting_.front());
       jobs.push_back(waiting_.front()->job);
@@ -92,7 +95,7 @@ class Combiner {
   }
 
   const int max_leaders_;
-  const std::size_t max_batch_;
+  const std::size_t max_weight_;
   const std::size_t bound_;
   std::mutex mutex_;  // guards everything below
   int leaders_ = 0;

@@ -1,5 +1,6 @@
 #include "store/postgres/connection.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
@@ -37,19 +38,31 @@ std::string Place(const PGconn* connection) {
   return fmt::format("{}:{}/{}", text(PQhost(connection)), text(PQport(connection)), text(PQdb(connection)));
 }
 
+/// Whether a password with a special character has moved the rest of the URL: libpq then takes parts of it for the port
+/// or the database, and messages would show them.
+bool IsTorn(std::string_view dsn, const PQconninfoOption* options) {
+  for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
+    if (std::string_view(option->keyword) != "port" || option->val == nullptr) continue;
+    if (std::string_view(option->val).find_first_not_of("0123456789,") != std::string_view::npos) return true;
+  }
+  const std::size_t scheme = dsn.find("://");
+  if (scheme == std::string_view::npos) return false;
+  const std::size_t path = std::min(dsn.find_first_of("/?", scheme + 3), dsn.size());
+  return dsn.substr(path, std::min(dsn.find('?'), dsn.size()) - path).find('@') != std::string_view::npos;
+}
+
 /// libpq's own message is not shown: it may quote a part of the password.
 Result<void> CheckDsn(const std::string& dsn) {
   char* message = nullptr;
   PQconninfoOption* const options = PQconninfoParse(dsn.c_str(), &message);
   PQfreemem(message);
-  if (options == nullptr) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "not a PostgreSQL connection string; expected postgresql://user:password@host:port/database or "
-                "keyword=value pairs (special characters of a password are percent-encoded)",
-                "store.pg_dsn");
-  }
+  const bool good = options != nullptr && !IsTorn(dsn, options);
   PQconninfoFree(options);
-  return {};
+  if (good) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "not a PostgreSQL connection string; expected postgresql://user:password@host:port/database or "
+              "keyword=value pairs (special characters of a password are percent-encoded)",
+              "store.pg_dsn");
 }
 
 bool AwaitSocket(const PGconn* connection, short events, std::chrono::milliseconds timeout) {

@@ -83,7 +83,8 @@ Result<int> SchemaVersion(Connection& connection) {
 
 Result<int> Migrate(Connection& connection, WallTime now, std::span<const Migration> migrations) {
   // READ COMMITTED whatever the server's default: after the wait for the lock, the version is read anew.
-  SEEDCORE_RETURN_IF_ERROR(connection.Script("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = 0"));
+  SEEDCORE_RETURN_IF_ERROR(connection.Script(
+      "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"));
   auto version = MigrateLocked(connection, now, migrations);
   if (!version) {
     if (connection.InTransaction()) (void)connection.Script("ROLLBACK");

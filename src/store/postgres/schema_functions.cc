@@ -41,7 +41,7 @@ BEGIN
   -- A task that was held or not yet started stays so; it only has fewer dependencies.
   WITH freed AS MATERIALIZED (
     SELECT src_task_id AS id, count(*)::integer AS n FROM task_depends_on_task
-    WHERE dst_task_id = ANY (p_ids) GROUP BY src_task_id),
+    WHERE dst_task_id = ANY (p_ids) GROUP BY src_task_id ORDER BY src_task_id),
   released AS (
     UPDATE tasks t SET blockers = t.blockers - f.n, updated_at = p_now,
       runnable = CASE WHEN t.runnable <> 3 OR t.blockers > f.n THEN t.runnable WHEN t.run_after > p_now THEN 2 ELSE 1 END
@@ -217,7 +217,8 @@ DECLARE
 BEGIN
   WITH given AS MATERIALIZED (
     SELECT * FROM unnest(p_ids, p_owners, p_tokens, p_outcomes, p_errors, p_codes, p_run_after, p_results)
-      WITH ORDINALITY AS g (id, owner_id, token, outcome, error, code, run_after, result, number)),
+      WITH ORDINALITY AS g (id, owner_id, token, outcome, error, code, run_after, result, number)
+    ORDER BY g.id),  -- everybody locks in this order
   done AS (
     UPDATE tasks t SET
       status = CASE WHEN g.outcome = 0 THEN 'completed'

@@ -36,7 +36,7 @@ constexpr char kClaimOfTypes[] =
 // that a cancellation ended.
 constexpr char kRenew[] =
     "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) WITH ORDINALITY "
-    "AS g (id, owner_id, token, number)), "
+    "AS g (id, owner_id, token, number) ORDER BY g.id), "
     "renewed AS (UPDATE tasks t SET lease_expires_at = $4, updated_at = $5 FROM given g WHERE t.id = g.id "
     "AND t.status = 'running' AND t.owner_id = g.owner_id AND t.fencing_token = g.token RETURNING g.number) "
     "SELECT number FROM renewed UNION ALL SELECT -g.number FROM given g JOIN tasks t ON t.id = g.id "

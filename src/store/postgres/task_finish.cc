@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 #include "store/postgres/knowledge_writes.h"
 #include "store/postgres/task_store.h"
+#include "store/stored_task.h"
 
 namespace seedcore::store::postgres {
 namespace {
@@ -22,7 +23,7 @@ class FinishColumns {
  public:
   explicit FinishColumns(WallTime now) : now_(now) {}
 
-  void Add(const Finish& finish, Result<void>& answer) {
+  void Add(const Finish& finish, const std::string& result, Result<void>& answer) {
     const Lease& lease = finish.lease;
     if (!IsUuid(lease.task_id)) {
       answer = Fail(ErrorCode::kNotFound, fmt::format("there is no task {}", lease.task_id));
@@ -33,6 +34,7 @@ class FinishColumns {
     ids_.Add(Uuid{lease.task_id});
     owners_.Add(lease.owner_id);
     tokens_.Add(lease.fencing_token);
+    results_.Add(NullIfEmpty(result));
     std::visit([this](const auto& outcome) { AddOutcome(outcome); }, finish.outcome);
   }
 
@@ -45,25 +47,20 @@ class FinishColumns {
   }
 
  private:
-  void AddOutcome(const Completed& outcome) {
-    // A null result is the same as none.
-    Add(OutcomeNumber::kCompleted, nullptr, {}, {}, outcome.result);
-  }
+  void AddOutcome(const Completed&) { Add(OutcomeNumber::kCompleted, nullptr, {}, {}); }
   void AddOutcome(const RetryLater& outcome) {
     const auto delay = std::max(outcome.delay, std::chrono::milliseconds(0));
-    Add(OutcomeNumber::kRetry, &outcome.error, {}, now_ + delay, nullptr);
+    Add(OutcomeNumber::kRetry, &outcome.error, {}, now_ + delay);
   }
-  void AddOutcome(const FailedForGood& outcome) { Add(OutcomeNumber::kFailed, &outcome.error, {}, {}, outcome.result); }
-  void AddOutcome(const Held& outcome) { Add(OutcomeNumber::kHeld, nullptr, outcome.reason, {}, nullptr); }
-  void AddOutcome(const HandedBack&) { Add(OutcomeNumber::kHandedBack, nullptr, {}, {}, nullptr); }
+  void AddOutcome(const FailedForGood& outcome) { Add(OutcomeNumber::kFailed, &outcome.error, {}, {}); }
+  void AddOutcome(const Held& outcome) { Add(OutcomeNumber::kHeld, nullptr, outcome.reason, {}); }
+  void AddOutcome(const HandedBack&) { Add(OutcomeNumber::kHandedBack, nullptr, {}, {}); }
 
-  void Add(OutcomeNumber outcome, const Error* error, std::string_view reason, std::optional<WallTime> run_after,
-           const json::value& result) {
+  void Add(OutcomeNumber outcome, const Error* error, std::string_view reason, std::optional<WallTime> run_after) {
     outcomes_.Add(static_cast<int>(outcome));
     errors_.Add(error != nullptr ? std::string_view(error->message) : reason);
     codes_.Add(error != nullptr ? ToString(error->code) : std::string_view());
     run_after_.Add(run_after);
-    results_.Add(result.is_null() ? std::nullopt : std::optional(WriteJson(result)));
   }
 
   WallTime now_;
@@ -111,6 +108,14 @@ Result<void> FinishAll(WriteContext& context, FinishColumns& columns) {
   return {};
 }
 
+/// A null result is the same as none.
+std::string ResultOf(const Finish& finish) {
+  const json::value* result = nullptr;
+  if (const auto* completed = std::get_if<Completed>(&finish.outcome)) result = &completed->result;
+  if (const auto* failed = std::get_if<FailedForGood>(&finish.outcome)) result = &failed->result;
+  return result == nullptr || result->is_null() ? std::string() : WriteJson(*result);
+}
+
 bool HasEffects(const Finish& finish) {
   return !finish.effects.facts.empty() || !finish.effects.ledger.empty() || !finish.effects.incidents.empty();
 }
@@ -120,7 +125,9 @@ Result<void> FinishTogether(Database& database, std::span<FinishJob* const> jobs
     FinishColumns columns(context.now);
     for (FinishJob* job : jobs) {
       job->answers.assign(job->finishes.size(), {});
-      for (std::size_t i = 0; i < job->finishes.size(); ++i) columns.Add(job->finishes[i], job->answers[i]);
+      for (std::size_t i = 0; i < job->finishes.size(); ++i) {
+        columns.Add(job->finishes[i], job->results[i], job->answers[i]);
+      }
     }
     return FinishAll(context, columns);
   };
@@ -131,7 +138,11 @@ Result<void> FinishTogether(Database& database, std::span<FinishJob* const> jobs
 
 Result<std::vector<Result<void>>> PostgresTaskStore::FinishTasks(std::span<const Finish> finishes) {
   if (finishes.empty()) return std::vector<Result<void>>();
-  FinishJob job{.finishes = finishes, .answers = {}, .outcome = {}};
+  FinishJob job{.finishes = finishes, .results = {}, .answers = {}, .outcome = {}};
+  constexpr std::size_t kRowBytes = 256;
+  for (const Finish& finish : finishes) {
+    job.weight += kRowBytes + job.results.emplace_back(ResultOf(finish)).size();
+  }
   if (std::ranges::any_of(finishes, HasEffects)) {
     FinishJob* const alone = &job;
     job.outcome = FinishTogether(database_, {&alone, 1}, true);

@@ -14,12 +14,15 @@ namespace seedcore::store::postgres {
 struct SubmitJob {
   std::span<const PreparedTask> tasks;
   std::span<const std::string> ids;
+  std::size_t weight = 0;  ///< bytes, roughly
   Result<WallTime> stored_at = WallTime{};
 };
 
 /// What one caller of FinishTasks reports.
 struct FinishJob {
   std::span<const Finish> finishes;
+  std::vector<std::string> results;  ///< as JSON, one for each; empty: none
+  std::size_t weight = 0;            ///< bytes, roughly
   std::vector<Result<void>> answers;
   Result<void> outcome;
 };

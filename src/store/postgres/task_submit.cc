@@ -135,15 +135,15 @@ Result<std::vector<Submitted>> SubmitCalls(WriteContext& context, std::span<cons
 }
 
 constexpr int kLeaders = 2;
-constexpr std::size_t kMaxBatch = 256;
+constexpr std::size_t kMaxBatchBytes = 8 << 20;
 
 }  // namespace
 
 PostgresTaskStore::PostgresTaskStore(Database& database, Env& env, std::size_t queue_bound)
     : database_(database),
       env_(env),
-      submits_(kLeaders, kMaxBatch, queue_bound),
-      finishes_(kLeaders, kMaxBatch, queue_bound) {}
+      submits_(kLeaders, kMaxBatchBytes, queue_bound),
+      finishes_(kLeaders, kMaxBatchBytes, queue_bound) {}
 
 Result<std::vector<SubmitResult>> PostgresTaskStore::Submit(std::span<const NewTask> tasks) {
   if (tasks.empty()) return std::vector<SubmitResult>();
@@ -162,6 +162,10 @@ Result<std::vector<SubmitResult>> PostgresTaskStore::SubmitPlain(std::span<const
   ids.reserve(tasks.size());
   for (std::size_t i = 0; i < tasks.size(); ++i) ids.push_back(env_.NewId());
   SubmitJob job{.tasks = tasks, .ids = ids};
+  constexpr std::size_t kRowBytes = 256;
+  for (const PreparedTask& task : tasks) {
+    job.weight += kRowBytes + task.params.size() + task.task->description.size();
+  }
   SEEDCORE_RETURN_IF_ERROR(submits_.Run(job, [this](std::span<SubmitJob* const> jobs) { StoreJobs(jobs); }));
   SEEDCORE_ASSIGN_OR_RETURN(const WallTime at, std::move(job.stored_at));
 

@@ -138,9 +138,8 @@ void TestServer::Start() {
   command.insert(command.end(), {binaries_ + "/postgres", "-D", directory_ + "/data", "-k", directory_});
   for (const std::string& option :
        {fmt::format("port={}", port_), std::string("listen_addresses=127.0.0.1"), std::string("fsync=off"),
-        std::string("synchronous_commit=off"), std::string("full_page_writes=off"), std::string("max_connections=200"),
-        std::string("shared_buffers=64MB"), std::string("autovacuum_naptime=5s"),
-        std::string("deadlock_timeout=50ms")}) {
+        std::string("full_page_writes=off"), std::string("max_connections=200"), std::string("shared_buffers=64MB"),
+        std::string("autovacuum_naptime=5s"), std::string("deadlock_timeout=50ms")}) {
     command.insert(command.end(), {"-c", option});
   }
   pid_ = Spawn(command, directory_ + "/log");
