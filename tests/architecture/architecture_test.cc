@@ -17,9 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Bottom up: a room may include itself and the rooms before it.
-const std::vector<std::string> kRooms{"base",        "settings", "net",   "store",  "queue",    "memory",
-                                      "graph",       "ml",       "state", "energy", "organism", "cognitive",
-                                      "coordinator", "service",  "app",   "cli"};
+const std::vector<std::string> kRooms{"base",      "settings",    "net",     "ray",   "store",  "queue",
+                                      "memory",    "graph",       "ml",      "state", "energy", "organism",
+                                      "cognitive", "coordinator", "service", "app",   "cli"};
 
 struct SourceFile {
   std::string path;  // below src/
@@ -102,7 +102,7 @@ TEST(Architecture, EveryRoomHasTests) {
 
 TEST(Architecture, HeavyHeadersStayBehindOneSourceFile) {
   // Header prefix -> how many files may include it.
-  const std::map<std::string, std::size_t> limits{{"boost/beast", 4}, {"boost/asio", 4}, {"yaml-cpp/", 3},
+  const std::map<std::string, std::size_t> limits{{"boost/beast", 4}, {"boost/asio", 4}, {"yaml-cpp/", 4},
                                                   {"prometheus/", 1}, {"spdlog/", 1},    {"CLI/", 2},
                                                   {"libpq-fe.h", 1}};
   for (const auto& [prefix, limit] : limits) {
