@@ -1,16 +1,18 @@
-// The queue without HTTP, on SQLite with synchronous=FULL: durable submits, tasks claimed, executed and completed by a
-// dispatcher and by the bare store, and the time from submit to start. The last line is JSON.
+// The queue without HTTP, on SQLite with synchronous=FULL or on PostgreSQL: durable submits, tasks claimed, executed
+// and completed by a dispatcher and by the bare store, and the time from submit to start. The last line is JSON.
 //
-//   queue_bench DIR [TASKS] [LATENCY_SAMPLES]
+//   queue_bench DIR|DSN [TASKS] [LATENCY_SAMPLES]
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 
 #include <fmt/format.h>
 
 #include "base/log.h"
 #include "queue/measure.h"
+#include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace seedcore {
@@ -20,11 +22,18 @@ using namespace std::chrono_literals;
 
 constexpr int kBatch = 32;
 
-Result<void> Run(const std::string& directory, std::int64_t tasks, std::int64_t samples) {
+bool IsDsn(const std::string& place) { return place.starts_with("postgresql://"); }
+
+Result<std::unique_ptr<store::Store>> Open(const std::string& place, Env& env, Metrics& metrics) {
+  if (IsDsn(place)) return store::postgres::OpenPostgresStore({.dsn = place}, env, metrics);
+  std::filesystem::create_directories(place);
+  return store::sqlite::OpenSqliteStore({.path = place + "/queue_bench.db"}, env, metrics);
+}
+
+Result<void> Run(const std::string& place, std::int64_t tasks, std::int64_t samples) {
   Env& env = RealEnv();
   Metrics metrics;
-  SEEDCORE_ASSIGN_OR_RETURN(const auto store,
-                            store::sqlite::OpenSqliteStore({.path = directory + "/queue_bench.db"}, env, metrics));
+  SEEDCORE_ASSIGN_OR_RETURN(const auto store, Open(place, env, metrics));
   store::TaskStore& queue = store->tasks();
   json::object figures;
   const auto report = [&](const char* name, const queue::Rate& rate) {
@@ -59,12 +68,11 @@ Result<void> Run(const std::string& directory, std::int64_t tasks, std::int64_t 
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    fmt::print(stderr, "usage: queue_bench DIR [TASKS] [LATENCY_SAMPLES]\n");
+    fmt::print(stderr, "usage: queue_bench DIR|DSN [TASKS] [LATENCY_SAMPLES]\n");
     return 2;
   }
   seedcore::log::Configure(seedcore::log::Level::kWarning, seedcore::log::Format::kText);
   const auto number = [&](int index, int otherwise) { return argc > index ? std::atoi(argv[index]) : otherwise; };
-  std::filesystem::create_directories(argv[1]);
   const auto done = seedcore::Run(argv[1], number(2, 50'000), number(3, 1'000));
   if (!done) fmt::print(stderr, "{}\n", ToString(done.error()));
   return done ? 0 : 1;

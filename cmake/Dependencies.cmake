@@ -11,6 +11,7 @@ if(SEEDCORE_PYTHON)
   set(ZLIB_USE_STATIC_LIBS ON)
 endif()
 find_package(SQLite3 REQUIRED)
+find_package(PostgreSQL REQUIRED)  # libpq
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(ZLIB REQUIRED)

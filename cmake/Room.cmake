@@ -1,12 +1,14 @@
-# seedcore_room(NAME [DEPENDS room...] [LIBRARIES target...])
+# seedcore_room(NAME [DEPENDS room...] [LIBRARIES target...] [TOGETHER filter])
 #
 # One folder, one static library `seedcore_NAME`, one test program `NAME_test` out of the folder's *_test.cc files.
 # With SEEDCORE_FUZZERS each NAME_fuzz.cc becomes a libFuzzer program, built by the target `fuzzers`.
 # A main.cc belongs to a program that the room's CMakeLists.txt declares itself, and a subfolder with a CMakeLists.txt of its
 # own is a library of its own.
+# testing.cc holds what tests of several rooms share, in a library that the room's CMakeLists.txt declares itself.
+# TOGETHER: a GoogleTest filter; the tests it matches share something dear, such as a server, and run as one ctest test.
 # DEPENDS lists rooms further down; tests/architecture checks the includes against the same order.
 function(seedcore_room name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "TOGETHER" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
   file(GLOB separate CONFIGURE_DEPENDS */CMakeLists.txt)
   foreach(listfile IN LISTS separate)
@@ -15,7 +17,7 @@ function(seedcore_room name)
   endforeach()
   set(tests ${sources})
   set(fuzzers ${sources})
-  list(FILTER sources EXCLUDE REGEX "(_(test|fuzz)|/main)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_(test|fuzz)|/(main|testing))\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
 
@@ -32,8 +34,14 @@ function(seedcore_room name)
     target_link_libraries(${name}_test PRIVATE ${target} GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE SEEDCORE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     seedcore_precompile(${name}_test)
+    set(alone "*")
+    if(ARG_TOGETHER)
+      set(alone "-${ARG_TOGETHER}")
+      add_test(NAME ${name}.together COMMAND ${name}_test "--gtest_filter=${ARG_TOGETHER}")
+      set_tests_properties(${name}.together PROPERTIES TIMEOUT 600)
+    endif()
     gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-                         PROPERTIES TIMEOUT 120)
+                         TEST_FILTER "${alone}" PROPERTIES TIMEOUT 120)
   endif()
 
   if(SEEDCORE_FUZZERS)

@@ -13,10 +13,13 @@ namespace seedcore::app {
 Result<std::unique_ptr<Foundation>> Foundation::Open(const settings::StoreSettings& settings, Env& env) {
   auto foundation = std::make_unique<Foundation>(env);
   SEEDCORE_ASSIGN_OR_RETURN(foundation->data_dir, PrepareDataDir(settings.data_dir.string()));
+  const bool is_postgres = !settings.pg_dsn.empty();
   SEEDCORE_ASSIGN_OR_RETURN(
       foundation->store,
-      store::sqlite::OpenSqliteStore(SqliteSettingsFrom(settings, foundation->data_dir), env, foundation->metrics));
-  foundation->store_is_shared = settings.shared;
+      is_postgres
+          ? store::postgres::OpenPostgresStore(PostgresSettingsFrom(settings), env, foundation->metrics)
+          : store::sqlite::OpenSqliteStore(SqliteSettingsFrom(settings, foundation->data_dir), env, foundation->metrics));
+  foundation->store_is_shared = is_postgres || settings.shared;
   foundation->host = std::make_unique<state::HostSampler>(env, foundation->data_dir);
   return foundation;
 }

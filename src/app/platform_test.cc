@@ -8,12 +8,14 @@
 
 #include "app/foundation.h"
 #include "net/client.h"
+#include "store/postgres/testing.h"
 
 namespace seedcore::app {
 namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
+using testing::Not;
 
 class PlatformTest : public testing::Test {
  protected:
@@ -50,6 +52,28 @@ TEST_F(PlatformTest, ASecondPlatformOnTheSameDataIsRefused) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(ToString(second.error()), HasSubstr(folder_));
+}
+
+TEST_F(PlatformTest, KeepsEverythingInPostgresqlWhenItsDsnIsSet) {
+  store::postgres::TestServer server;
+  server.CreateDatabase("platform");
+  settings_.store.pg_dsn = server.Dsn("platform");
+  const auto platform = Start();
+  ASSERT_TRUE(platform) << ToString(platform.error());
+  net::Client client({.base_url = (*platform)->api_url()}, RealEnv());
+  const auto health = client.Send({.target = "/api/v1/status"}, {});
+  ASSERT_TRUE(health) << ToString(health.error());
+  EXPECT_THAT(health->body, HasSubstr("postgresql"));
+  EXPECT_THAT(health->body, Not(HasSubstr("s3cret")));
+  EXPECT_FALSE(fs::exists(folder_ + "/seedcore.db"));
+}
+
+TEST_F(PlatformTest, AWrongDsnIsRefused) {
+  settings_.store.pg_dsn = "postgresql://seedcore:s3cret@127.0.0.1:1/platform";
+  const auto platform = Start();
+  ASSERT_FALSE(platform);
+  EXPECT_EQ(platform.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(ToString(platform.error()), Not(HasSubstr("s3cret")));
 }
 
 TEST_F(PlatformTest, APortThatIsTakenIsNamed) {

@@ -47,6 +47,13 @@ store::sqlite::SqliteSettings SqliteSettingsFrom(const settings::StoreSettings& 
   return options;
 }
 
+store::postgres::PostgresSettings PostgresSettingsFrom(const settings::StoreSettings& settings) {
+  store::postgres::PostgresSettings options;
+  options.dsn = settings.pg_dsn;
+  options.readers = settings.readers;
+  return options;
+}
+
 store::RetryPolicy RetryPolicyFrom(const settings::QueueSettings& settings) {
   return {settings.max_attempts, settings.retry_base, settings.retry_max};
 }

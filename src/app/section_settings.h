@@ -7,6 +7,7 @@
 #include "queue/reaper.h"
 #include "service/coordinator.h"
 #include "settings/settings.h"
+#include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
 
 /// Rooms declare what they need; settings declare what a user may say. These functions are the only place that knows
@@ -16,6 +17,8 @@ namespace seedcore::app {
 [[nodiscard]] net::ServerOptions ServerOptionsFrom(const settings::ServerSettings& settings);
 [[nodiscard]] store::sqlite::SqliteSettings SqliteSettingsFrom(const settings::StoreSettings& settings,
                                                                const std::string& data_dir);
+/// For a DSN that is set.
+[[nodiscard]] store::postgres::PostgresSettings PostgresSettingsFrom(const settings::StoreSettings& settings);
 [[nodiscard]] store::RetryPolicy RetryPolicyFrom(const settings::QueueSettings& settings);
 [[nodiscard]] queue::DispatcherSettings DispatcherSettingsFrom(const settings::QueueSettings& settings);
 [[nodiscard]] queue::ReaperSettings ReaperSettingsFrom(const settings::QueueSettings& settings);

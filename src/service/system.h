@@ -17,10 +17,9 @@ struct SystemHealth {
   std::string status = "healthy";
   std::string service = "seedcore-api";
   std::string version;
-  static constexpr auto kFields =
-      Fields(Required("status", &SystemHealth::status, "healthy: the process answers"),
-             Required("service", &SystemHealth::service, "seedcore-api"),
-             Required("version", &SystemHealth::version, "Version of SeedCore"));
+  static constexpr auto kFields = Fields(Required("status", &SystemHealth::status, "healthy: the process answers"),
+                                         Required("service", &SystemHealth::service, "seedcore-api"),
+                                         Required("version", &SystemHealth::version, "Version of SeedCore"));
 };
 
 struct Readiness {
@@ -50,7 +49,7 @@ struct StoreStatus {
   std::int64_t size_bytes = 0;
   bool writable = false;
   std::string error;
-  static constexpr auto kFields = Fields(Required("backend", &StoreStatus::backend, "sqlite"),
+  static constexpr auto kFields = Fields(Required("backend", &StoreStatus::backend, "sqlite or postgresql"),
                                          Required("location", &StoreStatus::location, "Path, or DSN without password"),
                                          Required("schema_version", &StoreStatus::schema_version, "Of the tables"),
                                          Required("size_bytes", &StoreStatus::size_bytes, "Size on disk"),

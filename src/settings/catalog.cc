@@ -120,8 +120,7 @@ void AddLogAndStore(Rows& rows) {
                                  "each of them must say so. Several hosts need PostgreSQL"}));
   rows.push_back(Row("store.pg_dsn", section, &S::pg_dsn,
                      {.meaning = "PostgreSQL to keep everything in, instead of the data directory",
-                      .environment = {"SEEDCORE_PG_DSN", "PG_DSN"},
-                      .later = true}));
+                      .environment = {"SEEDCORE_PG_DSN", "PG_DSN"}}));
 }
 
 void AddQueue(Rows& rows) {

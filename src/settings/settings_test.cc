@@ -155,9 +155,9 @@ TEST(Resolve, BadValueWithAPasswordIsRedacted) {
 }
 
 TEST(Resolve, SettingOfALaterPartIsAWarningWhenMeant) {
-  EXPECT_THAT(Resolve(With({}, {{"store-pg-dsn", "postgresql://db"}}))->warnings,
-              ElementsAre("flag --store-pg-dsn: store.pg_dsn has no effect in this version"));
-  EXPECT_THAT(Resolve(With({{"PG_DSN", "postgresql://db"}}))->warnings, IsEmpty());
+  EXPECT_THAT(Resolve(With({}, {{"cluster-ray-address", "auto"}}))->warnings,
+              ElementsAre("flag --cluster-ray-address: cluster.ray_address has no effect in this version"));
+  EXPECT_THAT(Resolve(With({{"RAY_ADDRESS", "auto"}}))->warnings, IsEmpty());
 }
 
 TEST(Resolve, AddressOthersCanReachNeedsTokensOrConsent) {

@@ -1,11 +1,14 @@
 // No task is lost or completed twice, whenever the process is killed: starts kill_worker, kills it with SIGKILL at a
 // random moment, and does so again and again on the same data; then lets it finish and reads the history of every task.
 //
-//   kill_test WORKER DIR [KILLS] [SEED]
+//   kill_test WORKER PLACE [KILLS] [SEED]
+//
+// PLACE: a folder (SQLite), a DSN (PostgreSQL), or `postgresql` for a server of this test's own.
 
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -13,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "kill/victim.h"
+#include "store/postgres/testing.h"
 #include "support/history.h"
 
 namespace seedcore {
@@ -20,23 +24,25 @@ namespace {
 
 using namespace std::chrono_literals;
 
-int Main(const std::string& worker, const std::string& directory, int kills, unsigned seed) {
-  std::filesystem::remove_all(directory);
-  std::filesystem::create_directories(directory);
+int Main(const std::string& worker, const std::string& place, int kills, unsigned seed) {
+  if (!test::IsDsn(place)) {
+    std::filesystem::remove_all(place);
+    std::filesystem::create_directories(place);
+  }
   std::mt19937 random(seed);
   const Instant started = RealEnv().Now();
 
   std::set<std::string> acknowledged;
   for (int i = 0; i < kills; ++i) {
-    Victim victim(worker, directory, "load");
+    Victim victim(worker, place, "load");
     // From before the store is open to well into the work.
     RealEnv().SleepFor(std::chrono::milliseconds(20 + random() % 480), {});
     acknowledged.merge(victim.Kill());
   }
-  const int drained = Victim(worker, directory, "drain").AwaitExit(60s);
+  const int drained = Victim(worker, place, "drain").AwaitExit(60s);
   if (drained != 0) Victim::Die(fmt::format("the tasks did not come to their end ({})", drained));
 
-  const std::vector<store::TaskEvent> events = ReadHistory(directory);
+  const std::vector<store::TaskEvent> events = ReadHistory(place);
   // Each kill may cost an execution; besides, a task fails once at most.
   const auto report = test::CheckHistory(events, acknowledged, {.max_executions = kills + 2});
   fmt::print(
@@ -47,7 +53,7 @@ int Main(const std::string& worker, const std::string& directory, int kills, uns
   for (const std::string& violation : report.violations) fmt::print(stderr, "VIOLATION {}\n", violation);
   if (acknowledged.empty() || report.lease_expiries == 0) Victim::Die("the kills met no work: the test shows nothing");
   if (!report.violations.empty()) return 1;
-  std::filesystem::remove_all(directory);
+  if (!test::IsDsn(place)) std::filesystem::remove_all(place);
   return 0;
 }
 
@@ -56,9 +62,16 @@ int Main(const std::string& worker, const std::string& directory, int kills, uns
 
 int main(int argc, char** argv) {
   if (argc < 3 || argc > 5) {
-    fmt::print(stderr, "usage: kill_test WORKER DIR [KILLS] [SEED]\n");
+    fmt::print(stderr, "usage: kill_test WORKER PLACE [KILLS] [SEED]\n");
     return 2;
   }
-  return seedcore::Main(argv[1], argv[2], argc > 3 ? std::atoi(argv[3]) : 50,
+  std::string place = argv[2];
+  std::unique_ptr<seedcore::store::postgres::TestServer> server;
+  if (place == "postgresql") {
+    server = std::make_unique<seedcore::store::postgres::TestServer>();
+    server->CreateDatabase("kill");
+    place = server->Dsn("kill");
+  }
+  return seedcore::Main(argv[1], place, argc > 3 ? std::atoi(argv[3]) : 50,
                         argc > 4 ? static_cast<unsigned>(std::atoi(argv[4])) : 1);
 }

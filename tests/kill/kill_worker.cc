@@ -1,8 +1,10 @@
-// The victim of the kill test: opens the store in a folder, submits tasks and dispatches them, until it is killed.
+// The victim of the kill test: opens a store, submits tasks and dispatches them, until it is killed.
 //
-//   kill_worker DIR load     submits and dispatches for ever; writes the ids of submitted tasks to standard output
-//   kill_worker DIR drain    dispatches only; exits with 0 once every task has come to its end
-//   kill_worker DIR slow     submits 80 tasks that take nearly a lease each, then drains; writes "lease_lost N" at last
+//   kill_worker PLACE load     submits and dispatches for ever; writes the ids of submitted tasks to standard output
+//   kill_worker PLACE drain    dispatches only; exits with 0 once every task has come to its end
+//   kill_worker PLACE slow     submits 80 tasks that take nearly a lease each, then drains; writes "lease_lost N" at last
+//
+// PLACE: a folder (SQLite), or a DSN (PostgreSQL).
 
 #include <atomic>
 #include <semaphore>
@@ -16,9 +18,9 @@
 #include "base/env.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "kill/open_store.h"
 #include "queue/dispatcher.h"
 #include "queue/reaper.h"
-#include "store/sqlite/sqlite_store.h"
 
 namespace seedcore {
 namespace {
@@ -83,11 +85,11 @@ bool AllEnded(store::TaskStore& tasks) {
   return open == 0;
 }
 
-int Main(const std::string& directory, std::string_view mode) {
+int Main(const std::string& place, std::string_view mode) {
   log::Configure(log::Level::kError, log::Format::kText);
   Env& env = RealEnv();
   Metrics metrics;
-  auto store = store::sqlite::OpenSqliteStore({.path = directory + "/seedcore.db"}, env, metrics);
+  auto store = test::OpenStore(place, env, metrics);
   if (!store) Die("open", store.error());
   store::TaskStore& tasks = (*store)->tasks();
 
@@ -114,7 +116,7 @@ int Main(const std::string& directory, std::string_view mode) {
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    fmt::print(stderr, "usage: kill_worker DIR load|drain|slow\n");
+    fmt::print(stderr, "usage: kill_worker PLACE load|drain|slow\n");
     return 2;
   }
   return seedcore::Main(argv[1], argv[2]);

@@ -17,20 +17,20 @@
 
 #include "base/env.h"
 #include "base/metrics.h"
-#include "store/sqlite/sqlite_store.h"
+#include "kill/open_store.h"
 
 namespace seedcore {
 
 /// A worker process and what it has written so far.
 class Victim {
  public:
-  Victim(const std::string& program, const std::string& directory, const char* mode) {
+  Victim(const std::string& program, const std::string& place, const char* mode) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) Die("pipe");
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    std::string arguments[] = {program, directory, mode};
+    std::string arguments[] = {program, place, mode};
     char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(), nullptr};
     if (::posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv, environ) != 0) Die("spawn " + program);
     posix_spawn_file_actions_destroy(&actions);
@@ -96,10 +96,10 @@ class Victim {
   std::jthread reader_;
 };
 
-/// All events of the store in a folder that nobody uses any more.
-inline std::vector<store::TaskEvent> ReadHistory(const std::string& directory) {
+/// All events of the store at a place (see open_store.h) that nobody uses any more.
+inline std::vector<store::TaskEvent> ReadHistory(const std::string& place) {
   Metrics metrics;
-  auto store = store::sqlite::OpenSqliteStore({.path = directory + "/seedcore.db"}, RealEnv(), metrics);
+  auto store = test::OpenStore(place, RealEnv(), metrics);
   if (!store) Victim::Die("open: " + ToString(store.error()));
   std::vector<store::TaskEvent> events;
   for (;;) {

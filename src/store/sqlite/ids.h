@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "base/strings.h"
+#include "store/ids.h"
 #include "store/sqlite/database.h"
 
 namespace seedcore::store::sqlite {
@@ -17,10 +18,6 @@ template <class Read>
                                 std::string_view id_or_prefix, const Read& read)
     -> std::invoke_result_t<const Read&, const Statement&>;
 
-/// The same checks, without a row.
-[[nodiscard]] Result<void> CheckPrefix(std::string_view what, std::string_view id_or_prefix);
-[[nodiscard]] Error NoSuch(std::string_view what, std::string_view id_or_prefix);
-[[nodiscard]] Error AmbiguousPrefix(std::string_view what, std::string_view id_or_prefix);
 /// Past every id that begins with `prefix`: ids are hexadecimal digits and dashes.
 [[nodiscard]] std::string EndOfPrefix(std::string_view prefix);
 

@@ -1,19 +1,6 @@
 #include "store/sqlite/task_row.h"
 
-#include <utility>
-
-#include <fmt/format.h>
-
-#include "base/json_binding.h"
-
 namespace seedcore::store::sqlite {
-namespace {
-
-std::unexpected<Error> NotJson(std::string_view what) {
-  return Fail(ErrorCode::kCorrupt, fmt::format("the stored {} is not valid JSON", what));
-}
-
-}  // namespace
 
 TaskRow ReadTaskRow(const Statement& row) {
   TaskRow out;
@@ -55,59 +42,6 @@ TaskRow ReadTaskRow(const Statement& row) {
   task.traceparent = text();
   task.idempotency_key = text();
   out.result = text();
-  return out;
-}
-
-Result<Task> ToTask(TaskRow row) {
-  if (row.damaged) return Fail(ErrorCode::kCorrupt, fmt::format("the stored row of task {} is damaged", row.task.id));
-  SEEDCORE_ASSIGN_OR_RETURN(row.task.params, ParseStoredObject(row.params, "params"));
-  if (!row.result.empty()) {
-    auto result = ParseJson(row.result);
-    if (!result) return NotJson("result");
-    row.task.result = std::move(*result);
-  }
-  if (!row.depends_on.empty()) {
-    SEEDCORE_ASSIGN_OR_RETURN(row.task.depends_on, ParseStoredStrings(row.depends_on, "depends_on"));
-  }
-  return std::move(row.task);
-}
-
-TaskStatus StatusFromName(std::string_view name, bool& damaged) {
-  const auto status = EnumFromString<TaskStatus>(name);
-  if (!status) damaged = true;
-  return status.value_or(TaskStatus::kFailed);
-}
-
-Result<json::object> ParseStoredObject(std::string_view text, std::string_view what) {
-  if (text == "{}") return json::object();
-  auto value = ParseJson(text);
-  if (!value || !value->is_object()) return NotJson(what);
-  return std::move(value->get_object());
-}
-
-Result<std::vector<std::string>> ParseStoredStrings(std::string_view text, std::string_view what) {
-  auto value = ParseJson(text);
-  if (!value || !value->is_array()) return NotJson(what);
-  std::vector<std::string> strings;
-  for (const json::value& element : value->get_array()) {
-    if (!element.is_string()) return NotJson(what);
-    strings.emplace_back(element.get_string());
-  }
-  return strings;
-}
-
-std::string WriteStrings(std::span<const std::string> strings) {
-  std::string out = "[";
-  for (const std::string& text : strings) {
-    if (out.size() > 1) out += ',';
-    AppendJsonString(out, text);
-  }
-  return out += ']';
-}
-
-std::string WriteObject(const json::object& object) {
-  std::string out;
-  AppendJsonObject(out, object);
   return out;
 }
 

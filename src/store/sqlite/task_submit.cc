@@ -1,8 +1,7 @@
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "base/json_binding.h"
+#include "store/prepared_task.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
 
@@ -21,15 +20,6 @@ constexpr char kInsertPayload[] =
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 constexpr char kInsertDependency[] = "INSERT INTO task_depends_on_task (src_task_id, dst_task_id) VALUES (?1, ?2)";
 
-/// A new task as the writer needs it; made on the caller's thread.
-struct Prepared {
-  const NewTask* task = nullptr;
-  std::string params;
-  std::string depends_on;                 ///< JSON; empty when there are none
-  std::vector<std::string> dependencies;  ///< distinct
-  std::int64_t content_hash = 0;
-};
-
 /// What the writer found or made for one of them.
 struct Submitted {
   bool duplicate = false;
@@ -40,40 +30,7 @@ struct Submitted {
   WallTime at;
 };
 
-/// FNV-1a over everything that decides what the task does, so not over its trace.
-std::int64_t ContentHash(const NewTask& task, const std::string& depends_on) {
-  const auto micros = [](const std::optional<WallTime>& time) { return time ? ToUnixMicros(*time) : 0; };
-  std::string text = WriteJsonCanonical(json::value(task.params));
-  text += fmt::format("\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", task.type, task.description, task.domain,
-                      depends_on, task.drift_score, task.priority, micros(task.run_after), micros(task.deadline),
-                      task.retry.max_attempts, task.retry.base.count(), task.retry.max.count(), task.run_immediately);
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  return static_cast<std::int64_t>(hash);
-}
-
-Result<Prepared> Prepare(const NewTask& task) {
-  if (task.type.empty()) return Fail(ErrorCode::kInvalidArgument, "a task needs a type", "type");
-  if (task.priority < 1 || task.priority > 10) {
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to 10, got {}", task.priority), "priority");
-  }
-  if (task.retry.max_attempts < 1 || task.retry.max_attempts > 100) {
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to 100, got {}", task.retry.max_attempts),
-                "max_attempts");
-  }
-  Prepared prepared{.task = &task, .params = WriteObject(task.params)};
-  if (!task.depends_on.empty()) {
-    prepared.depends_on = WriteStrings(task.depends_on);
-    prepared.dependencies = task.depends_on;
-    std::ranges::sort(prepared.dependencies);
-    const auto repeated = std::ranges::unique(prepared.dependencies);
-    prepared.dependencies.erase(repeated.begin(), repeated.end());
-  }
-  if (!task.idempotency_key.empty()) prepared.content_hash = ContentHash(task, prepared.depends_on);
-  return prepared;
-}
-
-Result<std::optional<TaskRow>> FindEarlier(WriteContext& context, const Prepared& prepared) {
+Result<std::optional<TaskRow>> FindEarlier(WriteContext& context, const PreparedTask& prepared) {
   const std::string& key = prepared.task->idempotency_key;
   if (key.empty()) return std::nullopt;
   std::int64_t seq = 0;
@@ -97,7 +54,7 @@ struct Dependencies {
   std::string failure;  ///< why the task can never run; empty when it can
 };
 
-Result<Dependencies> CheckDependencies(WriteContext& context, const Prepared& prepared) {
+Result<Dependencies> CheckDependencies(WriteContext& context, const PreparedTask& prepared) {
   Dependencies out;
   for (const std::string& id : prepared.dependencies) {
     SEEDCORE_ASSIGN_OR_RETURN(Statement row, context.db.Query(kFindDependency, id));
@@ -125,7 +82,7 @@ Start StartOf(const NewTask& task, const Dependencies& dependencies, WallTime no
   return {TaskStatus::kQueued, Runnable::kNow};
 }
 
-Result<Submitted> Insert(WriteContext& context, const Prepared& prepared) {
+Result<Submitted> Insert(WriteContext& context, const PreparedTask& prepared) {
   const NewTask& task = *prepared.task;
   SEEDCORE_ASSIGN_OR_RETURN(std::optional<TaskRow> earlier, FindEarlier(context, prepared));
   if (earlier) return Submitted{.duplicate = true, .earlier = std::move(*earlier)};
@@ -162,42 +119,22 @@ Result<SubmitResult> ToSubmitResult(const NewTask& task, Submitted submitted) {
     SEEDCORE_ASSIGN_OR_RETURN(Task earlier, ToTask(std::move(submitted.earlier)));
     return SubmitResult{.task = std::move(earlier), .duplicate = true};
   }
-  const bool failed = submitted.status == TaskStatus::kFailed;
   return SubmitResult{
-      .task = {.id = std::move(submitted.id),
-               .type = task.type,
-               .description = task.description,
-               .domain = task.domain,
-               .params = task.params,
-               .status = submitted.status,
-               .priority = task.priority,
-               .retry = task.retry,
-               .drift_score = task.drift_score,
-               .run_after = task.run_after,
-               .deadline = task.deadline,
-               .depends_on = task.depends_on,
-               .idempotency_key = task.idempotency_key,
-               .traceparent = task.traceparent,
-               .error = std::move(submitted.error),
-               .error_code = std::string(failed ? ToString(ErrorCode::kNonRetryable) : std::string_view()),
-               .dead_letter = failed,
-               .created_at = submitted.at,
-               .updated_at = submitted.at,
-               .finished_at = failed ? std::optional(submitted.at) : std::nullopt}};
+      .task = TaskFromNew(task, std::move(submitted.id), submitted.status, std::move(submitted.error), submitted.at)};
 }
 
 }  // namespace
 
 Result<std::vector<SubmitResult>> SqliteTaskStore::Submit(std::span<const NewTask> tasks) {
-  std::vector<Prepared> prepared;
+  std::vector<PreparedTask> prepared;
   prepared.reserve(tasks.size());
   for (const NewTask& task : tasks) {
-    SEEDCORE_ASSIGN_OR_RETURN(prepared.emplace_back(), Prepare(task));
+    SEEDCORE_ASSIGN_OR_RETURN(prepared.emplace_back(), PrepareTask(task));
   }
   auto submitted = writer_.Run([&](WriteContext& context) -> Result<std::vector<Submitted>> {
     std::vector<Submitted> out;
     out.reserve(prepared.size());
-    for (const Prepared& task : prepared) {
+    for (const PreparedTask& task : prepared) {
       SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), Insert(context, task));
     }
     return out;

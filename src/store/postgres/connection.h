@@ -1,0 +1,113 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "store/postgres/params.h"
+
+struct pg_conn;
+struct pg_result;
+
+/// A thin layer over libpq: owned connections, prepared statements by the address of their text, binary values, and
+/// errors as values.
+namespace seedcore::store::postgres {
+
+/// The rows one statement returned. Rows and columns count from 0; views live as long as the Rows.
+class Rows {
+ public:
+  explicit Rows(pg_result* result) : result_(result) {}
+
+  [[nodiscard]] int size() const;
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  /// Rows that an INSERT, UPDATE or DELETE touched.
+  [[nodiscard]] int changed() const;
+
+  [[nodiscard]] bool IsNull(int row, int column) const;
+  [[nodiscard]] std::string_view Text(int row, int column) const;  ///< empty for NULL
+  [[nodiscard]] std::int64_t Int(int row, int column) const { return ReadInteger(Text(row, column)); }
+  [[nodiscard]] bool Bool(int row, int column) const { return Int(row, column) != 0; }
+  [[nodiscard]] double Double(int row, int column) const { return ReadDouble(Text(row, column)); }
+  [[nodiscard]] WallTime Time(int row, int column) const { return ReadTime(Text(row, column)); }
+  [[nodiscard]] std::optional<WallTime> OptionalTime(int row, int column) const;
+  [[nodiscard]] std::string Id(int row, int column) const { return ReadUuid(Text(row, column)); }
+
+ private:
+  struct Clear {
+    void operator()(pg_result* result) const;
+  };
+  std::unique_ptr<pg_result, Clear> result_;
+};
+
+/// One statement of a pipeline. `sql` has static storage: its address is the key of the statement cache.
+struct Call {
+  const char* sql;
+  Params params;
+};
+
+struct ConnectSettings {
+  std::string dsn;  ///< URL or keyword list, as libpq takes it; TLS as it says
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds statement_timeout{30'000};
+  std::chrono::milliseconds lock_timeout{10'000};
+  std::string setup;  ///< SET statements run once after connecting
+};
+
+/// One connection, used by one thread at a time.
+class Connection {
+ public:
+  /// kInvalidArgument: the DSN cannot be read, the server is too old or its database not in UTF-8. Otherwise as
+  /// ConnectError says. No message holds a password.
+  [[nodiscard]] static Result<std::unique_ptr<Connection>> Open(const ConnectSettings& settings);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Runs `sql`, a constant with static storage, as a prepared statement.
+  template <class... Args>
+  [[nodiscard]] Result<Rows> Query(const char* sql, const Args&... args) {
+    return Run(sql, MakeParams(args...));
+  }
+  [[nodiscard]] Result<Rows> Run(const char* sql, const Params& params);
+  /// For texts put together at run time; not cached.
+  [[nodiscard]] Result<Rows> RunOnce(const std::string& sql, const Params& params);
+  /// All statements in one round trip and one transaction of their own.
+  [[nodiscard]] Result<std::vector<Rows>> Pipeline(std::span<const Call> calls);
+  /// Several statements without parameters or results.
+  [[nodiscard]] Result<void> Script(const char* sql);
+
+  /// Reads what has arrived and says whether the connection can still be used. Does not block.
+  [[nodiscard]] bool IsUsable();
+  [[nodiscard]] bool InTransaction() const;
+  /// Whether the last error says that the same transaction can pass when it is repeated at once.
+  [[nodiscard]] bool LastErrorIsRepeatable() const { return repeatable_; }
+
+  /// Payloads of notifications from other connections that have arrived.
+  [[nodiscard]] std::vector<std::string> TakeNotifications();
+  [[nodiscard]] int socket() const;
+  /// "host:port/database".
+  [[nodiscard]] const std::string& place() const { return place_; }
+
+ private:
+  explicit Connection(pg_conn* connection) : connection_(connection) {}
+  [[nodiscard]] Result<const char*> Prepare(const char* sql);
+  [[nodiscard]] Result<Rows> Take(pg_result* result);
+  [[nodiscard]] Error ErrorOf(const pg_result* result);
+  [[nodiscard]] Result<void> Setup(const ConnectSettings& settings);
+
+  struct Close {
+    void operator()(pg_conn* connection) const;
+  };
+  std::unique_ptr<pg_conn, Close> connection_;
+  std::string place_;
+  std::unordered_map<const char*, std::string> statements_;
+  bool repeatable_ = false;
+};
+
+}  // namespace seedcore::store::postgres

@@ -1,0 +1,89 @@
+#include "store/postgres/database.h"
+
+#include <exception>
+
+#include <fmt/format.h>
+
+namespace seedcore::store::postgres {
+namespace {
+
+constexpr char kBegin[] = "BEGIN";
+constexpr char kCommit[] = "COMMIT";
+constexpr char kRollback[] = "ROLLBACK";
+
+/// How often a transaction that collided with others is repeated.
+constexpr int kMaxTries = 6;
+
+// Every statement of a writer finds a few rows by an index. Without statistics, as when a queue has just been filled,
+// the planner would rather sort or hash the whole table; and plans are made once.
+constexpr char kWriterSetup[] =
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; "
+    "SET enable_mergejoin = off; SET enable_sort = off; SET enable_material = off; SET jit = off;";
+constexpr char kReaderSetup[] = "SET default_transaction_read_only = on; SET jit = off;";
+// A notification need not be durable.
+constexpr char kNotifierSetup[] = "SET synchronous_commit = off;";
+
+ConnectSettings With(ConnectSettings settings, const char* setup) {
+  settings.setup = setup;
+  return settings;
+}
+
+Result<void> RunGuarded(const std::function<Result<void>(WriteContext&)>& operation, WriteContext& context) {
+  try {
+    return operation(context);
+  } catch (const std::exception& exception) {
+    return Fail(ErrorCode::kInternal, fmt::format("a write operation threw: {}", exception.what()));
+  }
+}
+
+}  // namespace
+
+Database::Database(const DatabaseSettings& settings, Env& env, Metrics& metrics)
+    : env_(env),
+      transactions_(metrics.GetCounter("seedcore_store_transactions_total", "Write transactions committed")),
+      failed_(metrics.GetCounter("seedcore_store_failed_transactions_total", "Write transactions that failed")),
+      lease_lost_(metrics.GetCounter("seedcore_lease_lost_total",
+                                     "Results refused because the worker no longer held the task")),
+      writers_(With(settings.connect, kWriterSetup), settings.writers, settings.max_wait, env),
+      readers_(With(settings.connect, kReaderSetup), settings.readers, settings.max_wait, env),
+      notifier_(With(settings.connect, kNotifierSetup), runnable_, events_) {}
+
+Result<void> Database::RunErased(Mode mode, const Operation& operation) {
+  SEEDCORE_RETURN_IF_ERROR(env_.Fault("store.begin"));
+  SEEDCORE_ASSIGN_OR_RETURN(const Pool::Loan connection, writers_.Take());
+  for (int tries = 1;; ++tries) {
+    WriteContext context{.db = *connection, .env = env_, .now = env_.WallNow()};
+    Result<void> done = TryOnce(mode, operation, context);
+    if (done) {
+      transactions_.Increment();
+      if (context.notes.lease_lost > 0) lease_lost_.Increment(context.notes.lease_lost);
+      if (context.notes.made_runnable) runnable_.Emit();
+      if (context.notes.appended_events) events_.Emit();
+      notifier_.Tell(context.notes.made_runnable, context.notes.appended_events);
+      return done;
+    }
+    const bool again = connection->IsUsable() && connection->LastErrorIsRepeatable() && tries < kMaxTries;
+    if (again) continue;
+    failed_.Increment();
+    return done;
+  }
+}
+
+Result<void> Database::TryOnce(Mode mode, const Operation& operation, WriteContext& context) {
+  if (mode == Mode::kOnce) {
+    SEEDCORE_RETURN_IF_ERROR(env_.Fault("store.commit"));
+    return RunGuarded(operation, context);
+  }
+  SEEDCORE_RETURN_IF_ERROR(context.db.Query(kBegin));
+  Result<void> done = RunGuarded(operation, context);
+  if (done) done = env_.Fault("store.commit");
+  if (!done) {
+    // The pool drops a connection that cannot even roll back.
+    if (context.db.InTransaction()) (void)context.db.Script(kRollback);
+    return done;
+  }
+  SEEDCORE_RETURN_IF_ERROR(context.db.Query(kCommit));
+  return {};
+}
+
+}  // namespace seedcore::store::postgres

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "base/env.h"
+#include "base/metrics.h"
+#include "store/postgres/notifier.h"
+#include "store/postgres/pool.h"
+#include "store/signal.h"
+
+namespace seedcore::store::postgres {
+
+/// What a transaction did that others want to know; takes effect when it commits.
+struct WriteNotes {
+  bool made_runnable = false;  ///< a task can be claimed, now or earlier than was known
+  bool appended_events = false;
+  int lease_lost = 0;
+};
+
+/// What one write operation works with. It may run twice, when its transaction collides with another.
+struct WriteContext {
+  Connection& db;
+  Env& env;
+  WallTime now;
+  WriteNotes notes{};
+};
+
+struct DatabaseSettings {
+  ConnectSettings connect;
+  int writers = 8;
+  int readers = 4;
+  std::chrono::milliseconds max_wait{10'000};  ///< for a free connection
+};
+
+/// The connections of one store: some write, some read, one listens. Thread-safe.
+///
+/// Fault sites: "store.begin", "store.commit" and "store.read", as if PostgreSQL had failed there.
+class Database {
+ public:
+  Database(const DatabaseSettings& settings, Env& env, Metrics& metrics);
+
+  /// Runs `operation(WriteContext&)`, which returns a Result, in a transaction, and returns when it is durable. An
+  /// error means that it left nothing behind, except when the connection broke at the commit.
+  template <class Operation>
+  auto Write(Operation&& operation) -> std::invoke_result_t<Operation&, WriteContext&> {
+    return RunWrite(Mode::kTransaction, operation);
+  }
+  /// The same for an operation that sends one statement or one pipeline, which is a transaction by itself: one round
+  /// trip.
+  template <class Operation>
+  auto WriteOnce(Operation&& operation) -> std::invoke_result_t<Operation&, WriteContext&> {
+    return RunWrite(Mode::kOnce, operation);
+  }
+  /// Runs `operation(Connection&)`, which only reads and returns a Result.
+  template <class Operation>
+  auto Read(Operation&& operation) -> std::invoke_result_t<Operation&, Connection&> {
+    SEEDCORE_RETURN_IF_ERROR(env_.Fault("store.read"));
+    SEEDCORE_ASSIGN_OR_RETURN(const Pool::Loan connection, readers_.Take());
+    return operation(*connection);
+  }
+
+  [[nodiscard]] Signal& runnable() { return runnable_; }
+  [[nodiscard]] Signal& events() { return events_; }
+
+ private:
+  enum class Mode { kTransaction, kOnce };
+  using Operation = std::function<Result<void>(WriteContext&)>;
+
+  template <class Op>
+  auto RunWrite(Mode mode, Op& operation) -> std::invoke_result_t<Op&, WriteContext&> {
+    std::optional<std::invoke_result_t<Op&, WriteContext&>> result;
+    const Result<void> committed = RunErased(mode, [&](WriteContext& context) -> Result<void> {
+      result.emplace(operation(context));
+      if (!*result) return std::unexpected(result->error());
+      return {};
+    });
+    if (!committed) return std::unexpected(committed.error());
+    return std::move(*result);
+  }
+  Result<void> RunErased(Mode mode, const Operation& operation);
+  Result<void> TryOnce(Mode mode, const Operation& operation, WriteContext& context);
+
+  Env& env_;
+  Counter& transactions_;
+  Counter& failed_;
+  Counter& lease_lost_;
+  Signal runnable_;
+  Signal events_;
+  Pool writers_;
+  Pool readers_;
+  Notifier notifier_;  // last: its thread uses the signals
+};
+
+}  // namespace seedcore::store::postgres

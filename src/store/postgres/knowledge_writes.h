@@ -1,0 +1,15 @@
+#pragma once
+
+#include "store/postgres/database.h"
+#include "store/store.h"
+
+/// Inserts that are also effects of a finished task; inside its transaction.
+namespace seedcore::store::postgres {
+
+[[nodiscard]] Result<Fact> InsertFact(WriteContext& context, const NewFact& fact);
+[[nodiscard]] Result<void> LinkProducedFact(WriteContext& context, const std::string& task_id,
+                                            const std::string& fact_id);
+[[nodiscard]] Result<LedgerEntry> InsertLedgerEntry(WriteContext& context, const NewLedgerEntry& entry);
+[[nodiscard]] Result<Incident> InsertIncident(WriteContext& context, const NewIncident& incident);
+
+}  // namespace seedcore::store::postgres

@@ -1,0 +1,97 @@
+#include "store/postgres/migrations.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace seedcore::store::postgres {
+namespace {
+
+constexpr char kHasVersionTable[] =
+    "SELECT count(*) FROM pg_class c WHERE c.relname = 'schema_version' AND c.relnamespace = "
+    "current_schema()::regnamespace";
+constexpr char kHasForeignTasks[] =
+    "SELECT count(*) FROM pg_class c WHERE c.relname = 'tasks' AND c.relnamespace = current_schema()::regnamespace";
+constexpr char kNewestVersion[] = "SELECT coalesce(max(version), 0) FROM schema_version";
+constexpr char kCreateVersionTable[] =
+    "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, description TEXT NOT NULL, applied_at "
+    "TIMESTAMPTZ NOT NULL)";
+constexpr char kInsertVersion[] = "INSERT INTO schema_version (version, description, applied_at) VALUES ($1, $2, $3)";
+constexpr char kLock[] = "SELECT pg_advisory_xact_lock(24300, 1)";
+// Shards of server processes that have ended become one.
+constexpr char kFoldCounts[] =
+    "WITH ended AS (DELETE FROM task_count WHERE shard <> 0 AND shard NOT IN (SELECT pid FROM pg_stat_activity) "
+    "RETURNING status, n) INSERT INTO task_count AS c (status, shard, n) SELECT status, 0, sum(n) FROM ended GROUP BY "
+    "status ON CONFLICT (status, shard) DO UPDATE SET n = c.n + excluded.n";
+
+Result<std::int64_t> QueryInt(Connection& connection, const char* sql) {
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(sql));
+  return rows.Int(0, 0);
+}
+
+Result<int> MigrateLocked(Connection& connection, WallTime now, std::span<const Migration> migrations) {
+  SEEDCORE_RETURN_IF_ERROR(connection.Query(kLock));
+  SEEDCORE_ASSIGN_OR_RETURN(const int current, SchemaVersion(connection));
+  const int newest = migrations.back().version;
+  if (current > newest) {
+    return Fail(ErrorCode::kCorrupt, fmt::format("the database has schema version {}, this program knows up to {}; use "
+                                                 "the newer program or restore an older backup",
+                                                 current, newest));
+  }
+  if (current < newest) SEEDCORE_RETURN_IF_ERROR(connection.Script(kCreateVersionTable));
+  for (const Migration& migration : migrations) {
+    if (migration.version <= current) continue;
+    for (const char* script : migration.scripts) SEEDCORE_RETURN_IF_ERROR(connection.Script(script));
+    SEEDCORE_RETURN_IF_ERROR(
+        connection.Query(kInsertVersion, migration.version, std::string_view(migration.description), now));
+  }
+  SEEDCORE_RETURN_IF_ERROR(connection.Query(kFoldCounts));
+  if (current > 0 && current < newest) log::Info("store schema migrated", {{"from", current}, {"to", newest}});
+  return newest;
+}
+
+}  // namespace
+
+std::span<const Migration> Migrations() {
+  static constexpr std::array kTasks = {kSchemaTasks, kSchemaTaskTriggers, kSchemaTaskFunctions, kSchemaFinishFunctions,
+                                        kSchemaEnqueue};
+  static constexpr std::array kKnowledge = {kSchemaKnowledge};
+  static constexpr std::array kRegistry = {kSchemaRegistry};
+  static constexpr std::array<Migration, 3> kMigrations = {{
+      {1, "tasks, their events and dependencies", kTasks},
+      {2, "facts, incidents, energy ledger and stream states", kKnowledge},
+      {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
+  }};
+  return kMigrations;
+}
+
+Result<int> SchemaVersion(Connection& connection) {
+  SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t has_table, QueryInt(connection, kHasVersionTable));
+  if (has_table == 0) {
+    SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t foreign, QueryInt(connection, kHasForeignTasks));
+    if (foreign > 0) {
+      return Fail(ErrorCode::kCorrupt,
+                  fmt::format("the database {} has a table 'tasks' of another program", connection.place()));
+    }
+    return 0;
+  }
+  SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t version, QueryInt(connection, kNewestVersion));
+  return static_cast<int>(version);
+}
+
+Result<int> Migrate(Connection& connection, WallTime now, std::span<const Migration> migrations) {
+  // READ COMMITTED whatever the server's default: after the wait for the lock, the version is read anew.
+  SEEDCORE_RETURN_IF_ERROR(connection.Script(
+      "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"));
+  auto version = MigrateLocked(connection, now, migrations);
+  if (!version) {
+    if (connection.InTransaction()) (void)connection.Script("ROLLBACK");
+    return version;
+  }
+  SEEDCORE_RETURN_IF_ERROR(connection.Script("COMMIT"));
+  return version;
+}
+
+}  // namespace seedcore::store::postgres

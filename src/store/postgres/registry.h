@@ -1,0 +1,36 @@
+#pragma once
+
+#include "store/postgres/database.h"
+#include "store/store.h"
+
+namespace seedcore::store::postgres {
+
+/// Epoch and instances in registry_instances.cc; organs, agents and routing rules in registry_organs.cc.
+class PostgresRegistryStore final : public RegistryStore {
+ public:
+  PostgresRegistryStore(Database& database, Env& env) : database_(database), env_(env) {}
+
+  Result<std::string> CurrentEpoch() override;
+  Result<void> SetCurrentEpoch(const std::string& epoch) override;
+  Result<void> Register(const Instance& instance) override;
+  Result<void> SetStatus(const std::string& instance_id, InstanceStatus status) override;
+  Result<void> Beat(const std::string& instance_id) override;
+  Result<std::vector<Instance>> ActiveInstances(const std::string& logical_id) override;
+  Result<int> ExpireInstances(std::chrono::seconds older_than) override;
+
+  Result<void> EnsureOrgan(const std::string& organ_id, const std::string& kind, const json::object& props) override;
+  Result<void> EnsureAgent(const std::string& agent_id, const std::string& organ_id,
+                           const json::object& props) override;
+  Result<void> MoveAgent(const std::string& agent_id, const std::string& organ_id) override;
+  Result<void> RemoveOrgan(const std::string& organ_id) override;
+  Result<std::vector<OrganRow>> Organs() override;
+
+  Result<std::vector<RoutingRule>> RoutingRules() override;
+  Result<void> ChangeRoutingRules(std::span<const RoutingRule> add, std::span<const RoutingRule> remove) override;
+
+ private:
+  Database& database_;
+  Env& env_;
+};
+
+}  // namespace seedcore::store::postgres

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <span>
+
+/// The schema, one script per version. A released script never changes; a later version adds another. Table and column
+/// names are those of the SQLite store, and follow the earlier system where it had them. JSON is kept as it was written
+/// (type json, not jsonb), times are timestamptz and always come from the program's clock, ids are version-7 UUIDs.
+namespace seedcore::store::postgres {
+
+struct Migration {
+  int version;
+  const char* description;
+  std::span<const char* const> scripts;  ///< run one after the other in one transaction
+};
+
+/// In ascending order of version, starting with 1, without gaps.
+[[nodiscard]] std::span<const Migration> Migrations();
+
+extern const char kSchemaTasks[];          ///< tables and indexes of tasks
+extern const char kSchemaTaskTriggers[];   ///< what keeps them consistent whoever writes
+extern const char kSchemaTaskFunctions[];  ///< the state changes that need several steps
+extern const char kSchemaFinishFunctions[];
+extern const char kSchemaEnqueue[];  ///< seedcore_submit and seedcore_enqueue
+extern const char kSchemaKnowledge[];
+extern const char kSchemaRegistry[];
+
+}  // namespace seedcore::store::postgres

@@ -1,0 +1,90 @@
+#include "store/postgres/task_filter.h"
+#include "store/postgres/task_row.h"
+#include "store/postgres/task_store.h"
+
+namespace seedcore::store::postgres {
+namespace {
+
+constexpr char kCancel[] = "SELECT seedcore_cancel($1, $2)";
+// $1 now, $2 id, $3 kind of the event, or NULL
+constexpr char kRequeue[] = "SELECT seedcore_requeue($1, $2, $3)";
+// A trigger deletes what belongs to the tasks.
+constexpr char kDeleteFinished[] =
+    "WITH old AS MATERIALIZED (SELECT seq FROM tasks WHERE finished_at IS NOT NULL AND finished_at < $1 "
+    "ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED) "
+    "DELETE FROM tasks t USING old WHERE t.seq = old.seq AND t.finished_at IS NOT NULL";
+
+/// kConflict when a dependency has failed. Returns whether it was put into the queue.
+Result<bool> Requeue(WriteContext& context, const TaskName& task, std::optional<std::string_view> kind) {
+  constexpr std::string_view kConflict = "conflict: ";
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kRequeue, context.now, Uuid{task.id}, kind));
+  const std::string_view answer = rows.Text(0, 0);
+  if (answer.starts_with(kConflict)) {
+    return Fail(ErrorCode::kConflict, std::string(answer.substr(kConflict.size())));
+  }
+  if (answer == "unchanged") return false;
+  context.notes.appended_events = true;
+  if (answer == "runnable") context.notes.made_runnable = true;
+  return true;
+}
+
+Result<TaskRow> CancelTask(WriteContext& context, const std::string& id) {
+  SEEDCORE_ASSIGN_OR_RETURN(const TaskName task, FindTask(context.db, id));
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kCancel, context.now, Uuid{task.id}));
+  context.notes.appended_events = rows.Bool(0, 0);
+  return SelectTask(context.db, task.seq);
+}
+
+Result<TaskRow> RunTask(WriteContext& context, const std::string& id) {
+  SEEDCORE_ASSIGN_OR_RETURN(const TaskName task, FindTask(context.db, id));
+  SEEDCORE_RETURN_IF_ERROR(Requeue(context, task, std::nullopt));
+  return SelectTask(context.db, task.seq);
+}
+
+Result<int> RedriveTasks(WriteContext& context, const TaskFilter& filter, int limit) {
+  int done = 0;
+  std::int64_t after = 0;
+  // Those that cannot run yet are passed over; oldest first, a dependency comes before what depends on it.
+  while (done < limit) {
+    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<TaskName> tasks, QueryDeadLetters(context.db, filter, after, limit));
+    if (tasks.empty()) break;
+    for (const TaskName& task : tasks) {
+      after = task.seq;
+      if (auto requeued = Requeue(context, task, "redriven"); requeued) {
+        if (*requeued) ++done;
+      } else if (requeued.error().code != ErrorCode::kConflict) {
+        return std::unexpected(std::move(requeued.error()));
+      }
+      if (done == limit) break;
+    }
+  }
+  return done;
+}
+
+Result<Task> Parsed(Result<TaskRow> row) {
+  if (!row) return std::unexpected(std::move(row.error()));
+  return ToTask(std::move(*row));
+}
+
+}  // namespace
+
+Result<Task> PostgresTaskStore::Cancel(const std::string& id) {
+  return Parsed(database_.Write([&](WriteContext& context) { return CancelTask(context, id); }));
+}
+
+Result<Task> PostgresTaskStore::Run(const std::string& id) {
+  return Parsed(database_.Write([&](WriteContext& context) { return RunTask(context, id); }));
+}
+
+Result<int> PostgresTaskStore::Redrive(const TaskFilter& filter, int limit) {
+  return database_.Write([&](WriteContext& context) { return RedriveTasks(context, filter, limit); });
+}
+
+Result<int> PostgresTaskStore::DeleteFinished(WallTime before, int limit) {
+  return database_.WriteOnce([&](WriteContext& context) -> Result<int> {
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kDeleteFinished, before, std::int64_t{limit}));
+    return rows.changed();
+  });
+}
+
+}  // namespace seedcore::store::postgres

@@ -1,0 +1,166 @@
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/json_binding.h"
+#include "base/uuid.h"
+#include "store/postgres/knowledge_writes.h"
+#include "store/postgres/task_store.h"
+#include "store/stored_task.h"
+
+namespace seedcore::store::postgres {
+namespace {
+
+constexpr char kFinish[] = "SELECT number, outcome, detail FROM seedcore_finish($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+
+/// As seedcore_finish counts them.
+enum class OutcomeNumber { kCompleted = 0, kRetry = 1, kFailed = 2, kHeld = 3, kHandedBack = 4 };
+
+/// The arguments of seedcore_finish, and where the answer to each element goes.
+class FinishColumns {
+ public:
+  explicit FinishColumns(WallTime now) : now_(now) {}
+
+  void Add(const Finish& finish, const std::string& result, Result<void>& answer) {
+    const Lease& lease = finish.lease;
+    if (!IsUuid(lease.task_id)) {
+      answer = Fail(ErrorCode::kNotFound, fmt::format("there is no task {}", lease.task_id));
+      return;
+    }
+    answers_.push_back(&answer);
+    given_.push_back(&finish);
+    ids_.Add(Uuid{lease.task_id});
+    owners_.Add(lease.owner_id);
+    tokens_.Add(lease.fencing_token);
+    results_.Add(NullIfEmpty(result));
+    std::visit([this](const auto& outcome) { AddOutcome(outcome); }, finish.outcome);
+  }
+
+  [[nodiscard]] bool empty() const { return given_.empty(); }
+  [[nodiscard]] std::size_t size() const { return given_.size(); }
+  [[nodiscard]] const Finish& given(std::size_t i) const { return *given_[i]; }
+  [[nodiscard]] Result<void>& answer(std::size_t i) { return *answers_[i]; }
+  [[nodiscard]] Params ToParams() const {
+    return MakeParams(now_, ids_, owners_, tokens_, outcomes_, errors_, codes_, run_after_, results_);
+  }
+
+ private:
+  void AddOutcome(const Completed&) { Add(OutcomeNumber::kCompleted, nullptr, {}, {}); }
+  void AddOutcome(const RetryLater& outcome) {
+    const auto delay = std::max(outcome.delay, std::chrono::milliseconds(0));
+    Add(OutcomeNumber::kRetry, &outcome.error, {}, now_ + delay);
+  }
+  void AddOutcome(const FailedForGood& outcome) { Add(OutcomeNumber::kFailed, &outcome.error, {}, {}); }
+  void AddOutcome(const Held& outcome) { Add(OutcomeNumber::kHeld, nullptr, outcome.reason, {}); }
+  void AddOutcome(const HandedBack&) { Add(OutcomeNumber::kHandedBack, nullptr, {}, {}); }
+
+  void Add(OutcomeNumber outcome, const Error* error, std::string_view reason, std::optional<WallTime> run_after) {
+    outcomes_.Add(static_cast<int>(outcome));
+    errors_.Add(error != nullptr ? std::string_view(error->message) : reason);
+    codes_.Add(error != nullptr ? ToString(error->code) : std::string_view());
+    run_after_.Add(run_after);
+  }
+
+  WallTime now_;
+  std::vector<const Finish*> given_;
+  std::vector<Result<void>*> answers_;
+  Array ids_{Oid::kUuid}, owners_{Oid::kText}, tokens_{Oid::kInt8}, outcomes_{Oid::kInt4}, errors_{Oid::kText};
+  Array codes_{Oid::kText}, run_after_{Oid::kTimestamptz}, results_{Oid::kJson};
+};
+
+Result<void> WriteEffects(WriteContext& context, const std::string& task_id, const Effects& effects) {
+  for (const NewFact& fact : effects.facts) {
+    SEEDCORE_ASSIGN_OR_RETURN(const Fact added, InsertFact(context, fact));
+    SEEDCORE_RETURN_IF_ERROR(LinkProducedFact(context, task_id, added.id));
+  }
+  for (const NewLedgerEntry& entry : effects.ledger) SEEDCORE_RETURN_IF_ERROR(InsertLedgerEntry(context, entry));
+  for (const NewIncident& incident : effects.incidents) SEEDCORE_RETURN_IF_ERROR(InsertIncident(context, incident));
+  return {};
+}
+
+/// Sends them, and puts the answers and, for tasks that ended, their effects in place.
+Result<void> FinishAll(WriteContext& context, FinishColumns& columns) {
+  if (columns.empty()) return {};
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Run(kFinish, columns.ToParams()));
+  context.notes.appended_events = true;
+  for (int row = 0; row < rows.size(); ++row) {
+    const std::int64_t number = rows.Int(row, 0);
+    if (number == 0) {
+      context.notes.made_runnable = true;
+      continue;
+    }
+    const auto place = static_cast<std::size_t>(number) - 1;
+    const std::string_view outcome = rows.Text(row, 1);
+    const std::string& task_id = columns.given(place).lease.task_id;
+    if (outcome == "unknown") {
+      columns.answer(place) = Fail(ErrorCode::kNotFound, fmt::format("there is no task {}", task_id));
+    } else if (outcome == "lease_lost") {
+      ++context.notes.lease_lost;
+      columns.answer(place) = Fail(ErrorCode::kLeaseLost, std::string(rows.Text(row, 2)));
+    } else {
+      columns.answer(place) = {};
+      const bool ended = outcome == "completed" || outcome == "failed";
+      if (ended) SEEDCORE_RETURN_IF_ERROR(WriteEffects(context, task_id, columns.given(place).effects));
+    }
+  }
+  return {};
+}
+
+/// A null result is the same as none.
+std::string ResultOf(const Finish& finish) {
+  const json::value* result = nullptr;
+  if (const auto* completed = std::get_if<Completed>(&finish.outcome)) result = &completed->result;
+  if (const auto* failed = std::get_if<FailedForGood>(&finish.outcome)) result = &failed->result;
+  return result == nullptr || result->is_null() ? std::string() : WriteJson(*result);
+}
+
+bool HasEffects(const Finish& finish) {
+  return !finish.effects.facts.empty() || !finish.effects.ledger.empty() || !finish.effects.incidents.empty();
+}
+
+Result<void> FinishTogether(Database& database, std::span<FinishJob* const> jobs, bool with_effects) {
+  const auto operation = [&](WriteContext& context) -> Result<void> {
+    FinishColumns columns(context.now);
+    for (FinishJob* job : jobs) {
+      job->answers.assign(job->finishes.size(), {});
+      for (std::size_t i = 0; i < job->finishes.size(); ++i) {
+        columns.Add(job->finishes[i], job->results[i], job->answers[i]);
+      }
+    }
+    return FinishAll(context, columns);
+  };
+  return with_effects ? database.Write(operation) : database.WriteOnce(operation);
+}
+
+}  // namespace
+
+Result<std::vector<Result<void>>> PostgresTaskStore::FinishTasks(std::span<const Finish> finishes) {
+  if (finishes.empty()) return std::vector<Result<void>>();
+  FinishJob job{.finishes = finishes, .results = {}, .answers = {}, .outcome = {}};
+  constexpr std::size_t kRowBytes = 256;
+  for (const Finish& finish : finishes) {
+    job.weight += kRowBytes + job.results.emplace_back(ResultOf(finish)).size();
+  }
+  if (std::ranges::any_of(finishes, HasEffects)) {
+    FinishJob* const alone = &job;
+    job.outcome = FinishTogether(database_, {&alone, 1}, true);
+  } else {
+    SEEDCORE_RETURN_IF_ERROR(finishes_.Run(job, [this](std::span<FinishJob* const> jobs) { FinishJobs(jobs); }));
+  }
+  if (!job.outcome) return std::unexpected(std::move(job.outcome.error()));
+  return std::move(job.answers);
+}
+
+void PostgresTaskStore::FinishJobs(std::span<FinishJob* const> jobs) {
+  const Result<void> together = FinishTogether(database_, jobs, false);
+  for (FinishJob* job : jobs) {
+    job->outcome = together;
+    // One caller's result that cannot be stored must not fail the others. Other errors would only come again.
+    const bool fault_of_one = !together && !IsRetryable(together.error().code) && jobs.size() > 1;
+    if (fault_of_one) job->outcome = FinishTogether(database_, std::span<FinishJob* const>(&job, 1), false);
+  }
+}
+
+}  // namespace seedcore::store::postgres

@@ -1,0 +1,136 @@
+#include <array>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "base/json_binding.h"
+#include "store/postgres/task_filter.h"
+#include "store/postgres/task_row.h"
+#include "store/postgres/task_store.h"
+
+namespace seedcore::store::postgres {
+namespace {
+
+constexpr char kGetTask[] = SEEDCORE_PG_TASK_SELECT "WHERE t.id BETWEEN $1 AND $2 LIMIT 2";
+constexpr char kEventsOfTask[] =
+    "SELECT e.seq, t.id, e.at, e.kind, e.status, e.attempt, e.fencing_token, e.owner_id, e.detail "
+    "FROM task_event e JOIN tasks t ON t.seq = e.task_seq WHERE e.task_seq = $1 ORDER BY e.seq";
+constexpr char kEventsAfter[] =
+    "SELECT seq, task_id, at, kind, status, attempt, fencing_token, owner_id, detail FROM seedcore_events_after($1, "
+    "$2)";
+
+constexpr char kCounts[] = "SELECT status, sum(n)::bigint FROM task_count GROUP BY status";
+constexpr char kDeadLetters[] = "SELECT count(*) FROM tasks WHERE dead_letter";
+// The head of each priority is one step in the claim index.
+constexpr char kOldestQueued[] =
+    "SELECT created_at FROM tasks WHERE seq = (SELECT min(head) FROM generate_series(1, 10) AS priorities (n) CROSS "
+    "JOIN "
+    "LATERAL (SELECT seq AS head FROM tasks WHERE runnable = 1 AND priority = n ORDER BY seq LIMIT 1) heads)";
+constexpr char kNextRunAfter[] = "SELECT min(run_after) FROM tasks WHERE runnable = 2";
+
+Result<std::vector<TaskEvent>> ReadEvents(const Rows& rows) {
+  std::vector<TaskEvent> out;
+  out.reserve(static_cast<std::size_t>(rows.size()));
+  bool damaged = false;
+  for (int row = 0; row < rows.size(); ++row) {
+    out.push_back({.seq = rows.Int(row, 0),
+                   .task_id = rows.Id(row, 1),
+                   .at = rows.Time(row, 2),
+                   .kind = std::string(rows.Text(row, 3)),
+                   .status = StatusFromName(rows.Text(row, 4), damaged),
+                   .attempt = static_cast<int>(rows.Int(row, 5)),
+                   .fencing_token = rows.Int(row, 6),
+                   .owner_id = std::string(rows.Text(row, 7)),
+                   .detail = std::string(rows.Text(row, 8))});
+  }
+  if (damaged) return Fail(ErrorCode::kCorrupt, "a stored task event is damaged");
+  return out;
+}
+
+/// The cursor is the place in the order of submission; to callers it is opaque.
+Result<std::int64_t> ParseCursor(const std::string& cursor) {
+  std::int64_t before = 0;
+  if (cursor.empty()) return before;
+  const char* const end = cursor.data() + cursor.size();
+  const auto [stop, error] = std::from_chars(cursor.data(), end, before);
+  if (error != std::errc{} || stop != end || before < 1) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a cursor of an earlier page", cursor), "cursor");
+  }
+  return before;
+}
+
+}  // namespace
+
+Result<Task> PostgresTaskStore::Get(const std::string& id_or_prefix) {
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, database_.Read([&](Connection& connection) {
+    return FindByPrefix(connection, kGetTask, "task", id_or_prefix);
+  }));
+  return ToTask(ReadTaskRow(rows, 0));
+}
+
+Result<TaskPage> PostgresTaskStore::List(const TaskFilter& filter, int limit, const std::string& cursor) {
+  if (limit < 1) return Fail(ErrorCode::kInvalidArgument, "expected at least 1", "limit");
+  SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t before, ParseCursor(cursor));
+  // One more than asked for tells whether there is another page.
+  SEEDCORE_ASSIGN_OR_RETURN(std::vector<TaskRow> rows, database_.Read([&](Connection& connection) {
+    return QueryTasks(connection, filter, before, limit + 1);
+  }));
+  TaskPage page;
+  if (rows.size() > static_cast<std::size_t>(limit)) {
+    rows.resize(static_cast<std::size_t>(limit));
+    page.next_cursor = std::to_string(rows.back().seq);
+  }
+  page.items.reserve(rows.size());
+  for (TaskRow& row : rows) {
+    SEEDCORE_ASSIGN_OR_RETURN(page.items.emplace_back(), ToTask(std::move(row)));
+  }
+  return page;
+}
+
+Result<std::vector<TaskEvent>> PostgresTaskStore::Events(const std::string& task_id) {
+  return database_.Read([&](Connection& connection) -> Result<std::vector<TaskEvent>> {
+    SEEDCORE_ASSIGN_OR_RETURN(const TaskName task, FindTask(connection, task_id));
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kEventsOfTask, task.seq));
+    return ReadEvents(rows);
+  });
+}
+
+Result<std::vector<TaskEvent>> PostgresTaskStore::EventsAfter(std::int64_t after, int limit) {
+  return database_.Read([&](Connection& connection) -> Result<std::vector<TaskEvent>> {
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kEventsAfter, after, limit));
+    return ReadEvents(rows);
+  });
+}
+
+Result<TaskCounts> PostgresTaskStore::Counts() {
+  SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Rows> rows, database_.Read([&](Connection& connection) {
+    const std::array<Call, 3> calls{Call{kCounts, {}}, Call{kDeadLetters, {}}, Call{kOldestQueued, {}}};
+    return connection.Pipeline(calls);
+  }));
+  TaskCounts out;
+  for (const auto& [status, name] : EnumNames(TaskStatus{})) out.by_status[status] = 0;
+  bool damaged = false;
+  for (int row = 0; row < rows[0].size(); ++row) {
+    out.by_status[StatusFromName(rows[0].Text(row, 0), damaged)] = rows[0].Int(row, 1);
+  }
+  out.dead_letters = rows[1].Int(0, 0);
+  if (!rows[2].empty()) out.oldest_queued = rows[2].OptionalTime(0, 0);
+  return out;
+}
+
+Result<std::optional<WallTime>> PostgresTaskStore::NextRunAfter() {
+  return database_.Read([&](Connection& connection) -> Result<std::optional<WallTime>> {
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kNextRunAfter));
+    return rows.OptionalTime(0, 0);
+  });
+}
+
+Subscription PostgresTaskStore::OnRunnable(std::function<void()> listener) {
+  return database_.runnable().Connect(std::move(listener));
+}
+
+Subscription PostgresTaskStore::OnEvents(std::function<void()> listener) {
+  return database_.events().Connect(std::move(listener));
+}
+
+}  // namespace seedcore::store::postgres

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "store/postgres/combiner.h"
+#include "store/postgres/database.h"
+#include "store/prepared_task.h"
+#include "store/store.h"
+
+namespace seedcore::store::postgres {
+
+/// What one caller of Submit wants stored, all plain tasks: without idempotency key and dependencies.
+struct SubmitJob {
+  std::span<const PreparedTask> tasks;
+  std::span<const std::string> ids;
+  std::size_t weight = 0;  ///< bytes, roughly
+  Result<WallTime> stored_at = WallTime{};
+};
+
+/// What one caller of FinishTasks reports.
+struct FinishJob {
+  std::span<const Finish> finishes;
+  std::vector<std::string> results;  ///< as JSON, one for each; empty: none
+  std::size_t weight = 0;            ///< bytes, roughly
+  std::vector<Result<void>> answers;
+  Result<void> outcome;
+};
+
+/// Tasks on PostgreSQL. One .cc file per group of operations: task_submit, task_claim, task_finish, task_control,
+/// task_query. What takes several steps is a function in the database (schema_functions.cc), so that it is one round
+/// trip.
+class PostgresTaskStore final : public TaskStore {
+ public:
+  PostgresTaskStore(Database& database, Env& env, std::size_t queue_bound);
+
+  Result<std::vector<SubmitResult>> Submit(std::span<const NewTask> tasks) override;
+
+  Result<std::vector<Claim>> ClaimTasks(const ClaimRequest& request) override;
+  Result<std::vector<RenewResult>> Renew(std::span<const Lease> leases, std::chrono::milliseconds lease) override;
+  Result<int> Reap(int limit) override;
+
+  Result<std::vector<Result<void>>> FinishTasks(std::span<const Finish> finishes) override;
+
+  Result<Task> Cancel(const std::string& id) override;
+  Result<Task> Run(const std::string& id) override;
+  Result<int> Redrive(const TaskFilter& filter, int limit) override;
+  Result<int> DeleteFinished(WallTime before, int limit) override;
+
+  Result<Task> Get(const std::string& id_or_prefix) override;
+  Result<TaskPage> List(const TaskFilter& filter, int limit, const std::string& cursor) override;
+  Result<std::vector<TaskEvent>> Events(const std::string& task_id) override;
+  Result<std::vector<TaskEvent>> EventsAfter(std::int64_t after, int limit) override;
+  Result<TaskCounts> Counts() override;
+  Result<std::optional<WallTime>> NextRunAfter() override;
+
+  Subscription OnRunnable(std::function<void()> listener) override;
+  Subscription OnEvents(std::function<void()> listener) override;
+
+ private:
+  Result<std::vector<SubmitResult>> SubmitPlain(std::span<const PreparedTask> tasks);
+  Result<std::vector<SubmitResult>> SubmitOneByOne(std::span<const PreparedTask> tasks);
+  void StoreJobs(std::span<SubmitJob* const> jobs);
+  void FinishJobs(std::span<FinishJob* const> jobs);
+
+  Database& database_;
+  Env& env_;
+  Combiner<SubmitJob> submits_;
+  Combiner<FinishJob> finishes_;
+};
+
+}  // namespace seedcore::store::postgres

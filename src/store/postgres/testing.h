@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <sys/types.h>
+
+/// A real PostgreSQL server for tests: its own folder, a unix socket and a free TCP port of the loopback interface, no
+/// fsync. It ends with the process that started it, also when that one is killed.
+namespace seedcore::store::postgres {
+
+class TestServer {
+ public:
+  /// Makes and starts one. Throws std::runtime_error with the package to install when PostgreSQL is not there.
+  /// Start it from the main thread: the server ends with the thread that started it.
+  TestServer();
+  ~TestServer();
+  TestServer(const TestServer&) = delete;
+  TestServer& operator=(const TestServer&) = delete;
+
+  /// The one of this process, started at the first call.
+  [[nodiscard]] static TestServer& Shared();
+
+  /// A DSN for `database`, over TCP, as the superuser.
+  [[nodiscard]] std::string Dsn(const std::string& database) const;
+  [[nodiscard]] int port() const { return port_; }
+  /// A new database: empty, or with the tables of `source`.
+  void CreateDatabase(const std::string& name, const std::string& source = "template0");
+  /// Runs statements in `database`; throws when one fails.
+  void Execute(const std::string& database, const std::string& sql);
+  /// Stops it at once, as a crash would, and starts it again on the same port.
+  void Restart();
+
+ private:
+  void Start();
+  void Stop(int signal);
+
+  std::string directory_;
+  std::string binaries_;
+  int port_ = 0;
+  pid_t pid_ = 0;
+};
+
+}  // namespace seedcore::store::postgres

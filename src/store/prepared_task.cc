@@ -1,0 +1,75 @@
+#include "store/prepared_task.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/json_binding.h"
+#include "store/stored_task.h"
+
+namespace seedcore::store {
+namespace {
+
+/// FNV-1a over everything that decides what the task does, so not over its trace.
+std::int64_t ContentHash(const NewTask& task, const std::string& depends_on) {
+  const auto micros = [](const std::optional<WallTime>& time) { return time ? ToUnixMicros(*time) : 0; };
+  std::string text = WriteJsonCanonical(json::value(task.params));
+  text += fmt::format("\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", task.type, task.description, task.domain,
+                      depends_on, task.drift_score, task.priority, micros(task.run_after), micros(task.deadline),
+                      task.retry.max_attempts, task.retry.base.count(), task.retry.max.count(), task.run_immediately);
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  return static_cast<std::int64_t>(hash);
+}
+
+}  // namespace
+
+Result<PreparedTask> PrepareTask(const NewTask& task) {
+  if (task.type.empty()) return Fail(ErrorCode::kInvalidArgument, "a task needs a type", "type");
+  if (task.priority < 1 || task.priority > 10) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to 10, got {}", task.priority), "priority");
+  }
+  if (task.retry.max_attempts < 1 || task.retry.max_attempts > 100) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to 100, got {}", task.retry.max_attempts),
+                "max_attempts");
+  }
+  PreparedTask prepared{.task = &task, .params = WriteObject(task.params)};
+  if (!task.depends_on.empty()) {
+    prepared.depends_on = WriteStrings(task.depends_on);
+    prepared.dependencies = task.depends_on;
+    std::ranges::sort(prepared.dependencies);
+    const auto repeated = std::ranges::unique(prepared.dependencies);
+    prepared.dependencies.erase(repeated.begin(), repeated.end());
+  }
+  if (!task.idempotency_key.empty()) prepared.content_hash = ContentHash(task, prepared.depends_on);
+  return prepared;
+}
+
+Task TaskFromNew(const NewTask& task, std::string id, TaskStatus status, std::string error, WallTime at) {
+  const bool failed = status == TaskStatus::kFailed;
+  return {.id = std::move(id),
+          .type = task.type,
+          .description = task.description,
+          .domain = task.domain,
+          .params = task.params,
+          .status = status,
+          .priority = task.priority,
+          .retry = task.retry,
+          .drift_score = task.drift_score,
+          .run_after = task.run_after,
+          .deadline = task.deadline,
+          .depends_on = task.depends_on,
+          .idempotency_key = task.idempotency_key,
+          .traceparent = task.traceparent,
+          .error = std::move(error),
+          .error_code = std::string(failed ? ToString(ErrorCode::kNonRetryable) : std::string_view()),
+          .dead_letter = failed,
+          .created_at = at,
+          .updated_at = at,
+          .finished_at = failed ? std::optional(at) : std::nullopt};
+}
+
+}  // namespace seedcore::store

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/task.h"
+
+/// What the stores share about tasks and JSON as they are stored.
+namespace seedcore::store {
+
+/// A stored task whose JSON has not been parsed yet: who holds a connection only copies text, the caller parses it.
+struct TaskRow {
+  std::int64_t seq = 0;
+  Task task;  ///< without params, result and depends_on
+  std::string params;
+  std::string result;
+  std::string depends_on;
+  bool damaged = false;  ///< a column holds what the schema forbids
+};
+
+/// kCorrupt when a column is damaged or the stored JSON is not JSON.
+[[nodiscard]] Result<Task> ToTask(TaskRow row);
+
+/// The status called `name`; sets `damaged` when there is none.
+[[nodiscard]] TaskStatus StatusFromName(std::string_view name, bool& damaged);
+
+/// Stored as NULL when empty.
+[[nodiscard]] inline std::optional<std::string_view> NullIfEmpty(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  return text;
+}
+
+/// Parses a stored JSON object or array of strings; kCorrupt names `what`.
+[[nodiscard]] Result<json::object> ParseStoredObject(std::string_view text, std::string_view what);
+[[nodiscard]] Result<std::vector<std::string>> ParseStoredStrings(std::string_view text, std::string_view what);
+[[nodiscard]] std::string WriteStrings(std::span<const std::string> strings);
+[[nodiscard]] std::string WriteObject(const json::object& object);
+
+}  // namespace seedcore::store
