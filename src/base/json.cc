@@ -41,7 +41,7 @@ std::size_t Utf8SequenceLength(std::string_view text, std::size_t i) {
 
 template <class Integer>
 void AppendInteger(std::string& out, Integer value) {
-  std::array<char, 24> buffer;
+  std::array<char, 24> buffer{};
   const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
   out.append(buffer.data(), end);
 }
@@ -174,7 +174,7 @@ void AppendJsonNumber(std::string& out, double number) {
     out += "null";
     return;
   }
-  std::array<char, 32> buffer;
+  std::array<char, 32> buffer{};
   const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number);
   const std::string_view text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
   out += text;

@@ -44,7 +44,7 @@ struct Field {
   std::string_view name;
   Member Struct::* member;
   std::string_view doc;
-  FieldKind kind;
+  FieldKind kind = FieldKind::kRequired;
 };
 
 template <class Struct, class Member>
