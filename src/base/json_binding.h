@@ -28,9 +28,9 @@
 /// integers (range-checked), double, std::string, WallTime (RFC 3339), json::value and json::object (free-form),
 /// std::optional, std::vector, std::map<std::string, T>, enums with EnumNames(), and structs with kFields. A struct may
 /// have `Result<void> Validate() const` for what types alone cannot say; its error path is relative to the struct.
-/// Unknown members are errors, with the nearest known name: a misspelt option must not be silently ignored. The exception
-/// is what a foreign server answers, which may grow members without asking us: such a struct says
-/// `static constexpr bool kIgnoresUnknownFields = true;` beside its fields.
+/// Unknown members are errors, with the nearest known name: a misspelt option must not be silently ignored. The
+/// exception is what a foreign server answers, which may grow members without asking us: such a struct says `static
+/// constexpr bool kIgnoresUnknownFields = true;` beside its fields.
 namespace seedcore {
 
 enum class FieldKind {

@@ -11,7 +11,8 @@ const std::vector<Command>& Commands() {
   static const Option kWait{.name = "--wait", .help = "Wait for the end; exit 1 if the task failed", .is_flag = true};
   static const Option kWaitLimit{.name = "--wait-s", .help = "Seconds to wait at most (60)"};
   static const Option kId{.name = "ID", .help = "Task id, or a unique prefix", .required = true};
-  static const Option kAddress{.name = "--address", .help = "ray://HOST:10001, HOST:6379, auto, or the dashboard's http://HOST:8265"};
+  static const Option kAddress{.name = "--address",
+                               .help = "ray://HOST:10001, HOST:6379, auto, or the dashboard's http://HOST:8265"};
   static const Option kDashboardUrl{.name = "--dashboard-url", .help = "http://HOST:8265"};
   static const Option kConfig{.name = "--config", .help = "YAML file with settings"};
   static const Option kTimeout{.name = "--timeout-s", .help = "Seconds to wait at most (20)"};
@@ -139,8 +140,12 @@ const std::vector<Command>& Commands() {
        &RunRayActors},
       {"ray jobs",
        "List, submit, stop or look at the jobs of the cluster",
-       {{.name = "ACTION", .help = "list, submit, status, logs or stop", .choices = {"list", "submit", "status", "logs", "stop"}},
-        {.name = "ID", .help = "Id of the job; after submit: the command to run on the head, behind a --", .repeated = true},
+       {{.name = "ACTION",
+         .help = "list, submit, status, logs or stop",
+         .choices = {"list", "submit", "status", "logs", "stop"}},
+        {.name = "ID",
+         .help = "Id of the job; after submit: the command to run on the head, behind a --",
+         .repeated = true},
         kAddress,
         kDashboardUrl,
         kConfig,
