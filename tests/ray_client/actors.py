@@ -41,13 +41,11 @@ class Probe:
     def fail(self, text: str) -> None:
         raise ValueError(text)
 
-def fail_own(self, code : int) -> None : raise Broken(code)
+    def fail_own(self, code: int) -> None:
+        raise Broken(code)
 
-def opaque(self) -> object:
+    def opaque(self) -> object:
         return object()
-
-    def text_of(self, size: int) -> str:
-        return "x" * size
 
     def wait(self) -> str:
         """Blocks for longer than any caller waits."""

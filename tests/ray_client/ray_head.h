@@ -95,10 +95,11 @@ class RayHead {
     return fmt::format("{}={}", option, port);
   }
 
-  /// No other head of this process gets the same one. Below 20000, away from the ports Ray gives to its own processes.
+  /// No other head of this process gets the same one. Ray wants 10002 to 19999 and 23000 to 24000 for its own
+  /// processes.
   static std::uint16_t FreePort() {
     static std::set<std::uint16_t> taken;
-    for (int port = 12'000 + (::getpid() % 500) * 16; port < 20'000; ++port) {
+    for (int port = 20'100 + (::getpid() % 150) * 16; port < 23'000; ++port) {
       const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
       sockaddr_in address{};
       address.sin_family = AF_INET;
