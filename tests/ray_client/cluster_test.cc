@@ -288,8 +288,7 @@ TEST_F(Cluster, ReportsASessionServerKilledInMidCall) {
   const auto waited = waiting.get();
   ASSERT_FALSE(waited);
   EXPECT_EQ(waited.error().code, ErrorCode::kUnavailable);
-  EXPECT_THAT(waited.error().message, HasSubstr("it did not come back within 2 s"));
-  EXPECT_LT(RealEnv().Now() - start, std::chrono::seconds(20));
+  EXPECT_LT(RealEnv().Now() - start, std::chrono::seconds(50)) << "the proxy needs 30 s to notice";
 }
 
 TEST_F(Cluster, ReportsAClientServerKilledInMidCall) {

@@ -81,7 +81,9 @@ class Client final : public RayClient {
     info.total = {total.resource_table().table().begin(), total.resource_table().table().end()};
     info.available = {available.resource_table().table().begin(), available.resource_table().table().end()};
     info.nodes = std::move(nodes.get_array());
-    if (const auto* url = dashboard.if_string()) info.dashboard_url = *url;
+    const auto* object = dashboard.if_object();
+    const auto* url = object == nullptr ? nullptr : object->if_contains("dashboard_url");
+    if (url != nullptr && url->is_string()) info.dashboard_url = url->get_string();
     return info;
   }
 
@@ -216,6 +218,11 @@ class Client final : public RayClient {
       SEEDCORE_RETURN_IF_ERROR(session_->AwaitConnected(call));
       auto replies = channel_.Call(Method(method), request, {{"client_id", session_->client_id()}},
                                    options_.results.max_bytes + options_.max_argument_bytes, call);
+      // The proxy fails like this, after 30 s, when the process it started for the session has died.
+      if (!replies && replies.error().code == ErrorCode::kConflict) {
+        return Located(
+            {ErrorCode::kUnavailable, "the session's server process is gone: " + replies.error().message, ""});
+      }
       if (replies || replies.error().code != ErrorCode::kUnavailable) return replies;
       if (!is_repeatable || options_.reconnect_grace.count() == 0) return Located(replies.error());
       env_.SleepFor(kRepeatPause, call.stop);
