@@ -155,9 +155,9 @@ TEST(Resolve, BadValueWithAPasswordIsRedacted) {
 }
 
 TEST(Resolve, SettingOfALaterPartIsAWarningWhenMeant) {
-  EXPECT_THAT(Resolve(With({}, {{"cluster-ray-address", "auto"}}))->warnings,
-              ElementsAre("flag --cluster-ray-address: cluster.ray_address has no effect in this version"));
-  EXPECT_THAT(Resolve(With({{"RAY_ADDRESS", "auto"}}))->warnings, IsEmpty());
+  EXPECT_THAT(Resolve(With({}, {{"cluster-redis-url", "redis://r"}}))->warnings,
+              ElementsAre("flag --cluster-redis-url: cluster.redis_url has no effect in this version"));
+  EXPECT_THAT(Resolve(With({{"REDIS_URL", "redis://r"}}))->warnings, IsEmpty());
 }
 
 TEST(Resolve, AddressOthersCanReachNeedsTokensOrConsent) {
