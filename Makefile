@@ -4,11 +4,12 @@ JOBS ?= $(shell nproc)
 # Warnings are errors where nobody reads them.
 WERROR ?= $(if $(CI),ON,OFF)
 FUZZ_SECONDS ?= 60
+SEEDS ?= 10000
 # For example: make bench BENCH_ARGS=--quick
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test build format lint bench asan tsan fuzz clean packages packages-ci docs
+.PHONY: help run demo test build format lint bench asan tsan fuzz sim clean packages packages-ci docs
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -58,6 +59,9 @@ fuzz: packages-ci  ## Run each fuzzer for FUZZ_SECONDS (60)
 	@cmake --preset fuzz >/dev/null
 	@cmake --build --preset fuzz -j $(JOBS) --target fuzzers
 	@scripts/run-fuzzers build/fuzz/bin $(FUZZ_SECONDS)
+
+sim: build  ## Simulate dispatch under faults with SEEDS (10000) seeds
+	@build/release/bin/simulate --seeds $(SEEDS)
 
 docs: build  ## Write docs/settings.md and docs/api.md from the code
 	@build/release/bin/seedcore docs --out docs

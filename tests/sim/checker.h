@@ -1,0 +1,49 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/process.h"
+#include "support/model_store.h"
+
+namespace seedcore::sim {
+
+/// Looks at the whole world after each step and says what must never be seen.
+class Checker {
+ public:
+  Checker(SimEnv& env, const test::ModelStore& store, const Weather& weather)
+      : env_(env), store_(store), weather_(weather) {}
+
+  /// The user has been told that these tasks are stored.
+  void Acknowledged(const std::vector<store::SubmitResult>& submitted);
+  /// What a completed task leaves behind has been written.
+  void EffectsWritten(const store::Effects& effects);
+
+  /// `believed`: ids of tasks, one for each worker in any process that believes to hold a valid lease.
+  void AfterStep(const std::vector<std::string>& believed);
+  /// When all is over: the history and the effects.
+  void AtEnd();
+
+  [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+  void Violate(std::string what) { violations_.push_back(std::move(what)); }
+
+ private:
+  struct Seen {
+    std::int64_t token = 0;
+    store::TaskStatus status = store::TaskStatus::kCreated;
+  };
+  void CheckTask(const test::ModelStore::Row& row);
+  void CheckLease(const store::Task& task);
+
+  SimEnv& env_;
+  const test::ModelStore& store_;
+  const Weather& weather_;
+  std::set<std::string> acknowledged_;
+  std::map<std::string, int> effects_;
+  std::map<std::int64_t, Seen> seen_;  // by order of submission
+  std::vector<std::string> violations_;
+};
+
+}  // namespace seedcore::sim

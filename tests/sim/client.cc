@@ -1,0 +1,66 @@
+#include "sim/client.h"
+
+#include <fmt/format.h>
+
+namespace seedcore::sim {
+
+using namespace std::chrono_literals;
+
+std::string Client::Step() {
+  due_ = env_.Now() + 50ms + weather_.UpTo(3s);
+  switch (weather_.Below(8)) {
+    case 0: Cancel(); return "cancel";
+    case 1:
+    case 2: ResumeHeld(); return "resume";
+    default:
+      if (batch_.empty()) MakeBatch();
+      Submit();
+      return "submit";
+  }
+}
+
+void Client::MakeBatch() {
+  if (left_ == 0 || weather_.Below(6) == 0) {
+    batch_ = last_;  // a duplicate: the answer must name the tasks of the first time
+    return;
+  }
+  const WallTime now = env_.WallNow();
+  for (int n = 1 + weather_.Below(3); n > 0 && left_ > 0; --n, --left_) {
+    store::NewTask task;
+    task.type = weather_.Below(2) == 0 ? "a" : "b";
+    task.priority = 1 + weather_.Below(10);
+    task.retry = {.max_attempts = 1 + weather_.Below(4), .base = 1s, .max = 20s};
+    task.idempotency_key = fmt::format("{}-{}", env_.Random(), ++made_);
+    if (weather_.Below(6) == 0) task.run_after = now + weather_.UpTo(20s);
+    if (weather_.Below(6) == 0) task.deadline = now + 1s + weather_.UpTo(60s);
+    if (!ids_.empty() && weather_.Below(4) == 0) {
+      task.depends_on.push_back(ids_[static_cast<std::size_t>(weather_.Below(static_cast<int>(ids_.size())))]);
+    }
+    batch_.push_back(std::move(task));
+  }
+}
+
+void Client::Submit() {
+  if (batch_.empty()) return;
+  const auto submitted = store_.Submit(batch_);
+  if (!submitted) {
+    if (submitted.error().code != ErrorCode::kUnavailable) checker_.Violate(ToString(submitted.error()));
+    return;  // it does not know whether the tasks are stored: the same again, later
+  }
+  checker_.Acknowledged(*submitted);
+  for (const store::SubmitResult& result : *submitted) ids_.push_back(result.task.id);
+  last_ = std::exchange(batch_, {});
+}
+
+void Client::Cancel() {
+  if (ids_.empty() || weather_.Below(4) != 0) return;
+  static_cast<void>(store_.Cancel(ids_[static_cast<std::size_t>(weather_.Below(static_cast<int>(ids_.size())))]));
+}
+
+void Client::ResumeHeld() {
+  const auto held = store_.List({.status = store::TaskStatus::kCreated}, 1000, "");
+  if (!held) return;
+  for (const store::Task& task : held->items) static_cast<void>(store_.Run(task.id));
+}
+
+}  // namespace seedcore::sim

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <utility>
+
+#include "sim/weather.h"
+#include "store/store.h"
+
+namespace seedcore::sim {
+
+/// The store as one caller sees it through the weather: before and after each commit the call may take long, fail, or
+/// be the last thing that its process did.
+class Link final : public store::TaskStore {
+ public:
+  Link(store::TaskStore& store, Weather& weather, bool may_crash)
+      : store_(store), weather_(weather), may_crash_(may_crash) {}
+
+  Result<std::vector<store::SubmitResult>> Submit(std::span<const store::NewTask> tasks) override {
+    return Call([&] { return store_.Submit(tasks); });
+  }
+  Result<std::vector<store::Claim>> ClaimTasks(const store::ClaimRequest& request) override {
+    return Call([&] { return store_.ClaimTasks(request); });
+  }
+  Result<std::vector<store::RenewResult>> Renew(std::span<const store::Lease> leases,
+                                                std::chrono::milliseconds lease) override {
+    return Call([&] { return store_.Renew(leases, lease); });
+  }
+  Result<std::vector<Result<void>>> FinishTasks(std::span<const store::Finish> finishes) override {
+    return Call([&] { return store_.FinishTasks(finishes); });
+  }
+  Result<int> Reap(int limit) override {
+    return Call([&] { return store_.Reap(limit); });
+  }
+  Result<store::Task> Cancel(const std::string& id) override {
+    return Call([&] { return store_.Cancel(id); });
+  }
+  Result<store::Task> Run(const std::string& id) override {
+    return Call([&] { return store_.Run(id); });
+  }
+  Result<int> Redrive(const store::TaskFilter& filter, int limit) override {
+    return Call([&] { return store_.Redrive(filter, limit); });
+  }
+  Result<store::Task> Get(const std::string& id) override {
+    return Call([&] { return store_.Get(id); });
+  }
+  Result<store::TaskPage> List(const store::TaskFilter& filter, int limit, const std::string& cursor) override {
+    return Call([&] { return store_.List(filter, limit, cursor); });
+  }
+  Result<std::vector<store::TaskEvent>> Events(const std::string& task_id) override {
+    return Call([&] { return store_.Events(task_id); });
+  }
+  Result<std::vector<store::TaskEvent>> EventsAfter(std::int64_t after, int limit) override {
+    return Call([&] { return store_.EventsAfter(after, limit); });
+  }
+  Result<store::TaskCounts> Counts() override {
+    return Call([&] { return store_.Counts(); });
+  }
+  Result<std::optional<WallTime>> NextRunAfter() override {
+    return Call([&] { return store_.NextRunAfter(); });
+  }
+  Result<int> DeleteFinished(WallTime before, int limit) override {
+    return Call([&] { return store_.DeleteFinished(before, limit); });
+  }
+  store::Subscription OnRunnable(std::function<void()> listener) override {
+    return store_.OnRunnable([this, listener = std::move(listener)] {
+      if (weather_.LosesWakeUp()) {
+        ++weather_.counts.lost_wakeups;
+      } else {
+        listener();
+      }
+    });
+  }
+  store::Subscription OnEvents(std::function<void()> listener) override { return store_.OnEvents(std::move(listener)); }
+
+ private:
+  template <class Commit>
+  auto Call(const Commit& commit) -> decltype(commit()) {
+    SEEDCORE_RETURN_IF_ERROR(weather_.AtCall(may_crash_));
+    auto answer = commit();
+    // The commit stands, but the answer may be lost.
+    SEEDCORE_RETURN_IF_ERROR(weather_.AtCall(may_crash_));
+    return answer;
+  }
+
+  store::TaskStore& store_;
+  Weather& weather_;
+  const bool may_crash_;
+};
+
+}  // namespace seedcore::sim

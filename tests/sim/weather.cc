@@ -1,0 +1,37 @@
+#include "sim/weather.h"
+
+namespace seedcore::sim {
+
+using std::chrono::milliseconds;
+
+Result<void> Weather::AtCall(bool may_crash) {
+  if (Chance(climate_.slow)) {
+    ++counts.slow_calls;
+    env_.Advance(UpTo(climate_.slowest));
+    Disturb(env_.Now());
+  }
+  if (may_crash && Chance(climate_.crashes)) throw Crash{};
+  if (env_.Now() < outage_until_ || Chance(climate_.fails)) {
+    ++counts.failed_calls;
+    return Fail(ErrorCode::kUnavailable, "the store does not answer");
+  }
+  return {};
+}
+
+void Weather::Clear() {
+  climate_ = {};
+  outage_until_ = {};
+  Disturb(env_.Now());
+}
+
+Weather::Climate ChooseClimate(SimEnv& env) {
+  const auto sometimes = [&](double most) { return env.Random() % 3 == 0 ? 0.0 : most * env.RandomUnit(); };
+  return {.fails = sometimes(0.1),
+          .slow = sometimes(0.1),
+          .crashes = sometimes(0.01),
+          .loses_wakeup = sometimes(0.5),
+          .slowest = env.Random() % 2 == 0 ? milliseconds(200) : milliseconds(15'000),
+          .clock_jumps = env.Random() % 3 == 0};
+}
+
+}  // namespace seedcore::sim

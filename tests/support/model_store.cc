@@ -1,0 +1,538 @@
+#include "support/model_store.h"
+
+#include <algorithm>
+#include <charconv>
+#include <tuple>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "base/json_binding.h"
+#include "base/strings.h"
+
+namespace seedcore::test {
+
+using store::Task;
+using store::TaskStatus;
+
+namespace {
+
+bool SameContent(const store::NewTask& a, const store::NewTask& b) {
+  const auto rest = [](const store::NewTask& t) {
+    return std::tuple(t.type, t.description, t.domain, t.depends_on, t.drift_score, t.priority, t.run_after, t.deadline,
+                      t.retry.max_attempts, t.retry.base, t.retry.max, t.run_immediately);
+  };
+  return a.params == b.params && rest(a) == rest(b);
+}
+
+bool Holds(const Task& task, const store::Lease& lease) {
+  return task.status == TaskStatus::kRunning && task.owner_id == lease.owner_id &&
+         task.fencing_token == lease.fencing_token;
+}
+
+bool Contains(std::string_view text, const std::string& part) {
+  return ToLower(text).find(ToLower(part)) != std::string::npos;
+}
+
+bool Matches(const Task& task, const store::TaskFilter& filter) {
+  if (filter.status && task.status != *filter.status) return false;
+  if (!filter.type.empty() && task.type != filter.type) return false;
+  if (!filter.domain.empty() && task.domain != filter.domain) return false;
+  if (filter.created_since && task.created_at < *filter.created_since) return false;
+  if (filter.dead_letter && task.dead_letter != *filter.dead_letter) return false;
+  const std::string result = task.result.is_null() ? "" : WriteJson(task.result);
+  return filter.text.empty() || Contains(task.id, filter.text) || Contains(task.type, filter.text) ||
+         Contains(task.description, filter.text) || Contains(result, filter.text);
+}
+
+}  // namespace
+
+class ModelStore::Transaction {
+ public:
+  explicit Transaction(ModelStore& model) : model_(model), lock_(model.mutex_), events_(model.last_event_) {
+    model_.now_ = model_.env_.WallNow();
+    model_.made_runnable_ = false;
+  }
+  ~Transaction() {
+    const bool runnable = model_.made_runnable_;
+    const bool events = model_.last_event_ != events_;
+    lock_.unlock();
+    if (runnable) model_.runnable_.Emit();
+    if (events) model_.events_signal_.Emit();
+  }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+ private:
+  ModelStore& model_;
+  std::unique_lock<std::mutex> lock_;
+  const std::int64_t events_;
+};
+
+ModelStore::ModelStore(Env& env, Metrics& metrics, WriteEffects write_effects, Defect defect)
+    : env_(env),
+      lease_lost_(metrics.GetCounter("seedcore_lease_lost_total", "Results refused because the lease was lost.")),
+      write_effects_(std::move(write_effects)),
+      defect_(defect) {}
+
+ModelStore::Row* ModelStore::FindExact(const std::string& id) {
+  const auto found = std::ranges::find_if(rows_, [&](const Row& row) { return row.task.id == id; });
+  return found == rows_.end() ? nullptr : &*found;
+}
+
+Result<ModelStore::Row*> ModelStore::Find(const std::string& id_or_prefix) {
+  if (id_or_prefix.size() < 4) return seedcore::Fail(ErrorCode::kInvalidArgument, "give at least 4 characters");
+  const std::string prefix = ToLower(id_or_prefix);
+  Row* found = nullptr;
+  for (Row& row : rows_) {
+    if (!row.task.id.starts_with(prefix)) continue;
+    if (found != nullptr) return seedcore::Fail(ErrorCode::kAmbiguous, "more than one task id begins with it");
+    found = &row;
+  }
+  if (found == nullptr) return seedcore::Fail(ErrorCode::kNotFound, fmt::format("there is no task {}", id_or_prefix));
+  return found;
+}
+
+void ModelStore::Append(const Row& row, std::string_view kind, std::string_view owner, std::string_view detail) {
+  events_.push_back({.seq = ++last_event_,
+                     .task_id = row.task.id,
+                     .at = now_,
+                     .kind = std::string(kind),
+                     .status = row.task.status,
+                     .attempt = row.task.attempts,
+                     .fencing_token = row.task.fencing_token,
+                     .owner_id = std::string(owner),
+                     .detail = std::string(detail)});
+}
+
+const ModelStore::Row* ModelStore::FailedDependency(const Row& row) {
+  for (const std::string& id : row.dependencies) {
+    const Row* other = FindExact(id);
+    if (IsTerminal(other->task.status) && other->task.status != TaskStatus::kCompleted) return other;
+  }
+  return nullptr;
+}
+
+bool ModelStore::DependenciesMet(const Row& row) {
+  return std::ranges::all_of(row.dependencies,
+                             [&](const auto& id) { return FindExact(id)->task.status == TaskStatus::kCompleted; });
+}
+
+bool ModelStore::Waiting(const Row& row) {
+  return (row.task.status == TaskStatus::kQueued || row.task.status == TaskStatus::kRetry) && DependenciesMet(row);
+}
+
+bool ModelStore::Claimable(const Row& row) {
+  return Waiting(row) && (row.queued_as_due || !row.task.run_after || *row.task.run_after <= now_);
+}
+
+/// The task leaves its worker's hands.
+void ModelStore::Release(Row& row, TaskStatus status) {
+  row.task.status = status;
+  row.task.owner_id.clear();
+  row.task.lease_expires_at.reset();
+  row.task.updated_at = now_;
+}
+
+void ModelStore::End(Row& row, TaskStatus status) {
+  Release(row, status);
+  row.task.finished_at = now_;
+}
+
+void ModelStore::Fail(Row& row, const Error& error) {
+  const std::string owner = row.task.owner_id;
+  row.task.dead_letter = true;
+  row.task.error = error.message;
+  row.task.error_code = ToString(error.code);
+  End(row, TaskStatus::kFailed);
+  Append(row, "failed", owner, error.message);
+  FailDependants(row);
+}
+
+void ModelStore::FailDependants(const Row& cause) {
+  for (Row& row : rows_) {
+    if (IsTerminal(row.task.status) || !row.dependencies.contains(cause.task.id)) continue;
+    const auto why = fmt::format("it depends on task {}, which is {}", cause.task.id, EnumToString(cause.task.status));
+    Fail(row, {ErrorCode::kNonRetryable, why, {}});
+  }
+}
+
+void ModelStore::ReleaseDependants(const Row& done) {
+  for (Row& row : rows_) {
+    if (IsTerminal(row.task.status) || !row.dependencies.contains(done.task.id) || !DependenciesMet(row)) continue;
+    Append(row, "released", {});
+    if (row.task.status != TaskStatus::kCreated) made_runnable_ = true;
+  }
+}
+
+Result<std::vector<store::SubmitResult>> ModelStore::Submit(std::span<const store::NewTask> tasks) {
+  const Transaction transaction(*this);
+  const std::size_t rows = rows_.size(), events = events_.size();
+  const std::int64_t last_event = last_event_;
+  std::vector<store::SubmitResult> out;
+  for (const store::NewTask& task : tasks) {
+    auto submitted = SubmitOne(task);
+    if (!submitted) {
+      rows_.resize(rows);
+      events_.resize(events);
+      last_event_ = last_event;
+      made_runnable_ = false;
+      return std::unexpected(submitted.error());
+    }
+    out.push_back(std::move(*submitted));
+  }
+  if (defect_ == Defect::kSubmitForgotten && rows_.size() > rows && env_.Random() % 16 == 0) {
+    std::erase_if(events_, [&](const store::TaskEvent& event) { return event.task_id == rows_.back().task.id; });
+    rows_.pop_back();
+  }
+  return out;
+}
+
+Result<store::SubmitResult> ModelStore::SubmitOne(const store::NewTask& task) {
+  if (task.type.empty()) return seedcore::Fail(ErrorCode::kInvalidArgument, "a task needs a type", "type");
+  if (task.priority < 1 || task.priority > 10 || task.retry.max_attempts < 1 || task.retry.max_attempts > 100) {
+    return seedcore::Fail(ErrorCode::kInvalidArgument, "priority or max_attempts is out of range");
+  }
+  for (const Row& row : rows_) {
+    if (task.idempotency_key.empty() || row.task.idempotency_key != task.idempotency_key) continue;
+    if (!SameContent(row.given, task)) return seedcore::Fail(ErrorCode::kConflict, "the key has other content");
+    return store::SubmitResult{.task = row.task, .duplicate = true};
+  }
+  for (const std::string& id : task.depends_on) {
+    if (FindExact(id) == nullptr) return seedcore::Fail(ErrorCode::kNotFound, "no such task", "depends_on");
+  }
+  Row& row = rows_.emplace_back();
+  row.seq = ++last_seq_;
+  row.given = task;
+  row.dependencies.insert(task.depends_on.begin(), task.depends_on.end());
+  row.queued_as_due = !task.run_after || *task.run_after <= now_;
+  row.task = {.id = env_.NewId(),
+              .type = task.type,
+              .description = task.description,
+              .domain = task.domain,
+              .params = task.params,
+              .status = task.run_immediately ? TaskStatus::kQueued : TaskStatus::kCreated,
+              .priority = task.priority,
+              .retry = task.retry,
+              .drift_score = task.drift_score,
+              .run_after = task.run_after,
+              .deadline = task.deadline,
+              .depends_on = task.depends_on,
+              .idempotency_key = task.idempotency_key,
+              .traceparent = task.traceparent,
+              .created_at = now_,
+              .updated_at = now_};
+  if (const Row* failed = FailedDependency(row)) {
+    row.task.status = TaskStatus::kCreated;
+    Append(row, "submitted", {});
+    const auto why =
+        fmt::format("it depends on task {}, which is {}", failed->task.id, EnumToString(failed->task.status));
+    Fail(row, {ErrorCode::kNonRetryable, why, {}});
+  } else {
+    Append(row, "submitted", {});
+    if (Waiting(row)) made_runnable_ = true;
+  }
+  return store::SubmitResult{.task = row.task};
+}
+
+Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimRequest& request) {
+  if (request.limit < 1 || request.owner_id.empty()) {
+    return seedcore::Fail(ErrorCode::kInvalidArgument, "a claim names its owner and asks for at least one task");
+  }
+  const Transaction transaction(*this);
+  std::vector<Row*> order;
+  for (Row& row : rows_) {
+    if (Waiting(row) && row.task.run_after && *row.task.run_after <= now_) row.queued_as_due = true;
+    const bool wanted = request.types.empty() || std::ranges::count(request.types, row.task.type) > 0;
+    if (wanted && Claimable(row)) order.push_back(&row);
+  }
+  std::ranges::sort(order, [](const Row* a, const Row* b) {
+    return std::pair(-a->task.priority, a->seq) < std::pair(-b->task.priority, b->seq);
+  });
+  std::vector<store::Claim> out;
+  for (Row* row : order) {
+    if (out.size() == static_cast<std::size_t>(request.limit)) break;
+    Task& task = row->task;
+    if (IsTerminal(task.status)) continue;  // failed with another one, just now
+    if (task.deadline && *task.deadline <= now_) {
+      Fail(*row, {ErrorCode::kDeadlineExceeded, "the deadline of the task has passed", {}});
+      continue;
+    }
+    task.status = TaskStatus::kRunning;
+    ++task.attempts;
+    if (defect_ != Defect::kTokenNotGrown || task.fencing_token == 0) ++task.fencing_token;
+    task.owner_id = request.owner_id;
+    task.lease_expires_at = now_ + request.lease;
+    task.started_at = task.updated_at = now_;
+    task.cancel_requested = false;
+    Append(*row, "claimed", request.owner_id);
+    out.push_back({task});
+  }
+  return out;
+}
+
+Result<std::vector<store::RenewResult>> ModelStore::Renew(std::span<const store::Lease> leases,
+                                                          std::chrono::milliseconds lease) {
+  const Transaction transaction(*this);
+  std::vector<store::RenewResult> out;
+  for (const store::Lease& held : leases) {
+    Row* row = FindExact(held.task_id);
+    store::RenewResult& result = out.emplace_back();
+    if (row == nullptr) continue;
+    result.renewed = Holds(row->task, held);
+    if (result.renewed) {
+      row->task.lease_expires_at = now_ + lease;
+      row->task.updated_at = now_;
+    } else {
+      result.cancel_requested = row->task.cancel_requested && row->task.fencing_token == held.fencing_token;
+    }
+  }
+  return out;
+}
+
+Result<std::vector<Result<void>>> ModelStore::FinishTasks(std::span<const store::Finish> finishes) {
+  const Transaction transaction(*this);
+  std::vector<Result<void>> out;
+  for (const store::Finish& finish : finishes) out.push_back(FinishOne(finish));
+  return out;
+}
+
+Result<void> ModelStore::Refuse(Row& row, const store::Finish& finish) {
+  const store::Lease& lease = finish.lease;
+  const auto detail = fmt::format("a result under token {} was refused: the task is {} and its token is {}",
+                                  lease.fencing_token, EnumToString(row.task.status), row.task.fencing_token);
+  lease_lost_.Increment();
+  Append(row, "lease_lost", lease.owner_id, detail);
+  events_.back().fencing_token = lease.fencing_token;
+  if (defect_ == Defect::kEffectsOfTheRefused && write_effects_) {
+    SEEDCORE_RETURN_IF_ERROR(write_effects_(finish.effects));
+  }
+  return seedcore::Fail(ErrorCode::kLeaseLost, detail);
+}
+
+Result<void> ModelStore::FinishOne(const store::Finish& finish) {
+  const store::Lease& lease = finish.lease;
+  Row* row = FindExact(lease.task_id);
+  if (row == nullptr) return seedcore::Fail(ErrorCode::kNotFound, fmt::format("there is no task {}", lease.task_id));
+  Task& task = row->task;
+  const bool any_token = defect_ == Defect::kTokenNotChecked && task.status == TaskStatus::kRunning;
+  if (!Holds(task, lease) && !any_token) return Refuse(*row, finish);
+
+  if (const auto* completed = std::get_if<store::Completed>(&finish.outcome)) {
+    task.result = completed->result;
+    task.error.clear();
+    task.error_code.clear();
+    End(*row, TaskStatus::kCompleted);
+    Append(*row, "completed", lease.owner_id);
+    events_.back().fencing_token = lease.fencing_token;
+    ReleaseDependants(*row);
+  } else if (const auto* failed = std::get_if<store::FailedForGood>(&finish.outcome)) {
+    if (!failed->result.is_null()) task.result = failed->result;
+    Fail(*row, failed->error);
+  } else if (const auto* retry = std::get_if<store::RetryLater>(&finish.outcome)) {
+    if (task.attempts >= task.retry.max_attempts) {
+      Fail(*row, retry->error);
+    } else {
+      task.error = retry->error.message;
+      task.error_code = ToString(retry->error.code);
+      task.run_after = now_ + retry->delay;
+      row->queued_as_due = retry->delay <= std::chrono::milliseconds(0);
+      Release(*row, TaskStatus::kRetry);
+      Append(*row, "retry", lease.owner_id, retry->error.message);
+      made_runnable_ = true;
+    }
+  } else if (const auto* held = std::get_if<store::Held>(&finish.outcome)) {
+    task.hold_reason = held->reason;
+    Release(*row, TaskStatus::kCreated);
+    Append(*row, "held", lease.owner_id, held->reason);
+  } else {
+    --task.attempts;
+    row->queued_as_due = true;
+    Release(*row, TaskStatus::kQueued);
+    Append(*row, "handed_back", lease.owner_id);
+    made_runnable_ = true;
+  }
+  if (IsTerminal(task.status) && write_effects_) return write_effects_(finish.effects);
+  return {};
+}
+
+void ModelStore::ExpireLease(Row& row) {
+  const Error error{ErrorCode::kUnavailable, "the worker stopped renewing its lease", {}};
+  const std::string owner = row.task.owner_id;
+  if (row.task.attempts >= row.task.retry.max_attempts && defect_ != Defect::kAttemptsNotBounded) {
+    Append(row, "lease_expired", owner, error.message);
+    return Fail(row, {error.code, error.message + ", and no attempt is left", {}});
+  }
+  row.task.error = error.message;
+  row.task.error_code = ToString(error.code);
+  row.task.run_after.reset();
+  row.queued_as_due = true;
+  Release(row, TaskStatus::kRetry);
+  Append(row, "lease_expired", owner, error.message);
+  made_runnable_ = true;
+}
+
+Result<int> ModelStore::Reap(int limit) {
+  const Transaction transaction(*this);
+  int touched = 0;
+  for (Row& row : rows_) {
+    if (touched == limit) return touched;
+    if (IsTerminal(row.task.status) || !row.task.deadline || *row.task.deadline > now_) continue;
+    Fail(row, {ErrorCode::kDeadlineExceeded, "the deadline of the task has passed", {}});
+    ++touched;
+  }
+  for (Row& row : rows_) {
+    if (touched == limit || defect_ == Defect::kLeaseNeverExpires) return touched;
+    if (row.task.status != TaskStatus::kRunning || *row.task.lease_expires_at > now_) continue;
+    ExpireLease(row);
+    ++touched;
+  }
+  return touched;
+}
+
+Result<Task> ModelStore::Cancel(const std::string& id) {
+  const Transaction transaction(*this);
+  SEEDCORE_ASSIGN_OR_RETURN(Row * row, Find(id));
+  if (!IsTerminal(row->task.status)) {
+    const std::string owner = row->task.owner_id;
+    row->task.cancel_requested = row->task.status == TaskStatus::kRunning;
+    End(*row, TaskStatus::kCancelled);
+    Append(*row, "cancelled", owner);
+    FailDependants(*row);
+  }
+  return row->task;
+}
+
+Result<void> ModelStore::Requeue(Row& row, std::string_view event_kind) {
+  if (const Row* failed = FailedDependency(row)) {
+    return seedcore::Fail(ErrorCode::kConflict, fmt::format("it depends on task {}", failed->task.id));
+  }
+  Task& task = row.task;
+  task.status = TaskStatus::kQueued;
+  task.attempts = 0;
+  task.run_after.reset();
+  task.error.clear();
+  task.error_code.clear();
+  task.hold_reason.clear();
+  task.result = nullptr;
+  task.dead_letter = task.cancel_requested = false;
+  task.started_at.reset();
+  task.finished_at.reset();
+  if (task.deadline && *task.deadline <= now_) task.deadline.reset();
+  task.updated_at = now_;
+  row.queued_as_due = true;
+  Append(row, event_kind, {});
+  if (Waiting(row)) made_runnable_ = true;
+  return {};
+}
+
+Result<Task> ModelStore::Run(const std::string& id) {
+  const Transaction transaction(*this);
+  SEEDCORE_ASSIGN_OR_RETURN(Row * row, Find(id));
+  const TaskStatus status = row->task.status;
+  if (status != TaskStatus::kQueued && status != TaskStatus::kRunning && status != TaskStatus::kCompleted) {
+    SEEDCORE_RETURN_IF_ERROR(Requeue(*row, row->task.hold_reason.empty() ? "queued" : "resumed"));
+  }
+  return row->task;
+}
+
+Result<int> ModelStore::Redrive(const store::TaskFilter& filter, int limit) {
+  const Transaction transaction(*this);
+  int done = 0;
+  for (Row& row : rows_) {
+    if (done == limit) break;
+    if (row.task.dead_letter && Matches(row.task, filter) && Requeue(row, "redriven")) ++done;
+  }
+  return done;
+}
+
+Result<Task> ModelStore::Get(const std::string& id_or_prefix) {
+  const Transaction transaction(*this);
+  SEEDCORE_ASSIGN_OR_RETURN(const Row* row, Find(id_or_prefix));
+  return row->task;
+}
+
+Result<store::TaskPage> ModelStore::List(const store::TaskFilter& filter, int limit, const std::string& cursor) {
+  const Transaction transaction(*this);
+  std::int64_t before = last_seq_ + 1;
+  if (!cursor.empty()) {
+    const char* const end = cursor.data() + cursor.size();
+    const auto [stop, error] = std::from_chars(cursor.data(), end, before);
+    if (error != std::errc{} || stop != end || before < 1) {
+      return seedcore::Fail(ErrorCode::kInvalidArgument, "not a cursor of an earlier page", "cursor");
+    }
+  }
+  if (limit < 1) return seedcore::Fail(ErrorCode::kInvalidArgument, "expected at least 1", "limit");
+  store::TaskPage page;
+  std::int64_t last = 0;
+  for (auto row = rows_.rbegin(); row != rows_.rend(); ++row) {
+    if (row->seq >= before || !Matches(row->task, filter)) continue;
+    if (page.items.size() == static_cast<std::size_t>(limit)) {
+      page.next_cursor = std::to_string(last);
+      break;
+    }
+    last = row->seq;
+    page.items.push_back(row->task);
+  }
+  return page;
+}
+
+Result<std::vector<store::TaskEvent>> ModelStore::Events(const std::string& task_id) {
+  const Transaction transaction(*this);
+  SEEDCORE_ASSIGN_OR_RETURN(const Row* row, Find(task_id));
+  std::vector<store::TaskEvent> out;
+  for (const store::TaskEvent& event : events_) {
+    if (event.task_id == row->task.id) out.push_back(event);
+  }
+  return out;
+}
+
+Result<std::vector<store::TaskEvent>> ModelStore::EventsAfter(std::int64_t after, int limit) {
+  const Transaction transaction(*this);
+  std::vector<store::TaskEvent> out;
+  for (const store::TaskEvent& event : events_) {
+    if (event.seq > after && out.size() < static_cast<std::size_t>(limit)) out.push_back(event);
+  }
+  return out;
+}
+
+Result<store::TaskCounts> ModelStore::Counts() {
+  const Transaction transaction(*this);
+  store::TaskCounts counts;
+  for (const auto& [status, name] : store::EnumNames(TaskStatus{})) counts.by_status[status] = 0;
+  for (const Row& row : rows_) {
+    ++counts.by_status[row.task.status];
+    if (row.task.dead_letter) ++counts.dead_letters;
+    if (!counts.oldest_queued && Claimable(row)) counts.oldest_queued = row.task.created_at;
+  }
+  return counts;
+}
+
+Result<std::optional<WallTime>> ModelStore::NextRunAfter() {
+  const Transaction transaction(*this);
+  std::optional<WallTime> next;
+  for (const Row& row : rows_) {
+    if (!Waiting(row) || row.queued_as_due) continue;
+    if (!next || *row.task.run_after < *next) next = row.task.run_after;
+  }
+  return next;
+}
+
+Result<int> ModelStore::DeleteFinished(WallTime before, int limit) {
+  const Transaction transaction(*this);
+  int deleted = 0;
+  while (deleted < limit) {
+    const auto oldest = std::ranges::min_element(
+        rows_, {}, [](const Row& row) { return row.task.finished_at.value_or(WallTime::max()); });
+    if (oldest == rows_.end() || !oldest->task.finished_at || *oldest->task.finished_at >= before) break;
+    const std::string id = oldest->task.id;
+    std::erase_if(events_, [&](const store::TaskEvent& event) { return event.task_id == id; });
+    rows_.erase(oldest);
+    for (Row& row : rows_) row.dependencies.erase(id);
+    ++deleted;
+  }
+  return deleted;
+}
+
+}  // namespace seedcore::test
