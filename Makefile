@@ -5,11 +5,12 @@ JOBS ?= $(shell nproc)
 WERROR ?= $(if $(CI),ON,OFF)
 FUZZ_SECONDS ?= 60
 SEEDS ?= 10000
+CUTS ?= 500
 # For example: make bench BENCH_ARGS=--quick
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test build format lint bench asan tsan fuzz sim clean packages packages-ci docs
+.PHONY: help run demo test build format lint bench asan tsan fuzz sim powerloss clean packages packages-ci docs
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -62,6 +63,9 @@ fuzz: packages-ci  ## Run each fuzzer for FUZZ_SECONDS (60)
 
 sim: build  ## Simulate dispatch under faults with SEEDS (10000) seeds
 	@build/release/bin/simulate --seeds $(SEEDS)
+
+powerloss: build  ## Cut the power of the SQLite store CUTS (500) times
+	@build/release/bin/powerloss_test build/powerloss-data $(CUTS)
 
 docs: build  ## Write docs/settings.md and docs/api.md from the code
 	@build/release/bin/seedcore docs --out docs
