@@ -5,12 +5,13 @@ JOBS ?= $(shell nproc)
 WERROR ?= $(if $(CI),ON,OFF)
 FUZZ_SECONDS ?= 60
 SEEDS ?= 10000
+KILLS ?= 200
 CUTS ?= 500
 # For example: make bench BENCH_ARGS=--quick
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test build format lint bench asan tsan fuzz sim powerloss clean packages packages-ci docs
+.PHONY: help run demo test build format lint bench asan tsan fuzz sim kill powerloss clean packages packages-ci docs
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -63,6 +64,10 @@ fuzz: packages-ci  ## Run each fuzzer for FUZZ_SECONDS (60)
 
 sim: build  ## Simulate dispatch under faults with SEEDS (10000) seeds
 	@build/release/bin/simulate --seeds $(SEEDS)
+
+kill: build  ## Kill the dispatching process KILLS (200) times, then pause it past its leases
+	@build/release/bin/kill_test build/release/bin/kill_worker build/kill-data $(KILLS)
+	@build/release/bin/pause_test build/release/bin/kill_worker build/pause-data
 
 powerloss: build  ## Cut the power of the SQLite store CUTS (500) times
 	@build/release/bin/powerloss_test build/powerloss-data $(CUTS)

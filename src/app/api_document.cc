@@ -9,14 +9,16 @@
 #include "service/state.h"
 #include "service/system.h"
 #include "service/tasks.h"
+#include "service/workers.h"
 
 namespace seedcore::app {
 
 std::vector<service::ServiceInfo> ApiServices() {
   using namespace service;
-  return {Describe(SystemOperations()),      Describe(TaskOperations()),  Describe(FactOperations()),
-          Describe(CoordinatorOperations()), Describe(MlOperations()),    Describe(CognitiveOperations()),
-          Describe(OrganismOperations()),    Describe(StateOperations()), Describe(EnergyOperations())};
+  return {Describe(SystemOperations()),    Describe(TaskOperations()),        Describe(WorkerOperations()),
+          Describe(FactOperations()),      Describe(CoordinatorOperations()), Describe(MlOperations()),
+          Describe(CognitiveOperations()), Describe(OrganismOperations()),    Describe(StateOperations()),
+          Describe(EnergyOperations())};
 }
 
 }  // namespace seedcore::app

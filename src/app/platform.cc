@@ -7,6 +7,7 @@
 
 #include "app/api_document.h"
 #include "app/event_bridge.h"
+#include "app/external_types.h"
 #include "app/live_state.h"
 #include "app/section_settings.h"
 #include "app/webhook.h"
@@ -22,6 +23,7 @@
 #include "service/state.h"
 #include "service/system.h"
 #include "service/tasks.h"
+#include "service/workers.h"
 #include "settings/show.h"
 
 namespace seedcore::app {
@@ -84,7 +86,9 @@ struct Platform::Parts {
   std::unique_ptr<coordinator::RuleWatcher> rule_watcher;
   std::unique_ptr<service::CoordinatorService> coordinator;
   std::unique_ptr<service::EnergyService> energy;
+  std::unique_ptr<ExternalTypes> external_types;
   std::unique_ptr<service::TaskService> tasks;
+  std::unique_ptr<service::WorkerService> workers;
   std::unique_ptr<service::FactService> facts;
   std::unique_ptr<service::SystemService> system;
   std::unique_ptr<queue::EventFeed> feed;
@@ -111,8 +115,10 @@ Result<void> Platform::Parts::Start() {
   SEEDCORE_RETURN_IF_ERROR(Listen());
   rule_watcher->Start();
   reaper = std::make_unique<queue::Reaper>(env, store->tasks(), metrics, ReaperSettingsFrom(settings.queue));
+  auto dispatching = DispatcherSettingsFrom(settings.queue);
+  dispatching.types = external_types->Embedded();
   dispatcher = std::make_unique<queue::Dispatcher>(
-      env, store->tasks(), metrics, DispatcherSettingsFrom(settings.queue),
+      env, store->tasks(), metrics, std::move(dispatching),
       [this](const store::Task& task, const CallContext& call) { return coordinator->HandleTask(task, call); });
   start_time = std::chrono::duration_cast<std::chrono::milliseconds>(env.Now() - started);
   return {};
@@ -164,13 +170,18 @@ Result<void> Platform::Parts::BuildServices() {
                                                 .rho = settings.energy.rho_clip,
                                                 .cap = settings.energy.l_tot_cap}});
 
-  tasks = std::make_unique<service::TaskService>(
-      service::TaskService::Dependencies{.tasks = &store->tasks(),
-                                         .spans = &spans,
-                                         .default_retry = RetryPolicyFrom(settings.queue),
-                                         .on_cancelled = [this] {
-                                           if (dispatcher) dispatcher->RenewNow();
-                                         }});
+  external_types = std::make_unique<ExternalTypes>(settings.queue.external_types, organism->executors());
+  tasks = std::make_unique<service::TaskService>(service::TaskService::Dependencies{
+      .tasks = &store->tasks(),
+      .spans = &spans,
+      .default_retry = RetryPolicyFrom(settings.queue),
+      .on_cancelled =
+          [this] {
+            if (dispatcher) dispatcher->RenewNow();
+          },
+      .check_type = [this](const std::string& type) { return external_types->Check(type); }});
+  workers = std::make_unique<service::WorkerService>(
+      service::WorkerService::Dependencies{.env = &env, .tasks = &store->tasks()});
   facts = std::make_unique<service::FactService>(store->facts());
   system = std::make_unique<service::SystemService>(
       service::SystemService::Dependencies{.env = &env, .store = store.get(), .dispatcher = [this] {
@@ -224,6 +235,7 @@ std::vector<net::Route> Platform::Parts::ServiceRoutes() {
 std::vector<net::Route> Platform::Parts::ApiRoutes() {
   std::vector<net::Route> routes = Routes(service::SystemOperations(), *system);
   for (net::Route& route : Routes(service::TaskOperations(), *tasks)) routes.push_back(std::move(route));
+  for (net::Route& route : Routes(service::WorkerOperations(), *workers)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::FactOperations(), *facts)) routes.push_back(std::move(route));
   net::Route events;
   events.pattern = "/api/v1/events";
@@ -258,6 +270,7 @@ Result<void> Platform::Parts::Listen() {
 
 void Platform::Parts::Stop() {
   const Instant deadline = env.Now() + settings.server.drain_timeout;
+  if (workers) workers->Close();  // they would wait through the whole drain
   if (server) server->Stop(settings.server.drain_timeout);
   if (dispatcher) dispatcher->Stop(deadline);
   if (reaper) reaper->Stop();

@@ -168,6 +168,7 @@ store::NewTask TaskService::ToNewTask(const TaskCreate& request, const CallConte
 
 Result<TaskRead> TaskService::Submit(const TaskCreate& request, const CallContext& call) {
   store::NewTask task = ToNewTask(request, call);
+  if (dependencies_.check_type) SEEDCORE_RETURN_IF_ERROR(dependencies_.check_type(task.type));
   if (task.idempotency_key.empty()) task.idempotency_key = call.idempotency_key;
   SEEDCORE_ASSIGN_OR_RETURN(auto results, tasks_.Submit({&task, 1}));
   return ToTaskRead(std::move(results.front().task));
@@ -176,7 +177,10 @@ Result<TaskRead> TaskService::Submit(const TaskCreate& request, const CallContex
 Result<TaskBatchRead> TaskService::SubmitBatch(const TaskBatch& request, const CallContext& call) {
   std::vector<store::NewTask> tasks;
   tasks.reserve(request.tasks.size());
-  for (const TaskCreate& task : request.tasks) tasks.push_back(ToNewTask(task, call));
+  for (const TaskCreate& task : request.tasks) {
+    tasks.push_back(ToNewTask(task, call));
+    if (dependencies_.check_type) SEEDCORE_RETURN_IF_ERROR(dependencies_.check_type(tasks.back().type));
+  }
   SEEDCORE_ASSIGN_OR_RETURN(auto results, tasks_.Submit(tasks));
   TaskBatchRead batch;
   batch.items.reserve(results.size());

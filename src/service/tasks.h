@@ -238,6 +238,8 @@ class TaskService {
     const SpanStore* spans = nullptr;
     store::RetryPolicy default_retry;
     std::function<void()> on_cancelled;  ///< lets the dispatcher tell a running worker at once; may be empty
+    /// Whether anybody will ever execute a task of this type, or why not; may be empty.
+    std::function<Result<void>(const std::string& type)> check_type;
   };
 
   explicit TaskService(Dependencies dependencies)

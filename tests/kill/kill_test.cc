@@ -5,111 +5,20 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <fcntl.h>
 #include <filesystem>
 #include <random>
 #include <set>
-#include <signal.h>
-#include <spawn.h>
 #include <string>
-#include <sys/wait.h>
-#include <thread>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
-#include "base/env.h"
-#include "base/metrics.h"
-#include "store/sqlite/sqlite_store.h"
+#include "kill/victim.h"
 #include "support/history.h"
 
 namespace seedcore {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// A worker process and what it has written so far.
-class Victim {
- public:
-  Victim(const std::string& program, const std::string& directory, const char* mode) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) Die("pipe");
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    std::string arguments[] = {program, directory, mode};
-    char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(), nullptr};
-    if (::posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv, environ) != 0) Die("spawn " + program);
-    posix_spawn_file_actions_destroy(&actions);
-    ::close(ends[1]);
-    reader_ = std::jthread([this, from = ends[0]] { Read(from); });
-  }
-
-  /// Kills it, waits for it and returns the whole lines it wrote.
-  std::set<std::string> Kill() {
-    ::kill(pid_, SIGKILL);
-    const int status = Wait();
-    // It must have died by our hand: another end is a failure that must not pass for a kill.
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-      Die(fmt::format("the worker ended by itself ({})", status));
-    return Lines();
-  }
-
-  /// Its exit status, or -1 when it did not end in time.
-  int AwaitExit(std::chrono::seconds limit) {
-    std::jthread guard([this, limit](const std::stop_token& stop) {
-      if (RealEnv().SleepFor(limit, stop)) ::kill(pid_, SIGKILL);
-    });
-    const int status = Wait();
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-
-  [[noreturn]] static void Die(const std::string& what) {
-    fmt::print(stderr, "kill_test: {}\n", what);
-    std::exit(2);
-  }
-
- private:
-  int Wait() {
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    reader_.join();
-    return status;
-  }
-
-  void Read(int from) {
-    char buffer[4096];
-    for (ssize_t count; (count = ::read(from, buffer, sizeof buffer)) > 0;) {
-      output_.append(buffer, static_cast<std::size_t>(count));
-    }
-    ::close(from);
-  }
-
-  std::set<std::string> Lines() const {
-    std::set<std::string> lines;
-    for (std::size_t begin = 0, end; (end = output_.find('\n', begin)) != std::string::npos; begin = end + 1) {
-      lines.insert(output_.substr(begin, end - begin));
-    }
-    return lines;
-  }
-
-  pid_t pid_ = 0;
-  std::string output_;  // the reader's until it has ended
-  std::jthread reader_;
-};
-
-std::vector<store::TaskEvent> ReadHistory(const std::string& directory) {
-  Metrics metrics;
-  auto store = store::sqlite::OpenSqliteStore({.path = directory + "/seedcore.db"}, RealEnv(), metrics);
-  if (!store) Victim::Die("open: " + ToString(store.error()));
-  std::vector<store::TaskEvent> events;
-  for (;;) {
-    auto page = (*store)->tasks().EventsAfter(events.empty() ? 0 : events.back().seq, 1000);
-    if (!page) Victim::Die("events: " + ToString(page.error()));
-    if (page->empty()) return events;
-    events.insert(events.end(), page->begin(), page->end());
-  }
-}
 
 int Main(const std::string& worker, const std::string& directory, int kills, unsigned seed) {
   std::filesystem::remove_all(directory);

@@ -2,6 +2,7 @@
 //
 //   kill_worker DIR load     submits and dispatches for ever; writes the ids of submitted tasks to standard output
 //   kill_worker DIR drain    dispatches only; exits with 0 once every task has come to its end
+//   kill_worker DIR slow     submits 80 tasks that take nearly a lease each, then drains; writes "lease_lost N" at last
 
 #include <atomic>
 #include <semaphore>
@@ -56,12 +57,20 @@ void Submit(Env& env, store::TaskStore& tasks, std::counting_semaphore<>& room) 
 }
 
 /// Some tasks fail at first, some take a while, so that a kill meets every state.
-queue::TaskOutcome Execute(Env& env, const store::Task& task, const CallContext& call) {
-  if (task.params.at("slow").as_bool()) env.SleepFor(30ms, call.stop);
+queue::TaskOutcome Execute(Env& env, std::chrono::milliseconds slow, const store::Task& task, const CallContext& call) {
+  if (task.params.at("slow").as_bool()) env.SleepFor(slow, call.stop);
   if (task.params.at("fails").as_bool() && task.attempts == 1) {
     return queue::TaskOutcome::Fail({ErrorCode::kUnavailable, "fails at first", {}});
   }
   return queue::TaskOutcome::Complete(json::object{{"attempt", task.attempts}});
+}
+
+void SubmitSlow(store::TaskStore& tasks) {
+  store::NewTask task{.type = "work", .retry = {.max_attempts = 100, .base = 5ms, .max = 50ms}};
+  task.params = {{"fails", false}, {"slow", true}};
+  const auto submitted = tasks.Submit(std::vector<store::NewTask>(80, task));
+  if (!submitted) Die("submit", submitted.error());
+  Acknowledge(*submitted);
 }
 
 bool AllEnded(store::TaskStore& tasks) {
@@ -87,10 +96,12 @@ int Main(const std::string& directory, std::string_view mode) {
   queue::Dispatcher dispatcher(env, tasks, metrics, {.name = "victim", .concurrency = 8, .lease = 500ms, .poll = 200ms},
                                [&](const store::Task& task, const CallContext& call) {
                                  if (task.attempts == 1) room.release();
-                                 return Execute(env, task, call);
+                                 return Execute(env, mode == "slow" ? 400ms : 30ms, task, call);
                                });
-  if (mode == "drain") {
+  if (mode == "slow") SubmitSlow(tasks);
+  if (mode == "drain" || mode == "slow") {
     while (!AllEnded(tasks)) env.SleepFor(20ms, {});
+    if (mode == "slow") fmt::print("lease_lost {}\n", dispatcher.Status().lease_lost);
     return 0;
   }
   std::vector<std::jthread> submitters;
@@ -103,7 +114,7 @@ int Main(const std::string& directory, std::string_view mode) {
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    fmt::print(stderr, "usage: kill_worker DIR load|drain\n");
+    fmt::print(stderr, "usage: kill_worker DIR load|drain|slow\n");
     return 2;
   }
   return seedcore::Main(argv[1], argv[2]);

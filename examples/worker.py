@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""A SeedCore worker of one page; needs nothing but Python.
+
+    SEEDCORE_EXTERNAL_TYPES=word_count seedcore up
+    python3 examples/worker.py --url http://127.0.0.1:8002
+    seedcore submit word_count --params '{"text": "to be or not to be"}'
+
+A claim is a lease: while a handler works, a thread renews it. Whoever loses the lease (a long pause, a cut network, a
+cancellation) is told at the next renewal and must throw the result away; the server would refuse it with 409.
+"""
+
+import argparse
+import json
+import os
+import socket
+import threading
+import urllib.error
+import urllib.request
+import uuid
+
+LEASE_S = float(os.environ.get("WORKER_LEASE_S", "30"))
+WAIT_S = 20.0
+
+
+class Worker:
+    """Claims tasks of the given types and runs their handlers, one at a time.
+
+    `handlers` maps a type to a function of (params, key): the task's params, and an idempotency key to pass on to
+    whatever the work calls, because a task may be executed more than once. The function returns the result (any JSON),
+    raises ValueError for a task that can never succeed, or any other exception for one worth another try.
+    """
+
+    def __init__(self, url, handlers, token=None):
+        self.url = url.rstrip("/") + "/api/v1/workers/"
+        self.handlers = handlers
+        self.token = token
+        self.worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+    def call(self, operation, **request):
+        """Calls one operation and returns its answer; urllib.error.HTTPError carries a refusal."""
+        headers = {"Content-Type": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        body = json.dumps({"worker_id": self.worker_id, **request}).encode()
+        http = urllib.request.Request(self.url + operation, body, headers)
+        with urllib.request.urlopen(http, timeout=WAIT_S + 10) as answer:
+            return json.load(answer)
+
+    def run(self, stop):
+        """Works until `stop` (a threading.Event) is set. Bears a server that is away."""
+        while not stop.is_set():
+            try:
+                claims = self.call("claim", types=list(self.handlers), lease_s=LEASE_S, wait_s=WAIT_S)["items"]
+                for claim in claims:
+                    self.execute(claim)
+                if not claims:
+                    stop.wait(0.2)  # a server with too many waiting workers answers at once
+            except urllib.error.HTTPError as refusal:
+                print(f"refused: {refusal.code} {refusal.read().decode()}", flush=True)
+                stop.wait(1.0)
+            except OSError as trouble:
+                print(f"no server: {trouble}", flush=True)
+                stop.wait(1.0)
+
+    def execute(self, claim):
+        task = claim["task"]
+        lease = {"id": task["id"], "fencing_token": claim["fencing_token"]}
+        done = threading.Event()
+        keeper = threading.Thread(target=self.keep, args=(lease, done), daemon=True)
+        keeper.start()
+        try:
+            result = self.handlers[task["type"]](task["params"], claim["idempotency_key"])
+            report = ("complete", {"result": result})
+        except ValueError as error:
+            report = ("fail", {"error": str(error), "retry": False})
+        except Exception as error:  # pylint: disable=broad-except
+            report = ("fail", {"error": f"{type(error).__name__}: {error}"})
+        finally:
+            done.set()
+        keeper.join()
+        operation, what = report
+        print(f"{task['id']} {self.call(operation, **lease, **what)['status']}", flush=True)
+
+    def keep(self, lease, done):
+        while not done.wait(LEASE_S / 3):
+            try:
+                if not self.call("renew", tasks=[lease], lease_s=LEASE_S)["items"][0]["renewed"]:
+                    print(f"{lease['id']} lease lost; its result will be refused", flush=True)
+                    return
+            except OSError as trouble:
+                print(f"not renewed: {trouble}", flush=True)
+
+
+def word_count(params, key):
+    """Counts the words of params.text."""
+    if not isinstance(params.get("text"), str):
+        raise ValueError("params.text: expected a string")
+    words = params["text"].split()
+    return {"words": len(words), "distinct": len(set(words))}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--url", default="http://127.0.0.1:8002", help="the task API")
+    options = parser.parse_args()
+    try:
+        Worker(options.url, {"word_count": word_count}, os.environ.get("SEEDCORE_API_TOKEN")).run(threading.Event())
+    except KeyboardInterrupt:
+        pass

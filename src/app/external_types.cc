@@ -1,0 +1,46 @@
+#include "app/external_types.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/strings.h"
+
+namespace seedcore::app {
+
+ExternalTypes::ExternalTypes(const std::vector<std::string>& types, const organism::ExecutorRegistry& executors)
+    : executors_(executors) {
+  for (const std::string& type : types) {
+    std::string name = ToLower(Trim(type));
+    if (name == "*") {
+      all_others_ = true;
+    } else if (!name.empty()) {
+      types_.push_back(std::move(name));
+    }
+  }
+}
+
+bool ExternalTypes::IsExternal(const std::string& type) const { return std::ranges::count(types_, type) > 0; }
+
+std::vector<std::string> ExternalTypes::Embedded() const {
+  if (types_.empty() && !all_others_) return {};
+  std::vector<std::string> embedded;
+  for (const auto& executor : executors_.All()) {
+    if (!IsExternal(executor->type)) embedded.push_back(executor->type);
+  }
+  // An empty list would mean every type; no task can have a type without a name.
+  if (embedded.empty()) embedded.emplace_back();
+  return embedded;
+}
+
+Result<void> ExternalTypes::Check(const std::string& type) const {
+  if ((types_.empty() && !all_others_) || all_others_ || IsExternal(type)) return {};
+  const auto executor = executors_.Find(type);
+  if (executor) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("{}; types for workers outside (queue.external_types): {}", executor.error().message,
+                          fmt::join(types_, ", ")),
+              "type");
+}
+
+}  // namespace seedcore::app

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "organism/executor.h"
+
+namespace seedcore::app {
+
+/// Who executes which type of task. Without external types the dispatcher claims everything, and a type without an
+/// executor fails with the list of known ones. With external types it claims the types that have an executor and are
+/// not external; a type that is neither is refused at submission, because nobody would ever claim it.
+class ExternalTypes {
+ public:
+  /// `types`: the setting queue.external_types. `executors` must outlive it.
+  ExternalTypes(const std::vector<std::string>& types, const organism::ExecutorRegistry& executors);
+
+  /// What the dispatcher claims; empty: every type.
+  [[nodiscard]] std::vector<std::string> Embedded() const;
+  /// kInvalidArgument when nobody would execute it.
+  [[nodiscard]] Result<void> Check(const std::string& type) const;
+
+ private:
+  [[nodiscard]] bool IsExternal(const std::string& type) const;
+
+  std::vector<std::string> types_;
+  bool all_others_ = false;  ///< every type without an executor is external
+  const organism::ExecutorRegistry& executors_;
+};
+
+}  // namespace seedcore::app

@@ -1,0 +1,224 @@
+#include "service/workers.h"
+
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "base/metrics.h"
+#include "base/sim_env.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace seedcore::service {
+namespace {
+
+using namespace std::chrono_literals;
+using store::TaskStatus;
+using testing::HasSubstr;
+
+class WorkersTest : public testing::Test {
+ protected:
+  WorkersTest() {
+    folder_ = "/tmp/seedcore-workers-XXXXXX";
+    if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary directory");
+    auto opened = store::sqlite::OpenSqliteStore({.path = folder_ + "/seedcore.db"}, env_, metrics_);
+    if (!opened) throw std::runtime_error(ToString(opened.error()));
+    store_ = std::move(*opened);
+    workers_ = std::make_unique<WorkerService>(WorkerService::Dependencies{.env = &env_, .tasks = &store_->tasks()});
+  }
+  ~WorkersTest() override {
+    workers_.reset();
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  std::string Submit(store::NewTask task = {}) {
+    if (task.type.empty()) task.type = "resize";
+    return store_->tasks().Submit({&task, 1}).value().front().task.id;
+  }
+  WorkerClaims Claim(WorkerClaimRequest request = {}) {
+    if (request.worker_id.empty()) request.worker_id = "w";
+    if (request.types.empty()) request.types = {"resize"};
+    return workers_->Claim(request, {}).value();
+  }
+  WorkerClaim ClaimOne(std::string worker = "w") {
+    auto claims = Claim({.worker_id = std::move(worker)});
+    EXPECT_EQ(claims.items.size(), 1U);
+    return claims.items.at(0);
+  }
+  store::Task Get(const std::string& id) { return store_->tasks().Get(id).value(); }
+
+  SimEnv env_;
+  Metrics metrics_;
+  std::string folder_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<WorkerService> workers_;
+};
+
+TEST_F(WorkersTest, ClaimsOnlyTheTypesItAsksFor) {
+  Submit({.type = "echo"});
+  const std::string id = Submit({.type = "resize", .params = {{"width", 10}}});
+  const WorkerClaims claims = Claim({.types = {" Resize "}, .limit = 10});
+  ASSERT_EQ(claims.items.size(), 1U);
+  EXPECT_EQ(claims.items[0].task.id, id);
+  EXPECT_EQ(claims.items[0].task.params.at("width"), 10);
+  EXPECT_EQ(claims.items[0].task.owner_id, "w");
+  EXPECT_EQ(claims.items[0].fencing_token, 1);
+  EXPECT_EQ(claims.items[0].idempotency_key, id);
+}
+
+TEST_F(WorkersTest, CompletionStoresTheResult) {
+  const std::string id = Submit();
+  const WorkerClaim claim = ClaimOne();
+  const auto done = workers_->Complete(
+      {.worker_id = "w", .id = id, .fencing_token = claim.fencing_token, .result = {{"ok", true}}}, {});
+  ASSERT_TRUE(done) << ToString(done.error());
+  EXPECT_EQ(done->status, TaskStatus::kCompleted);
+  EXPECT_EQ(Get(id).result.at("ok"), true);
+}
+
+TEST_F(WorkersTest, AWorkerThatVanishesCostsNobodyATask) {
+  const std::string id = Submit();
+  const WorkerClaim lost = ClaimOne("vanishes");
+  env_.Advance(30s);
+  ASSERT_EQ(store_->tasks().Reap(10).value(), 1);
+  const WorkerClaim again = ClaimOne("steps in");
+  EXPECT_EQ(again.task.id, id);
+  EXPECT_GT(again.fencing_token, lost.fencing_token);
+
+  const auto late = workers_->Complete({.worker_id = "vanishes", .id = id, .fencing_token = lost.fencing_token}, {});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, ErrorCode::kLeaseLost);
+  EXPECT_EQ(metrics_.GetCounter("seedcore_lease_lost_total", "").Value(), 1.0);
+  EXPECT_TRUE(workers_->Complete({.worker_id = "steps in", .id = id, .fencing_token = again.fencing_token}, {}));
+}
+
+TEST_F(WorkersTest, ARenewalKeepsTheLeaseAndTellsOfACancellation) {
+  const std::string id = Submit();
+  const WorkerClaim claim = ClaimOne();
+  const WorkerRenewRequest renewal{.worker_id = "w", .tasks = {{id, claim.fencing_token}}};
+  env_.Advance(20s);
+  EXPECT_TRUE(workers_->Renew(renewal, {}).value().items.at(0).renewed);
+  env_.Advance(20s);
+  EXPECT_EQ(store_->tasks().Reap(10).value(), 0);
+  ASSERT_TRUE(store_->tasks().Cancel(id));
+  const WorkerRenewed told = workers_->Renew(renewal, {}).value().items.at(0);
+  EXPECT_FALSE(told.renewed);
+  EXPECT_TRUE(told.cancel_requested);
+}
+
+TEST_F(WorkersTest, AFailureIsRetriedAsThePolicySaysAndThenIsADeadLetter) {
+  const std::string id = Submit({.type = "resize", .retry = {.max_attempts = 2, .base = 10s, .max = 60s}});
+  const WorkerClaim first = ClaimOne();
+  const WorkerFailRequest failed{.worker_id = "w", .id = id, .fencing_token = first.fencing_token, .error = "no disk"};
+  EXPECT_EQ(workers_->Fail(failed, {}).value().status, TaskStatus::kRetry);
+  EXPECT_TRUE(Claim().items.empty());
+  EXPECT_EQ(workers_->Fail(failed, {}).error().code, ErrorCode::kLeaseLost);
+  env_.Advance(10s);
+  const WorkerClaim second = ClaimOne();
+  EXPECT_EQ(workers_->Fail({.worker_id = "w", .id = id, .fencing_token = second.fencing_token, .error = "no disk"}, {})
+                .value()
+                .status,
+            TaskStatus::kFailed);
+  EXPECT_TRUE(Get(id).dead_letter);
+  EXPECT_EQ(Get(id).error, "no disk");
+}
+
+TEST_F(WorkersTest, AFailureThatCannotBeHelpedIsFinal) {
+  const std::string id = Submit();
+  const WorkerClaim claim = ClaimOne();
+  const auto failed = workers_->Fail(
+      {.worker_id = "w", .id = id, .fencing_token = claim.fencing_token, .error = "no such image", .retry = false}, {});
+  EXPECT_EQ(failed.value().status, TaskStatus::kFailed);
+  EXPECT_EQ(Get(id).error_code, "non_retryable");
+}
+
+TEST_F(WorkersTest, AFailureCanSayWhenToTryAgain) {
+  const std::string id = Submit();
+  const WorkerClaim claim = ClaimOne();
+  ASSERT_TRUE(workers_->Fail(
+      {.worker_id = "w", .id = id, .fencing_token = claim.fencing_token, .error = "busy", .retry_after_s = 77.0}, {}));
+  EXPECT_EQ(Get(id).run_after, env_.WallNow() + 77s);
+}
+
+TEST_F(WorkersTest, AClaimWaitsUntilATaskIsSubmitted) {
+  WorkerClaims claims;
+  {
+    std::jthread waiter([&] { claims = Claim({.wait_s = 60.0}); });
+    env_.AwaitWaiters(1);
+    Submit();
+  }
+  EXPECT_EQ(claims.items.size(), 1U);
+}
+
+TEST_F(WorkersTest, AClaimWaitsUntilATaskIsDue) {
+  Submit({.type = "resize", .run_after = env_.WallNow() + 20s});
+  WorkerClaims claims;
+  {
+    std::jthread waiter([&] { claims = Claim({.wait_s = 60.0}); });
+    env_.AwaitWaiters(1);
+    env_.Advance(20s);
+  }
+  EXPECT_EQ(claims.items.size(), 1U);
+}
+
+TEST_F(WorkersTest, AClaimEndsEmptyWhenItsTimeIsUp) {
+  WorkerClaims claims;
+  {
+    std::jthread waiter([&] { claims = Claim({.wait_s = 5.0}); });
+    env_.AwaitWaiters(1);
+    env_.Advance(5s);
+  }
+  EXPECT_TRUE(claims.items.empty());
+}
+
+TEST_F(WorkersTest, ACallerThatLeavesWhileItWaitsTakesNoTask) {
+  std::stop_source gone;
+  Result<WorkerClaims> answer;
+  {
+    std::jthread waiter([&] {
+      answer = workers_->Claim({.worker_id = "w", .types = {"resize"}, .wait_s = 60.0}, {.stop = gone.get_token()});
+    });
+    env_.AwaitWaiters(1);
+    gone.request_stop();
+  }
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::kCancelled);
+  const std::string id = Submit();
+  EXPECT_EQ(Get(id).status, TaskStatus::kQueued);
+}
+
+TEST_F(WorkersTest, OnlySoManyWaitTheOthersAreAnsweredAtOnce) {
+  workers_ = std::make_unique<WorkerService>(
+      WorkerService::Dependencies{.env = &env_, .tasks = &store_->tasks(), .max_waiting = 1});
+  std::jthread waiter([&] { Claim({.wait_s = 60.0}); });
+  env_.AwaitWaiters(1);
+  EXPECT_TRUE(Claim({.worker_id = "second", .wait_s = 60.0}).items.empty());
+  workers_->Close();
+}
+
+TEST_F(WorkersTest, CloseLetsThoseWhoWaitGo) {
+  WorkerClaims claims;
+  {
+    std::jthread waiter([&] { claims = Claim({.wait_s = 60.0}); });
+    env_.AwaitWaiters(1);
+    workers_->Close();
+  }
+  EXPECT_TRUE(claims.items.empty());
+  EXPECT_TRUE(Claim({.wait_s = 60.0}).items.empty());
+}
+
+TEST(WorkerRequestsTest, NonsenseIsRefusedWithItsPath) {
+  const auto path = [](const char* text) {
+    const auto request = FromJsonText<WorkerClaimRequest>(text);
+    return request ? std::string() : request.error().path;
+  };
+  EXPECT_EQ(path(R"({"worker_id": "w", "types": ["a"]})"), "");
+  EXPECT_EQ(path(R"({"worker_id": "", "types": ["a"]})"), "worker_id");
+  EXPECT_EQ(path(R"({"worker_id": "w", "types": []})"), "types");
+  EXPECT_EQ(path(R"({"worker_id": "w", "types": ["a"], "limit": 0})"), "limit");
+  EXPECT_EQ(path(R"({"worker_id": "w", "types": ["a"], "lease_s": 0.5})"), "lease_s");
+  EXPECT_EQ(path(R"({"worker_id": "w", "types": ["a"], "wait_s": 61})"), "wait_s");
+}
+
+}  // namespace
+}  // namespace seedcore::service
