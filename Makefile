@@ -11,7 +11,7 @@ CUTS ?= 500
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test build format lint bench asan tsan fuzz sim kill powerloss clean packages packages-ci docs
+.PHONY: help run demo test build format lint bench asan tsan fuzz sim kill powerloss clean packages packages-ci docs ray ray-lock test-ray
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -71,6 +71,22 @@ kill: build  ## Kill the dispatching process KILLS (200) times, then pause it pa
 
 powerloss: build  ## Cut the power of the SQLite store CUTS (500) times
 	@build/release/bin/powerloss_test build/powerloss-data $(CUTS)
+
+build/ray-venv/.installed: deploy/ray/requirements.lock
+	@scripts/install-packages packages-ray.txt
+	@python3 -m venv --clear build/ray-venv
+	@build/ray-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+ray: build/ray-venv/.installed  ## Ray 2.60 in a virtual environment of its own, build/ray-venv
+
+ray-lock:  ## Write deploy/ray/requirements.lock anew from requirements.in
+	@python3 -m venv build/lock-venv && build/lock-venv/bin/pip install --quiet --disable-pip-version-check uv
+	@build/lock-venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  deploy/ray/requirements.in -o deploy/ray/requirements.lock
+
+test-ray: build ray  ## The suites that need a Ray cluster, each on a head of its own
+	@ctest --preset ray
 
 docs: build  ## Write docs/settings.md and docs/api.md from the code
 	@build/release/bin/seedcore docs --out docs

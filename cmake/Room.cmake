@@ -1,14 +1,23 @@
 # seedcore_room(NAME [DEPENDS room...] [LIBRARIES target...])
 #
 # One folder, one static library `seedcore_NAME`, one test program `NAME_test` out of the folder's *_test.cc files.
-# A main.cc belongs to a program that the room's CMakeLists.txt declares itself.
+# With SEEDCORE_FUZZERS each NAME_fuzz.cc becomes a libFuzzer program, built by the target `fuzzers`.
+# A main.cc belongs to a program that the room's CMakeLists.txt declares itself, and a subfolder with a CMakeLists.txt of its
+# own is a library of its own.
 # DEPENDS lists rooms further down; tests/architecture checks the includes against the same order.
 function(seedcore_room name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
+  file(GLOB separate CONFIGURE_DEPENDS */CMakeLists.txt)
+  foreach(listfile IN LISTS separate)
+    cmake_path(GET listfile PARENT_PATH folder)
+    list(FILTER sources EXCLUDE REGEX "^${folder}/")
+  endforeach()
   set(tests ${sources})
+  set(fuzzers ${sources})
   list(FILTER sources EXCLUDE REGEX "(_(test|fuzz)|/main)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
 
   set(target seedcore_${name})
   add_library(${target} STATIC ${sources})
@@ -25,6 +34,15 @@ function(seedcore_room name)
     seedcore_precompile(${name}_test)
     gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                          PROPERTIES TIMEOUT 120)
+  endif()
+
+  if(SEEDCORE_FUZZERS)
+    foreach(source IN LISTS fuzzers)
+      get_filename_component(fuzzer ${source} NAME_WE)
+      add_executable(${fuzzer} ${source})
+      target_link_libraries(${fuzzer} PRIVATE ${target} -fsanitize=fuzzer)
+      add_dependencies(fuzzers ${fuzzer})
+    endforeach()
   endif()
 endfunction()
 

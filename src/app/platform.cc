@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -208,11 +209,14 @@ Result<void> Platform::Parts::BuildOrganism() {
       .vitals = [this] { return VitalsOf(*organism); },
       .webhook_post = MakeWebhookPost(settings.organism, env),
       .webhook_allow = settings.organism.webhook_allow,
-      .anomaly_triage = [this](const json::object& request, const CallContext& call) -> Result<json::value> {
-        SEEDCORE_ASSIGN_OR_RETURN(const auto triage, FromJson<service::AnomalyTriageRequest>(request));
-        SEEDCORE_ASSIGN_OR_RETURN(const auto reply,
+      .anomaly_triage = [this](const json::object& request,
+                               const CallContext& call) -> Result<organism::AnomalyTriageOutcome> {
+        SEEDCORE_ASSIGN_OR_RETURN(auto triage, FromJson<service::AnomalyTriageRequest>(request));
+        triage.effects = service::EffectsMode::kReturn;
+        SEEDCORE_ASSIGN_OR_RETURN(auto reply,
                                   coordinator_peer.Call<&service::CoordinatorService::AnomalyTriage>(triage, call));
-        return ToJson(reply);
+        store::Effects effects = std::exchange(reply.effects, std::nullopt).value_or(service::TaskEffects{}).ToStore();
+        return organism::AnomalyTriageOutcome{.reply = ToJson(reply), .effects = std::move(effects)};
       },
       .more_tools = {}};
   return organism::RegisterExecutors(organism->executors(), std::move(parts));
@@ -254,13 +258,12 @@ Result<void> Platform::Parts::Listen() {
   server = std::make_unique<net::Server>(ServerOptionsFrom(settings.server), env, metrics);
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(kServicesListener, ServiceRoutes()));
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(kApiListener, ApiRoutes()));
-  for (const std::size_t listener : {kServicesListener, kApiListener}) {
+  for (const auto& [listener, document] :
+       {std::pair(kServicesListener, &ServicesDocument), std::pair(kApiListener, &TaskApiDocument)}) {
     SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(
-        listener,
-        {TextRoute(
-             "/openapi.json", "application/json",
-             [] { return WriteJson(service::OpenApiDocument(ApiServices(), "SeedCore", service::Version())); }, true),
-         TextRoute("/metrics", "text/plain; version=0.0.4", [this] { return metrics.Expose(); }, true)}));
+        listener, {TextRoute(
+                       "/openapi.json", "application/json", [document] { return WriteJson(document()); }, true),
+                   TextRoute("/metrics", "text/plain; version=0.0.4", [this] { return metrics.Expose(); }, true)}));
   }
   SEEDCORE_RETURN_IF_ERROR(server->Start());
   services_url = ToUrl(server->endpoints()[kServicesListener]);

@@ -1,3 +1,6 @@
+#include <bit>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/env.h"
@@ -130,6 +133,43 @@ TEST(JsonBinding, ErrorsNameThePathAndWhatWasThere) {
   EXPECT_EQ(ErrorOf(R"([])"), "invalid_argument: expected an object, got an array");
 }
 
+struct ForeignPart {
+  int size = 0;
+  static constexpr bool kIgnoresUnknownFields = true;
+  static constexpr auto kFields = Fields(Required("size", &ForeignPart::size, "How large"));
+};
+struct ForeignAnswer {
+  std::vector<ForeignPart> parts;
+  Shape own;
+  static constexpr bool kIgnoresUnknownFields = true;
+  static constexpr auto kFields =
+      Fields(Required("parts", &ForeignAnswer::parts, "Theirs"), Optional("own", &ForeignAnswer::own, "Ours"));
+};
+
+TEST(JsonBinding, AForeignAnswerMayHaveMembersWeDoNotKnow) {
+  const auto answer = FromJsonText<ForeignAnswer>(R"({"new":1,"parts":[{"size":3,"color":[]}]})");
+  ASSERT_TRUE(answer) << ToString(answer.error());
+  EXPECT_EQ(answer->parts[0].size, 3);
+  // What is required stays required, and a strict struct inside of a lenient one stays strict.
+  const auto without = FromJsonText<ForeignAnswer>(R"({"parts":[{"color":1}]})");
+  ASSERT_FALSE(without);
+  EXPECT_EQ(without.error().path, "parts[0].size");
+  const auto strict = FromJsonText<ForeignAnswer>(R"({"parts":[],"own":{"points":[],"colour":"red"}})");
+  ASSERT_FALSE(strict);
+  EXPECT_EQ(strict.error().path, "own.colour");
+}
+
+TEST(JsonBinding, ErrorsStayShortWhateverWasSent) {
+  const std::string name = "x" + std::string(100'000, 'n');
+  EXPECT_LT(ErrorOf("{\"points\":[],\"" + name + "\":1}").size(), 300U);
+  std::string umlauts;
+  for (int i = 0; i < 1000; ++i) umlauts += "\xC3\xA4";
+  const std::string shown = ErrorOf("{\"points\":\"" + umlauts + "\"}");
+  EXPECT_LT(shown.size(), 300U);
+  EXPECT_TRUE(ParseJson("\"" + shown.substr(shown.find("\xC3"), shown.find("...") - shown.find("\xC3")) + "\""))
+      << "cut between characters: " << shown;
+}
+
 TEST(Json, RefusesWhatIsNotJson) {
   for (const std::string_view bad : {"", "{", "{\"a\":NaN}", "1e999", "[1,]", "{} x", "\"\xff\"", "Infinity"}) {
     const auto value = ParseJson(bad);
@@ -138,6 +178,22 @@ TEST(Json, RefusesWhatIsNotJson) {
   }
   EXPECT_TRUE(ParseJson(std::string(kMaxJsonDepth - 1, '[') + std::string(kMaxJsonDepth - 1, ']')));
   EXPECT_FALSE(ParseJson(std::string(100'000, '[')));
+}
+
+TEST(Json, EveryDoubleReadsBackAsItself) {
+  // The first four came back one unit in the last place off.
+  std::vector<double> numbers{
+      0.24977792341670946,    0.37060545027006253, 1.3927926388013963e-143, 5.409760742964738e+124, 0.1, -0.0, 5e-324,
+      1.7976931348623157e308, -9007199254740993.0};
+  SimEnv env(17);
+  for (int i = 0; i < 10'000; ++i) numbers.push_back(env.RandomUnit());
+  for (const double number : numbers) {
+    const auto read = ParseJson(WriteJson(json::value(number)));
+    ASSERT_TRUE(read && read->is_double()) << number;
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(read->get_double()), std::bit_cast<std::uint64_t>(number))
+        << fmt::format("{:.17g}", number);
+  }
+  EXPECT_EQ(ParseJson(" 1e-999 ")->get_double(), 0.0) << "nothing, as near as a double can say";
 }
 
 TEST(Json, WritesNumbersPeopleCanRead) {

@@ -6,9 +6,7 @@
 #include <cmath>
 #include <vector>
 
-// The implementation of Boost.JSON is linked as a library; this file alone needs its parser.
-#include <boost/json/parser.hpp>
-#include <fmt/format.h>
+#include "base/shorten.h"
 
 namespace seedcore {
 namespace {
@@ -111,32 +109,7 @@ void Append(std::string& out, const json::value& value, Style style, int depth) 
   }
 }
 
-bool AllFinite(const json::value& value) {
-  switch (value.kind()) {
-    case json::kind::double_: return std::isfinite(value.get_double());
-    case json::kind::array: return std::ranges::all_of(value.get_array(), AllFinite);
-    case json::kind::object:
-      return std::ranges::all_of(value.get_object(), [](const auto& member) { return AllFinite(member.value()); });
-    default: return true;
-  }
-}
-
 }  // namespace
-
-Result<json::value> ParseJson(std::string_view text) {
-  json::parse_options options;
-  options.max_depth = kMaxJsonDepth;
-  std::array<unsigned char, 4096> scratch;
-  json::parser parser({}, options, scratch.data(), scratch.size());
-  boost::system::error_code error;
-  const std::size_t consumed = parser.write(text.data(), text.size(), error);
-  if (error) {
-    return Fail(ErrorCode::kMalformed, fmt::format("not valid JSON at byte {}: {}", consumed, error.message()));
-  }
-  json::value value = parser.release();
-  if (!AllFinite(value)) return Fail(ErrorCode::kMalformed, "not valid JSON: a number is out of the range of a double");
-  return value;
-}
 
 void AppendJson(std::string& out, const json::value& value) { Append(out, value, {}, 0); }
 void AppendJsonObject(std::string& out, const json::object& object) { AppendObject(out, object, {}, 0); }
@@ -216,9 +189,7 @@ std::string DescribeJson(const json::value& value) {
     case json::kind::object: return "an object";
     default: break;
   }
-  std::string text = WriteJson(value);
-  if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "...";
-  return text;
+  return Shortened(WriteJson(value), kMaxShown);
 }
 
 double JsonToDouble(const json::value& value) {

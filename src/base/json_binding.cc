@@ -5,7 +5,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/shorten.h"
+
 namespace seedcore::binding {
+namespace {
+
+constexpr std::size_t kMaxShownName = 128;
+
+}  // namespace
 
 bool ReadBool(const json::value& in, bool& out, ReadError& error) {
   if (!in.is_bool()) return error.Expected("true or false", in);
@@ -59,9 +66,11 @@ bool ReadInteger(const json::value& in, std::int64_t min, std::uint64_t max, std
 }
 
 bool UnknownName(std::string_view name, const std::vector<std::string_view>& known, ReadError& error) {
-  error.path = std::string(name);
+  // The client chose it: it may be as long as the document.
+  error.path = Shortened(name, kMaxShownName);
   const auto nearest = NearestName(name, known);
   if (nearest) return error.Set(fmt::format("unknown field; did you mean '{}'?", *nearest));
+  if (known.empty()) return error.Set("unknown field; none is expected here");
   return error.Set(fmt::format("unknown field; known are {}", fmt::join(known, ", ")));
 }
 

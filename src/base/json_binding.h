@@ -28,7 +28,9 @@
 /// integers (range-checked), double, std::string, WallTime (RFC 3339), json::value and json::object (free-form),
 /// std::optional, std::vector, std::map<std::string, T>, enums with EnumNames(), and structs with kFields. A struct may
 /// have `Result<void> Validate() const` for what types alone cannot say; its error path is relative to the struct.
-/// Unknown members are errors, with the nearest known name: a misspelt option must not be silently ignored.
+/// Unknown members are errors, with the nearest known name: a misspelt option must not be silently ignored. The exception
+/// is what a foreign server answers, which may grow members without asking us: such a struct says
+/// `static constexpr bool kIgnoresUnknownFields = true;` beside its fields.
 namespace seedcore {
 
 enum class FieldKind {
@@ -64,6 +66,10 @@ constexpr auto Fields(F... fields) {
 
 template <class T>
 concept HasFields = requires { T::kFields; };
+
+/// Structs that skip members they do not list.
+template <class T>
+concept IgnoresUnknownFields = HasFields<T> && requires { requires T::kIgnoresUnknownFields; };
 
 /// An enum takes part by an overload of `EnumNames`, found by argument-dependent look-up, that returns a range of pairs
 /// of enumerator and name.
@@ -169,7 +175,7 @@ bool ReadFields(const json::object& in, T& out, ReadError& error) {
     return false;
   };
   if (!std::apply([&](const auto&... field) { return (read_one(field) && ...); }, T::kFields)) return false;
-  if (found == in.size()) return true;
+  if (IgnoresUnknownFields<T> || found == in.size()) return true;
 
   std::vector<std::string_view> known;
   std::apply([&](const auto&... field) { (known.push_back(field.name), ...); }, T::kFields);
@@ -372,7 +378,7 @@ json::object StructSchema(json::object& definitions) {
       if (field.kind == FieldKind::kRequired) required.push_back(json::string(field.name));
     };
     std::apply([&](const auto&... field) { (add(field), ...); }, T::kFields);
-    json::object schema{{"type", "object"}, {"additionalProperties", false}};
+    json::object schema{{"type", "object"}, {"additionalProperties", IgnoresUnknownFields<T>}};
     schema["properties"] = std::move(properties);
     if (!required.empty()) schema["required"] = std::move(required);
     definitions[name] = std::move(schema);

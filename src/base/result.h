@@ -62,6 +62,7 @@ using Result = std::expected<T, Error>;
 
 }  // namespace seedcore
 
+// A declaration cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses)
 #define SEEDCORE_INTERNAL_CONCAT2(a, b) a##b
 #define SEEDCORE_INTERNAL_CONCAT(a, b) SEEDCORE_INTERNAL_CONCAT2(a, b)
 
@@ -80,3 +81,4 @@ using Result = std::expected<T, Error>;
   auto temporary = (expression);                                               \
   if (!temporary) return std::unexpected(std::move(temporary).error());        \
   declaration = std::move(*temporary)
+// NOLINTEND(bugprone-macro-parentheses)

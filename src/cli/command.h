@@ -20,15 +20,15 @@ enum ExitCode : int {
   kExitNotFound = 3,     ///< the thing named does not exist, or its short id is ambiguous
   kExitUnreachable = 4,  ///< no server answered
   kExitTimeout = 5,      ///< the time allowed with --timeout ran out
-  kExitRefused = 6,      ///< the server refused: no token, conflict, bad input
+  kExitRefused = 6,      ///< the server refused: no token, conflict, too much
 };
 
 struct Option {
-  std::string name;         ///< "--json", or "ID" for a positional argument
+  std::string name;  ///< "--json", or "ID" for a positional argument
   std::string help;
-  bool is_flag = false;     ///< takes no value
+  bool is_flag = false;  ///< takes no value
   bool required = false;
-  bool repeated = false;    ///< may be given several times; a positional takes all that is left
+  bool repeated = false;             ///< may be given several times; a positional takes all that is left
   std::vector<std::string> choices;  ///< allowed values; empty: any
   [[nodiscard]] bool IsPositional() const { return !name.starts_with('-'); }
 };
@@ -49,17 +49,29 @@ class Arguments {
 
 /// Which settings have a flag on a subcommand, next to --config.
 enum class SettingFlags { kNone, kClient, kAll };
+[[nodiscard]] std::vector<Option> SettingOptions(SettingFlags which);
 
 struct Command {
-  std::string name;
+  std::string name;  ///< "submit", or a group and a verb: "ray plan"
   std::string summary;
   std::vector<Option> options;
   SettingFlags settings = SettingFlags::kNone;
   int (*run)(const Arguments& arguments) = nullptr;
+
+  /// "ray" of "ray plan"; empty when the command is in no group.
+  [[nodiscard]] std::string_view Group() const;
+  /// "plan" of "ray plan"; the whole name when the command is in no group.
+  [[nodiscard]] std::string Verb() const;
 };
 
 /// Every subcommand, in the order of the help text.
 [[nodiscard]] const std::vector<Command>& Commands();
+
+/// What may stand first on the command line, each word once: commands and groups.
+[[nodiscard]] std::vector<std::string> FirstWords();
+
+/// One line about a group of subcommands.
+[[nodiscard]] std::string_view GroupSummary(std::string_view group);
 
 /// What parsing came to: a command to run, or a text to print and a code to exit with.
 struct Parsed {

@@ -1,4 +1,5 @@
 #include "cli/client_commands.h"
+#include "cli/cluster.h"
 #include "cli/command.h"
 #include "cli/local_commands.h"
 
@@ -9,6 +10,10 @@ const std::vector<Command>& Commands() {
   static const Option kWait{.name = "--wait", .help = "Wait for the end; exit 1 if the task failed", .is_flag = true};
   static const Option kWaitLimit{.name = "--wait-s", .help = "Seconds to wait at most (60)"};
   static const Option kId{.name = "ID", .help = "Task id, or a unique prefix", .required = true};
+  static const Option kAddress{.name = "--address", .help = "ray://HOST:10001, HOST:6379, auto, or the dashboard's http://HOST:8265"};
+  static const Option kDashboardUrl{.name = "--dashboard-url", .help = "http://HOST:8265"};
+  static const Option kConfig{.name = "--config", .help = "YAML file with settings"};
+  static const Option kTimeout{.name = "--timeout-s", .help = "Seconds to wait at most (20)"};
   static const std::vector<Command> commands{
       {"up",
        "Start the platform and serve until Ctrl-C",
@@ -98,6 +103,61 @@ const std::vector<Command>& Commands() {
         kJson},
        SettingFlags::kNone,
        &RunBench},
+      {"ray plan",
+       "Where to connect, why, and what was passed over",
+       {kAddress,
+        kDashboardUrl,
+        {.name = "--serve-url", .help = "http://HOST:8000"},
+        {.name = "--namespace", .help = "Namespace of the actors"},
+        {.name = "--for", .help = "connect, or rest for the dashboard alone (connect)", .choices = {"connect", "rest"}},
+        kConfig,
+        kJson},
+       SettingFlags::kNone,
+       &RunRayPlan},
+      {"ray info",
+       "Version, nodes, resources, actors and applications of the cluster",
+       {kAddress, kDashboardUrl, kConfig, kTimeout, kJson},
+       SettingFlags::kNone,
+       &RunRayInfo},
+      {"ray actors",
+       "List the actors of the cluster",
+       {kAddress,
+        kDashboardUrl,
+        {.name = "--state", .help = "Only this state: ALIVE, DEAD, RESTARTING, PENDING_CREATION"},
+        {.name = "--namespace", .help = "Only this namespace"},
+        {.name = "--name", .help = "Only this name"},
+        {.name = "--limit", .help = "At most so many (100); Ray gives at most 10000"},
+        kConfig,
+        kTimeout,
+        kJson},
+       SettingFlags::kNone,
+       &RunRayActors},
+      {"ray jobs",
+       "List, submit, stop or look at the jobs of the cluster",
+       {{.name = "ACTION", .help = "list, submit, status, logs or stop", .choices = {"list", "submit", "status", "logs", "stop"}},
+        {.name = "ID", .help = "Id of the job; after submit: the command to run on the head, behind a --", .repeated = true},
+        kAddress,
+        kDashboardUrl,
+        kConfig,
+        kTimeout,
+        kJson},
+       SettingFlags::kNone,
+       &RunRayJobs},
+      {"serve status",
+       "The applications on Ray Serve; exit 1 if one is not running",
+       {kAddress, kDashboardUrl, kConfig, kTimeout, kJson},
+       SettingFlags::kNone,
+       &RunServeStatus},
+      {"serve deploy",
+       "Deploy a Serve configuration and wait until it runs or has failed",
+       {{.name = "FILE", .help = "YAML or JSON, or - for standard input", .required = true},
+        kAddress,
+        kDashboardUrl,
+        kConfig,
+        {.name = "--timeout-s", .help = "Seconds to wait at most (180)"},
+        kJson},
+       SettingFlags::kNone,
+       &RunServeDeploy},
       {"docs",
        "Write settings.md and api.md from the code",
        {{.name = "--out", .help = "Folder", .required = true}},
@@ -111,6 +171,12 @@ const std::vector<Command>& Commands() {
       {"version", "Print the version", {kJson}, SettingFlags::kNone, &RunVersion},
   };
   return commands;
+}
+
+std::string_view GroupSummary(std::string_view group) {
+  if (group == "ray") return "The Ray cluster: where it is, what is in it";
+  if (group == "serve") return "Applications on Ray Serve";
+  return "";
 }
 
 }  // namespace seedcore::cli

@@ -18,8 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kHistory = 20'000;    // measurements before the day: all of this series
-constexpr std::size_t kWarmUp = 14 * 48;    // two weeks of half hours, so that every weekday has been seen
+constexpr std::size_t kHistory = 20'000;  // measurements before the day: all of this series
+constexpr std::size_t kWarmUp = 14 * 48;  // two weeks of half hours, so that every weekday has been seen
 constexpr std::chrono::seconds kPatience{300};
 constexpr std::chrono::milliseconds kPoll{100};
 
@@ -68,7 +68,8 @@ Result<void> AwaitAll(Api& api, std::size_t total) {
     SEEDCORE_ASSIGN_OR_RETURN(const json::value status, api.Get("/api/v1/status"));
     const json::object& counts = status.at("tasks").as_object();
     std::int64_t ended = 0;
-    for (const std::string_view state : {"completed", "failed", "cancelled"}) ended += counts.at(state).to_number<std::int64_t>();
+    for (const std::string_view state : {"completed", "failed", "cancelled"})
+      ended += counts.at(state).to_number<std::int64_t>();
     progress.Update(static_cast<std::size_t>(ended), total);
     if (static_cast<std::size_t>(ended) >= total) return {};
     env.SleepFor(kPoll, {});
@@ -102,8 +103,9 @@ void PrintLinks(const app::Platform& platform, const DemoReport& report) {
   }
   fmt::print("  status    {}/api/v1/status\n  API       {}/openapi.json\n  metrics   {}/metrics\n", platform.api_url(),
              platform.services_url(), platform.services_url());
-  fmt::print("  services  {0}/ml/health {0}/pipeline/predicates/status {0}/organism/status {0}/energy/energy-from-state\n",
-             platform.services_url());
+  fmt::print(
+      "  services  {0}/ml/health {0}/pipeline/predicates/status {0}/organism/status {0}/energy/energy-from-state\n",
+      platform.services_url());
 }
 
 }  // namespace
@@ -123,10 +125,11 @@ int RunDemo(const Arguments& arguments) {
   if (!series) return ReportError(series.error());
 
   const TemporaryFolder scratch;
-  if (settings->sources["store.data_dir"].kind == settings::SourceKind::kDefault) settings->store.data_dir = scratch.path();
+  if (settings->sources["store.data_dir"].kind == settings::SourceKind::kDefault)
+    settings->store.data_dir = scratch.path();
   if (settings->sources["log.level"].kind == settings::SourceKind::kDefault) settings->log.level = log::Level::kWarning;
   auto platform = StartPlatform(*settings);
-  if (!platform) return ReportError(platform.error());
+  if (!platform) return ReportStartError(platform.error());
 
   settings::ClientSettings client = settings->client;
   client.api_url = (*platform)->api_url();

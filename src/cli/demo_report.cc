@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxFailuresShown = 5;
 constexpr std::size_t kIndent = 22;
-constexpr std::size_t kWrapWidth = 96;
+constexpr std::size_t kWrapWidth = 76;  // behind the indent: lines of at most 98 columns
 constexpr int kMaxSearchDepth = 12;
 
 double NumberOf(const json::value& object, std::string_view key) {

@@ -1,6 +1,7 @@
 #include "cli/host.h"
 
 #include "base/log.h"
+#include "cli/api.h"
 
 namespace seedcore::cli {
 namespace {
@@ -24,6 +25,11 @@ void BlockSignals() {
 Result<std::unique_ptr<app::Platform>> StartPlatform(const settings::Settings& settings) {
   log::Configure(settings.log.level, settings.log.format);
   return app::Platform::Start(settings, RealEnv());
+}
+
+int ReportStartError(const Error& error) {
+  const int code = ReportError(error);
+  return code == kExitUnreachable ? kExitFailed : code;
 }
 
 void ServeUntilSignal(app::Platform& platform) {

@@ -10,11 +10,14 @@
 /// A platform hosted by this process, and the signals that steer it.
 namespace seedcore::cli {
 
-/// Blocks SIGINT, SIGTERM and SIGHUP in this and all later threads, so that ServeUntilSignal alone receives them. Called
-/// before any thread is started.
+/// Blocks SIGINT, SIGTERM and SIGHUP in this and all later threads, so that ServeUntilSignal alone receives them.
+/// Called before any thread is started.
 void BlockSignals();
 /// Sets up logs and starts the platform.
 [[nodiscard]] Result<std::unique_ptr<app::Platform>> StartPlatform(const settings::Settings& settings);
+/// ReportError for a platform that did not start. A port or a folder that is taken is a failure, not an unreachable
+/// server.
+int ReportStartError(const Error& error);
 /// Returns after SIGINT or SIGTERM; SIGHUP reloads the rules.
 void ServeUntilSignal(app::Platform& platform);
 

@@ -15,7 +15,8 @@ int main(int argc, char** argv) {
     fmt::print(parsed.exit_code == 0 ? stdout : stderr, "{}", parsed.text);
     return parsed.exit_code;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "seedcore: internal: {}\n", error.what());
+    // Not fmt::print, which throws when the terminal is gone as well.
+    std::fprintf(stderr, "seedcore: internal: %s\n", error.what());
     return seedcore::cli::kExitFailed;
   }
 }

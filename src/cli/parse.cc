@@ -1,11 +1,14 @@
+#include <algorithm>
 #include <deque>
+#include <functional>
+#include <map>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "base/strings.h"
 #include "cli/command.h"
-#include "settings/catalog.h"
 
 namespace seedcore::cli {
 namespace {
@@ -33,20 +36,28 @@ void AddOption(CLI::App& app, const Option& option, Slots& slots) {
   }
   auto& [name, values] = slots.values.emplace_back(PlainName(option.name), std::vector<std::string>{});
   CLI::Option* added = app.add_option(option.name, values, option.help);
-  if (!option.repeated) added->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  if (!option.IsPositional() || !option.repeated) {
+    // One value at a time: otherwise the first positional, or an option in front of one, takes all the words that
+    // follow.
+    added->expected(1)->allow_extra_args(false);
+  }
+  // A flag given twice: the last one counts. On a positional the policy would swallow every word that follows.
+  if (!option.IsPositional()) {
+    added->multi_option_policy(option.repeated ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
+  }
   if (!option.choices.empty()) added->check(CLI::IsMember(option.choices));
   added->required(option.required);
 }
 
-void AddSettings(CLI::App& app, SettingFlags which, Slots& slots) {
-  AddOption(app, {.name = "--config", .help = "YAML file with settings"}, slots);
-  for (const settings::Setting& setting : settings::Catalog()) {
-    if (setting.flag.empty()) continue;
-    if (which == SettingFlags::kClient && !setting.name.starts_with("client.")) continue;
-    AddOption(app,
-              {.name = "--" + setting.flag, .help = std::string(setting.meaning), .is_flag = setting.type == "bool"},
-              slots);
+/// The application a command is a subcommand of: the program itself, or the command's group.
+CLI::App& Parent(CLI::App& app, std::map<std::string, CLI::App*, std::less<>>& groups, const Command& command) {
+  if (command.Group().empty()) return app;
+  CLI::App*& group = groups[std::string(command.Group())];
+  if (group == nullptr) {
+    group = app.add_subcommand(std::string(command.Group()), std::string(GroupSummary(command.Group())));
+    group->require_subcommand(1);
   }
+  return *group;
 }
 
 Arguments Collect(const Slots& slots) {
@@ -60,19 +71,35 @@ Arguments Collect(const Slots& slots) {
   return arguments;
 }
 
+Parsed UnknownCommand(std::string_view name, const std::vector<std::string>& words) {
+  const std::vector<std::string_view> known(words.begin(), words.end());
+  const auto nearest = NearestName(name, known);
+  Parsed parsed;
+  parsed.text = fmt::format("seedcore: there is no command '{}'{}. `seedcore --help` lists them\n", name,
+                            nearest ? fmt::format("; did you mean '{}'", *nearest) : "");
+  parsed.exit_code = kExitUsage;
+  return parsed;
+}
+
 }  // namespace
 
 Parsed Parse(int argc, const char* const* argv) {
+  // CLI11 would only say that a subcommand is required.
+  const std::vector<std::string> words = FirstWords();
+  if (argc > 1 && argv[1][0] != '-' && argv[1][0] != '\0' && std::ranges::find(words, argv[1]) == words.end()) {
+    return UnknownCommand(argv[1], words);
+  }
   CLI::App app(kDescription, "seedcore");
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "Help of every subcommand");
   std::deque<Slots> slots;
   std::vector<CLI::App*> apps;
+  std::map<std::string, CLI::App*, std::less<>> groups;
   for (const Command& command : Commands()) {
-    CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    CLI::App* sub = Parent(app, groups, command).add_subcommand(command.Verb(), command.summary);
     Slots& own = slots.emplace_back();
     for (const Option& option : command.options) AddOption(*sub, option, own);
-    if (command.settings != SettingFlags::kNone) AddSettings(*sub, command.settings, own);
+    for (const Option& option : SettingOptions(command.settings)) AddOption(*sub, option, own);
     apps.push_back(sub);
   }
   Parsed parsed;

@@ -23,9 +23,7 @@ constexpr milliseconds kLongestPoll{500};
 constexpr int kDefaultWaitSeconds = 60;
 constexpr int kDefaultListed = 20;
 
-bool IsFinal(const std::string& status) {
-  return status == "completed" || status == "failed" || status == "cancelled";
-}
+bool IsFinal(const std::string& status) { return status == "completed" || status == "failed" || status == "cancelled"; }
 
 Result<std::string> ReadText(const std::string& argument) {
   if (argument == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
@@ -88,9 +86,11 @@ Result<json::object> TaskFromArguments(const Arguments& arguments) {
     if (!params) return Fail(ErrorCode::kMalformed, params.error().message, "--params");
     task["params"] = std::move(*params);
   }
-  for (const auto& [option, field] :
-       {std::pair("description", "description"), {"domain", "domain"}, {"run-after", "run_after"},
-        {"deadline", "deadline"}, {"key", "idempotency_key"}}) {
+  for (const auto& [option, field] : {std::pair("description", "description"),
+                                      {"domain", "domain"},
+                                      {"run-after", "run_after"},
+                                      {"deadline", "deadline"},
+                                      {"key", "idempotency_key"}}) {
     if (arguments.Has(option)) task[field] = arguments.Get(option);
   }
   if (arguments.Has("priority")) {
@@ -116,7 +116,8 @@ int Steer(const Arguments& arguments, std::string_view verb) {
   const auto settings = LoadSettings(arguments);
   if (!settings) return ReportError(settings.error());
   Api api(settings->client);
-  const auto task = api.Post(fmt::format("/api/v1/tasks/{}/{}", arguments.Get("ID"), verb), json::object(), RealEnv().NewId());
+  const auto task = api.Post(fmt::format("/api/v1/tasks/{}/{}", PercentEncode(arguments.Get("ID")), verb),
+                             json::object(), RealEnv().NewId());
   if (!task) return ReportError(task.error());
   ShowTask(arguments, *task);
   return kExitOk;

@@ -15,7 +15,7 @@ int RunUp(const Arguments& arguments) {
   const auto settings = LoadSettings(arguments);
   if (!settings) return ReportError(settings.error());
   auto platform = StartPlatform(*settings);
-  if (!platform) return ReportError(platform.error());
+  if (!platform) return ReportStartError(platform.error());
 
   const auto start_ms = (*platform)->start_time().count();
   if (arguments.Has("json")) {

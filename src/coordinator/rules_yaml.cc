@@ -55,7 +55,7 @@ class Reader {
   }
 
  private:
-  static int LineOf(const YAML::Node& node) { return node.Mark().line + 1; }
+  static int LineOf(const YAML::Node& node) { return std::max(node.Mark().line, 0) + 1; }  // an empty file has no mark
   std::unexpected<Error> FailNode(const YAML::Node& node, std::string message) {
     return FailAtLine(LineOf(node), std::move(message));
   }

@@ -61,7 +61,8 @@ Result<void> CheckInput(const EnergyInput& input) {
 }
 
 double PairEnergy(const Matrix& h, const Weights& weights) {
-  if (weights.w_pair.empty()) return -weights.w_pair_self * Dot(h.data, h.data);
+  // Subtracted from zero, so that nothing is 0 and not -0.
+  if (weights.w_pair.empty()) return 0.0 - weights.w_pair_self * Dot(h.data, h.data);
   double sum = 0.0;
   for (std::size_t i = 0; i < h.rows; ++i) {
     sum += weights.w_pair(i, i) * Dot(h.Row(i), h.Row(i));
@@ -69,14 +70,14 @@ double PairEnergy(const Matrix& h, const Weights& weights) {
       sum += (weights.w_pair(i, j) + weights.w_pair(j, i)) * Dot(h.Row(i), h.Row(j));
     }
   }
-  return -sum;
+  return 0.0 - sum;
 }
 
 double HyperEnergy(std::span<const double> e_sel, const Weights& weights) {
-  if (!weights.w_hyper.empty()) return -Dot(weights.w_hyper, e_sel);
+  if (!weights.w_hyper.empty()) return 0.0 - Dot(weights.w_hyper, e_sel);
   double sum = 0.0;
   for (const double e : e_sel) sum += e;
-  return -weights.w_hyper_each * sum;
+  return 0.0 - weights.w_hyper_each * sum;
 }
 
 double SNorm(const EnergyInput& input) { return input.s_norm ? *input.s_norm : Norm(input.h.data); }
@@ -105,7 +106,7 @@ Result<EnergyTerms> ComputeEnergy(const EnergyInput& input, const Weights& weigh
   terms.hyper = HyperEnergy(input.e_sel, weights);
   double entropy = 0.0;
   for (std::size_t i = 0; i < input.p.rows; ++i) entropy += Entropy(input.p.Row(i));
-  terms.entropy = -weights.alpha_entropy * entropy;
+  terms.entropy = 0.0 - weights.alpha_entropy * entropy;
   const double s = SNorm(input);
   terms.reg = weights.lambda_reg * s * s;
   terms.mem = weights.beta_mem * CostVq(input.p_compress, input.r_effective);

@@ -17,6 +17,7 @@ constexpr double kOrdinarySurprise = 1.5;
 constexpr double kNoveltyShare = 0.25;
 constexpr double kUncorrectedLooks = 1000.0;
 constexpr double kHalfStrength = 5.1;
+constexpr std::size_t kCheckEvery = 4096;
 
 Severity SeverityOf(double score) {
   if (score >= 0.75) return Severity::kCritical;
@@ -46,15 +47,24 @@ std::expected<AnomalyScore, std::string> AnomalyDetector::Observe(double value,
   const Observation observation = collector_.Observe(bounded, when);
   std::optional<EvidenceKind> strongest;
   const double strength = filter_.Admit(Strength(observation, strongest));
+  const auto outlier =
+      settings_.report == Reporting::kPoints ? outliers_.Observe(bounded, observation.seasonal) : std::nullopt;
   ++seen_;
 
   AnomalyScore result;
   result.score = strength / (strength + kHalfStrength);
   result.expected = observation.expected;
-  result.severity = SeverityOf(result.score);
-  if (result.score >= settings_.threshold) {
-    result.reason = strongest ? DescribeEvidence(observation, *strongest) : DescribeNovelty(observation);
+  const double outlier_score = outlier ? outlier->ratio / (outlier->ratio + 1.0) : 0.0;
+  const bool is_outlier = outlier_score > result.score;
+  if (is_outlier) {
+    result.score = outlier_score;
+    result.expected = outlier->expected;
   }
+  result.severity = SeverityOf(result.score);
+  if (result.score < settings_.threshold) return result;
+  result.reason = is_outlier  ? DescribeOutlier(value, *outlier)
+                  : strongest ? DescribeEvidence(observation, *strongest)
+                              : DescribeNovelty(observation);
   return result;
 }
 
@@ -78,18 +88,20 @@ double AnomalyDetector::Strength(const Observation& observation, std::optional<E
   return std::max(0.0, strength - std::max(0.0, std::log10(std::max(looks, 1.0))));
 }
 
-std::expected<std::vector<AnomalyPoint>, std::string> DetectAnomalies(std::span<const double> values,
-                                                                      std::span<const std::chrono::sys_seconds> times,
-                                                                      AnomalySettings settings) {
+Result<std::vector<AnomalyPoint>> DetectAnomalies(std::span<const double> values,
+                                                  std::span<const std::chrono::sys_seconds> times,
+                                                  AnomalySettings settings,
+                                                  const std::function<Result<void>()>& check) {
   if (!times.empty() && times.size() != values.size()) {
-    return std::unexpected(fmt::format("{} times for {} values", times.size(), values.size()));
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("{} times for {} values", times.size(), values.size()));
   }
   AnomalyDetector detector(settings);
   std::vector<AnomalyPoint> points;
   for (std::size_t i = 0; i < values.size(); ++i) {
+    if (check && i % kCheckEvery == 0) SEEDCORE_RETURN_IF_ERROR(check());
     const auto when = times.empty() ? std::nullopt : std::optional(times[i]);
     auto verdict = detector.Observe(values[i], when);
-    if (!verdict) return std::unexpected(fmt::format("value {}: {}", i, verdict.error()));
+    if (!verdict) return Fail(ErrorCode::kInvalidArgument, fmt::format("value {}: {}", i, verdict.error()));
     if (verdict->score < settings.threshold) continue;
     points.push_back({.index = i,
                       .value = values[i],

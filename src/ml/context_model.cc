@@ -17,39 +17,24 @@ constexpr double kFirstDivergence = 50.0;
 
 }  // namespace
 
-RankCoder::RankCoder() {
-  sorted_.reserve(kWindow + 1);
-  by_age_.reserve(kWindow);
-}
-
 std::size_t RankCoder::Code(double value) {
   std::size_t symbol = 0;
-  if (sorted_.size() >= kFirstCoded) {
-    const auto lower = std::lower_bound(sorted_.begin(), sorted_.end(), value);
-    const auto upper = std::upper_bound(lower, sorted_.end(), value);
-    if (lower == sorted_.end()) {
+  const std::span<const double> sorted = earlier_.ascending();
+  if (sorted.size() >= kFirstCoded) {
+    const auto lower = std::lower_bound(sorted.begin(), sorted.end(), value);
+    const auto upper = std::upper_bound(lower, sorted.end(), value);
+    if (lower == sorted.end()) {
       symbol = kAboveAll;
-    } else if (upper == sorted_.begin()) {
+    } else if (upper == sorted.begin()) {
       symbol = kBelowAll;
     } else {
       // Equal values share their middle rank, so a constant series stays in the middle.
-      const auto twice_rank = static_cast<std::size_t>((lower - sorted_.begin()) + (upper - sorted_.begin()));
-      symbol = std::min(kEighths - 1, twice_rank * kEighths / (2 * sorted_.size()));
+      const auto twice_rank = static_cast<std::size_t>((lower - sorted.begin()) + (upper - sorted.begin()));
+      symbol = std::min(kEighths - 1, twice_rank * kEighths / (2 * sorted.size()));
     }
   }
-  Remember(value);
+  earlier_.Push(value);
   return symbol;
-}
-
-void RankCoder::Remember(double value) {
-  sorted_.insert(std::lower_bound(sorted_.begin(), sorted_.end(), value), value);
-  if (by_age_.size() < kWindow) {
-    by_age_.push_back(value);
-    return;
-  }
-  sorted_.erase(std::lower_bound(sorted_.begin(), sorted_.end(), by_age_[oldest_]));
-  by_age_[oldest_] = value;
-  oldest_ = (oldest_ + 1) % kWindow;
 }
 
 ContextModel::ContextModel() {

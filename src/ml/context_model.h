@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "ml/sliding_order.h"
+
 namespace seedcore::ml {
 
 /// Codes values as ranks among the last `kWindow` values: symbols 0..7 are the eighths of their
@@ -16,17 +18,11 @@ class RankCoder {
   static constexpr std::size_t kSymbols = 10;
   static constexpr std::size_t kWindow = 1000;
 
-  RankCoder();
-
   /// Symbol of the value among the earlier values; the value then joins the window.
   std::size_t Code(double value);
 
  private:
-  void Remember(double value);
-
-  std::vector<double> sorted_;
-  std::vector<double> by_age_;
-  std::size_t oldest_ = 0;
+  SlidingOrder earlier_{kWindow};
 };
 
 /// Probability of each symbol given the three before it, blended over the context lengths 0..3.

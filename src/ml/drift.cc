@@ -11,7 +11,7 @@
 namespace seedcore::ml {
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 /// A stream of equal texts, or of equal numbers, still allows this much difference.
 constexpr double kSmallestTextDeviation = 0.03;
 constexpr double kSmallestRuntimeDeviation = 0.05;
@@ -26,8 +26,21 @@ double Deviation(const RunningMoments& moments, double floor) {
 }
 
 /// Latencies spread over orders of magnitude; everything else is within [0, 1] as it is.
-double Scaled(const RuntimeVector& runtime, std::size_t feature) {
-  return feature == kLatency ? std::log1p(runtime[feature]) : runtime[feature];
+double Scaled(double value, std::size_t feature) { return feature == kLatency ? std::log1p(value) : value; }
+
+/// Of what the verdict depends on besides the baseline.
+std::uint64_t HashOf(const DriftObservation& observation) {
+  std::string bytes;
+  const auto append = [&](const auto& value) {
+    bytes.append(reinterpret_cast<const char*>(&value), sizeof value);  // NOLINT: bytes to hash
+  };
+  if (observation.text) {
+    for (const float x : *observation.text) append(x);
+  }
+  if (observation.runtime) {
+    for (const auto& x : *observation.runtime) append(x.value_or(-1.0));
+  }
+  return StableHash(bytes);
 }
 
 double Distance(const std::vector<double>& centroid, const TextVector& text) {
@@ -53,9 +66,9 @@ DriftVerdict MakeVerdict(double deviation, std::int64_t observations, bool warme
 
 // Reading a task.
 
-Result<double> ReadNumber(const json::object& task, std::string_view name, double fallback, double min, double max) {
+Result<std::optional<double>> ReadNumber(const json::object& task, std::string_view name, double min, double max) {
   const json::value* value = task.if_contains(name);
-  if (value == nullptr || value->is_null()) return fallback;
+  if (value == nullptr || value->is_null()) return std::nullopt;
   if (!value->is_number()) {
     return Fail(ErrorCode::kInvalidArgument, "expected a number, got " + DescribeJson(*value), std::string(name));
   }
@@ -99,10 +112,12 @@ struct StoredVerdict {
   double deviation = 0.0;
   std::int64_t observations = 0;
   bool warmed_up = false;
-  static constexpr auto kFields = Fields(Required("id", &StoredVerdict::id, "Hash of the task id"),
+  std::int64_t expires = 0;
+  static constexpr auto kFields = Fields(Required("id", &StoredVerdict::id, "Hash of the task id, or of the input"),
                                          Required("dev", &StoredVerdict::deviation, "Deviation"),
                                          Required("n", &StoredVerdict::observations, "Observations"),
-                                         Required("warm", &StoredVerdict::warmed_up, "Warmed up"));
+                                         Required("warm", &StoredVerdict::warmed_up, "Warmed up"),
+                                         Required("until", &StoredVerdict::expires, "Observations until it expires"));
 };
 
 struct StoredBaseline {
@@ -146,16 +161,17 @@ Result<DriftObservation> ObserveTask(const json::object& task, std::string_view 
   constexpr double kLongestLatencyMs = 1e12;
   SEEDCORE_ASSIGN_OR_RETURN(const std::string_view type, ReadText(task, "type"));
   SEEDCORE_ASSIGN_OR_RETURN(const std::string_view description, ReadText(task, "description"));
-  SEEDCORE_ASSIGN_OR_RETURN(const double priority, ReadNumber(task, "priority", 5.0, 0.0, 10.0));
-  SEEDCORE_ASSIGN_OR_RETURN(const double complexity, ReadNumber(task, "complexity", 0.5, 0.0, 1.0));
-  SEEDCORE_ASSIGN_OR_RETURN(const double latency_ms, ReadNumber(task, "latency_ms", 0.0, 0.0, kLongestLatencyMs));
-  SEEDCORE_ASSIGN_OR_RETURN(const double memory, ReadNumber(task, "memory_usage", 0.5, 0.0, 1.0));
-  SEEDCORE_ASSIGN_OR_RETURN(const double cpu, ReadNumber(task, "cpu_usage", 0.5, 0.0, 1.0));
+  SEEDCORE_ASSIGN_OR_RETURN(const auto priority, ReadNumber(task, "priority", 0.0, 10.0));
+  SEEDCORE_ASSIGN_OR_RETURN(const auto complexity, ReadNumber(task, "complexity", 0.0, 1.0));
+  SEEDCORE_ASSIGN_OR_RETURN(const auto latency_ms, ReadNumber(task, "latency_ms", 0.0, kLongestLatencyMs));
+  SEEDCORE_ASSIGN_OR_RETURN(const auto memory, ReadNumber(task, "memory_usage", 0.0, 1.0));
+  SEEDCORE_ASSIGN_OR_RETURN(const auto cpu, ReadNumber(task, "cpu_usage", 0.0, 1.0));
   SEEDCORE_ASSIGN_OR_RETURN(const double history, ReadHistory(task));
 
   DriftObservation observation;
   RuntimeVector& runtime = observation.runtime.emplace();
-  runtime = {priority / 10.0, complexity, latency_ms / 1000.0, memory, cpu, 0, 0, 0, 0, 0, history};
+  const auto latency_s = latency_ms ? std::optional(*latency_ms / 1000.0) : std::nullopt;
+  runtime = {priority.value_or(5.0) / 10.0, complexity.value_or(0.5), latency_s, memory, cpu, 0, 0, 0, 0, 0, history};
   constexpr std::array<std::string_view, 4> kTypes{"general_query", "anomaly_triage", "execute", "health_check"};
   const auto known = std::ranges::find(kTypes, type);
   runtime[5 + static_cast<std::size_t>(known - kTypes.begin())] = 1.0;
@@ -181,10 +197,10 @@ double DriftBaseline::TextDeviation(const TextVector& text) const {
 }
 
 double DriftBaseline::RuntimeDeviation(const RuntimeVector& runtime) const {
-  if (runtime_count_ < settings_.warm_up) return 0.0;
   double largest = 0.0;
   for (std::size_t i = 0; i < kRuntimeFeatures; ++i) {
-    const double distance = std::abs(Scaled(runtime, i) - runtime_[i].mean);
+    if (!runtime[i] || runtime_[i].count < settings_.warm_up) continue;
+    const double distance = std::abs(Scaled(*runtime[i], i) - runtime_[i].mean);
     largest = std::max(largest, distance / Deviation(runtime_[i], kSmallestRuntimeDeviation));
   }
   return largest;
@@ -199,7 +215,7 @@ DriftVerdict DriftBaseline::Score(const DriftObservation& observation) const {
   }
   if (observation.runtime) {
     deviation = std::max(deviation, RuntimeDeviation(*observation.runtime));
-    warmed_up = warmed_up && runtime_count_ >= settings_.warm_up;
+    warmed_up = warmed_up && RuntimeWarm();
   }
   return MakeVerdict(deviation, std::max(text_count_, runtime_count_), warmed_up, settings_);
 }
@@ -224,11 +240,11 @@ void DriftBaseline::LearnText(const TextVector& text) {
 }
 
 void DriftBaseline::LearnRuntime(const RuntimeVector& runtime) {
-  const bool warm = runtime_count_ >= settings_.warm_up;
   for (std::size_t i = 0; i < kRuntimeFeatures; ++i) {
+    if (!runtime[i]) continue;
     RunningMoments& moments = runtime_[i];
-    double value = Scaled(runtime, i);
-    if (warm) {
+    double value = Scaled(*runtime[i], i);
+    if (moments.count >= settings_.warm_up) {
       const double reach = settings_.usual_deviations * Deviation(moments, kSmallestRuntimeDeviation);
       value = std::clamp(value, moments.mean - reach, moments.mean + reach);
     }
@@ -242,18 +258,26 @@ void DriftBaseline::Learn(const DriftObservation& observation) {
   if (observation.runtime) LearnRuntime(*observation.runtime);
 }
 
+const DriftVerdict* DriftBaseline::Recall(std::uint64_t hash) const {
+  const auto known = std::ranges::find(memo_, hash, &Remembered::id_hash);
+  return known == memo_.end() || runtime_count_ + text_count_ >= known->expires ? nullptr : &known->verdict;
+}
+
+void DriftBaseline::Remember(std::uint64_t hash, const DriftVerdict& verdict) {
+  if (settings_.memo <= 0) return;
+  std::erase_if(memo_, [&](const Remembered& known) { return known.id_hash == hash; });
+  if (memo_.size() >= static_cast<std::size_t>(settings_.memo)) memo_.pop_front();
+  memo_.push_back({hash, verdict, runtime_count_ + text_count_ + 2 * settings_.memo});
+}
+
 DriftVerdict DriftBaseline::Observe(const std::string& task_id, const DriftObservation& observation) {
-  const std::uint64_t id_hash = StableHash(task_id);
-  if (!task_id.empty()) {
-    const auto known = std::ranges::find(memo_, id_hash, &Remembered::id_hash);
-    if (known != memo_.end()) return known->verdict;
-  }
-  const DriftVerdict verdict = Score(observation);
+  const bool has_id = !task_id.empty();
+  const std::uint64_t hash = has_id ? StableHash(task_id) : HashOf(observation);
+  const DriftVerdict* known = Recall(hash);
+  if (known != nullptr && has_id) return *known;
+  const DriftVerdict verdict = known != nullptr ? *known : Score(observation);
   Learn(observation);
-  if (!task_id.empty() && settings_.memo > 0) {
-    if (memo_.size() >= static_cast<std::size_t>(settings_.memo)) memo_.pop_front();
-    memo_.push_back({id_hash, verdict});
-  }
+  if (known == nullptr && (has_id || verdict.warmed_up)) Remember(hash, verdict);
   return verdict;
 }
 
@@ -262,7 +286,7 @@ json::value DriftBaseline::ToJson() const {
   for (const RunningMoments& moments : runtime_) stored.runtime.push_back(Store(moments));
   for (const Remembered& known : memo_) {
     stored.memo.push_back({fmt::format("{:016x}", known.id_hash), known.verdict.deviation, known.verdict.observations,
-                           known.verdict.warmed_up});
+                           known.verdict.warmed_up, known.expires});
   }
   return seedcore::ToJson(stored);
 }
@@ -280,7 +304,8 @@ Result<DriftBaseline> DriftBaseline::FromJson(const json::value& stored, const D
   for (const StoredVerdict& known : read->memo) {
     std::uint64_t id_hash = 0;
     std::from_chars(known.id.data(), known.id.data() + known.id.size(), id_hash, 16);
-    baseline.memo_.push_back({id_hash, MakeVerdict(known.deviation, known.observations, known.warmed_up, settings)});
+    baseline.memo_.push_back(
+        {id_hash, MakeVerdict(known.deviation, known.observations, known.warmed_up, settings), known.expires});
   }
   while (baseline.memo_.size() > static_cast<std::size_t>(std::max(settings.memo, 0))) baseline.memo_.pop_front();
   return baseline;

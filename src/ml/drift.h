@@ -22,16 +22,16 @@ struct DriftSettings {
   int window = 256;  ///< effective memory of the baseline in observations (exponential forgetting after it)
   double usual_deviations = 3.0;  ///< deviations from the mean that count as usual
   double scale = 2.0;             ///< deviations beyond those at which the score reaches 1 - 1/e
-  int memo = 64;                  ///< task ids whose score is remembered, so that a retry changes nothing
-  int max_streams = 1024;         ///< baselines kept in memory; the longest unused is saved and dropped
-  int save_every = 32;            ///< observations after which a baseline is saved
+  int memo = 64;  ///< verdicts remembered, so that the same task, or the same input without an id, is told the same
+  int max_streams = 1024;  ///< baselines kept in memory; the longest unused is saved and dropped
+  int save_every = 32;     ///< observations after which a baseline is saved
 };
 
 /// The 11 runtime features of a task (P§3.1), in this order: priority/10, complexity, latency in seconds, memory usage,
 /// CPU usage, one-hot of the type (general_query, anomaly_triage, execute, health_check, any other), min(history/10,
-/// 1).
+/// 1). The three measurements (latency, memory, CPU) are empty where they were not taken.
 inline constexpr std::size_t kRuntimeFeatures = 11;
-using RuntimeVector = std::array<double, kRuntimeFeatures>;
+using RuntimeVector = std::array<std::optional<double>, kRuntimeFeatures>;
 
 /// One task as the detector sees it. A part that is absent is neither judged nor learnt.
 struct DriftObservation {
@@ -71,8 +71,9 @@ class DriftBaseline {
   [[nodiscard]] DriftVerdict Score(const DriftObservation& observation) const;
   void Learn(const DriftObservation& observation);
 
-  /// Score and then Learn, once for each `task_id`: a known id gets the verdict it had, and nothing is learnt. An empty
-  /// id is never known.
+  /// Score and then Learn. A `task_id` among the last `memo` tasks gets the verdict it had, and nothing is learnt.
+  /// Without an id, an input among the last `memo` ones gets the verdict it had as well, but is learnt: who asks twice
+  /// is told the same, and a stream without ids still has a baseline. A cold verdict is not kept.
   DriftVerdict Observe(const std::string& task_id, const DriftObservation& observation);
 
   [[nodiscard]] std::int64_t text_observations() const { return text_count_; }
@@ -87,10 +88,14 @@ class DriftBaseline {
   struct Remembered {
     std::uint64_t id_hash = 0;
     DriftVerdict verdict;
+    std::int64_t expires = 0;  ///< count of observations from which on it is forgotten
   };
+  [[nodiscard]] const DriftVerdict* Recall(std::uint64_t hash) const;
+  void Remember(std::uint64_t hash, const DriftVerdict& verdict);
 
   [[nodiscard]] double TextDeviation(const TextVector& text) const;
   [[nodiscard]] double RuntimeDeviation(const RuntimeVector& runtime) const;
+  [[nodiscard]] bool RuntimeWarm() const { return runtime_count_ >= settings_.warm_up; }
   void LearnText(const TextVector& text);
   void LearnRuntime(const RuntimeVector& runtime);
 

@@ -151,6 +151,50 @@ TEST(DriftTest, TheSameTaskTwiceHasOneVerdictAndIsLearnedOnce) {
   EXPECT_EQ(WriteJson(baseline.ToJson()), after_first);
 }
 
+TEST(DriftTest, TheSameInputWithoutAnIdIsToldTheSameAndLearned) {
+  Random random(11);
+  DriftBaseline baseline;
+  Feed(baseline, random, 100, TaxiTask);
+  const auto observation = ObserveTask(InvoiceTask(random, 1), "").value();
+  const DriftVerdict first = baseline.Observe("", observation);
+  EXPECT_GT(first.score, 0.7);
+  for (int i = 0; i < 10; ++i) {
+    const DriftVerdict again = baseline.Observe("", observation);
+    EXPECT_EQ(again.score, first.score);
+    EXPECT_EQ(again.observations, first.observations);
+  }
+  EXPECT_EQ(baseline.text_observations(), 111);
+}
+
+TEST(DriftTest, AnInputThatIsRepeatedForLongIsJudgedAnew) {
+  Random random(12);
+  DriftBaseline baseline;
+  Feed(baseline, random, 100, TaxiTask);
+  const auto observation = ObserveTask(InvoiceTask(random, 1), "").value();
+  const double first = baseline.Observe("", observation).score;
+  double last = first;
+  for (int i = 0; i < 600; ++i) last = baseline.Observe("", observation).score;
+  EXPECT_GT(first, 0.7);
+  EXPECT_LT(last, 0.1);
+}
+
+TEST(DriftTest, AMeasurementThatBeginsLaterIsNoDrift) {
+  Random random(13);
+  DriftBaseline baseline;
+  const auto without_cpu = [](Random& r, int i) {
+    json::object task = TaxiTask(r, i);
+    task.erase("cpu_usage");
+    return task;
+  };
+  Feed(baseline, random, 100, without_cpu);
+  const auto busy = [](Random& r, int i) {
+    json::object task = TaxiTask(r, i);
+    task["cpu_usage"] = 0.95;
+    return task;
+  };
+  EXPECT_LT(MeanScore(Feed(baseline, random, 40, busy)), 0.05);
+}
+
 TEST(DriftTest, ScoringAloneChangesNothingAndIsRepeatable) {
   Random random(8);
   DriftBaseline baseline;
@@ -186,9 +230,9 @@ TEST(DriftTest, ADamagedBaselineIsCorrupt) {
   EXPECT_EQ(DriftBaseline::FromJson(json::value(3), {}).error().code, ErrorCode::kCorrupt);
 }
 
-TEST(ObserveTaskTest, AbsentFeaturesHaveTheirDefaults) {
+TEST(ObserveTaskTest, AbsentSettingsHaveTheirDefaultsAndAbsentMeasurementsAreAbsent) {
   const auto observation = ObserveTask({{"type", "execute"}}, "").value();
-  EXPECT_EQ(*observation.runtime, (RuntimeVector{0.5, 0.5, 0, 0.5, 0.5, 0, 0, 1, 0, 0, 0}));
+  EXPECT_EQ(*observation.runtime, (RuntimeVector{0.5, 0.5, {}, {}, {}, 0, 0, 1, 0, 0, 0}));
 }
 
 TEST(ObserveTaskTest, EveryOtherTypeIsUnknownAndHistoryCountsUpToTen) {

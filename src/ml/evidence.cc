@@ -114,6 +114,7 @@ void EvidenceCollector::ObserveSeason(double value, std::optional<std::chrono::s
   if (!view) return;
 
   observation.expected = view->expected;
+  observation.seasonal = view->expected;
   At(observation, EvidenceKind::kSeason) = Evidence{Ratio(view->residual, view->deviation), value, view->expected};
   if (const auto mean = season_.MeanResidual(kSeasonShort)) {
     At(observation, EvidenceKind::kSeasonShort) = Evidence{std::abs(*mean), *mean, 0.0};
@@ -206,6 +207,12 @@ std::string DescribeEvidence(const Observation& observation, EvidenceKind kind) 
           observation.value, observed, reference);
   }
   return {};
+}
+
+std::string DescribeOutlier(double value, const OutlierView& outlier) {
+  return fmt::format("value {:.6g} is {:.6g} {} the forecast {:.6g}; errors up to {:.6g} are usual here", value,
+                     std::abs(value - outlier.expected), value >= outlier.expected ? "above" : "below",
+                     outlier.expected, outlier.limit);
 }
 
 std::string DescribeNovelty(const Observation& observation) {

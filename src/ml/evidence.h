@@ -8,6 +8,7 @@
 
 #include "ml/context_model.h"
 #include "ml/linear_forecaster.h"
+#include "ml/outlier_model.h"
 #include "ml/pattern_novelty.h"
 #include "ml/robust_mean.h"
 #include "ml/run_model.h"
@@ -45,9 +46,10 @@ struct Evidence {
 /// Everything known about one value, computed from it and earlier values only.
 struct Observation {
   double value = 0.0;
-  double expected = 0.0;        ///< Seasonal baseline, else linear forecast, else level; in value units.
-  double lowest_before = 0.0;   ///< Least earlier value (the value itself, if it is the first).
-  double highest_before = 0.0;  ///< Greatest earlier value (likewise).
+  double expected = 0.0;           ///< Seasonal baseline, else linear forecast, else level; in value units.
+  double lowest_before = 0.0;      ///< Least earlier value (the value itself, if it is the first).
+  double highest_before = 0.0;     ///< Greatest earlier value (likewise).
+  std::optional<double> seasonal;  ///< Seasonal baseline of the value, in value units; empty until known.
   std::array<std::optional<Evidence>, kEvidenceKinds> evidence;  ///< Empty: not enough data yet.
   NoveltyView novelty;
 };
@@ -86,6 +88,9 @@ class EvidenceCollector {
 
 /// One sentence about the evidence of this kind, for people. Precondition: the evidence is present.
 std::string DescribeEvidence(const Observation& observation, EvidenceKind kind);
+
+/// One sentence about a value too far from its forecast, for people.
+std::string DescribeOutlier(double value, const OutlierView& outlier);
 
 /// One sentence about the novelty of the value, for people.
 std::string DescribeNovelty(const Observation& observation);

@@ -32,15 +32,21 @@ std::array<LinearForecaster::Vector, LinearForecaster::kInputs> LinearForecaster
   return covariance;
 }
 
+LinearForecaster::Vector LinearForecaster::Inputs(const Season& season) const {
+  return {kBias, lags_[0], lags_[1], lags_[2], Limit(season.expected, kInputLimit), last_residual_};
+}
+
+std::optional<double> LinearForecaster::Forecast(const Season& season) const {
+  if (seen_ < kFirstForecast) return std::nullopt;
+  const Vector input = Inputs(season);
+  double sum = 0.0;
+  for (std::size_t i = 0; i < kInputs; ++i) sum += weight_[i] * input[i];
+  return sum;
+}
+
 std::optional<double> LinearForecaster::Observe(double value, const Season& season) {
-  std::optional<double> forecast;
-  if (seen_ >= kFirstForecast) {
-    const Vector input{kBias, lags_[0], lags_[1], lags_[2], Limit(season.expected, kInputLimit), last_residual_};
-    double sum = 0.0;
-    for (std::size_t i = 0; i < kInputs; ++i) sum += weight_[i] * input[i];
-    forecast = sum;
-    Learn(input, Limit(value, kInputLimit), Limit(value, kErrorBound) - sum);
-  }
+  const std::optional<double> forecast = Forecast(season);
+  if (forecast) Learn(Inputs(season), Limit(value, kInputLimit), Limit(value, kErrorBound) - *forecast);
   ++seen_;
   lags_ = {Limit(value, kInputLimit), lags_[0], lags_[1]};
   last_residual_ = Limit(season.residual, kInputLimit);

@@ -20,6 +20,9 @@ class LinearForecaster {
     double residual = 0.0;  ///< Its seasonal residual, normalised; used one step later.
   };
 
+  /// Forecast of the coming value, from earlier ones and `season.expected`. Empty for the first seven values.
+  [[nodiscard]] std::optional<double> Forecast(const Season& season) const;
+
   /// Forecasts the value, then learns it. The returned forecast used only earlier values (and the
   /// baseline's expectation). Empty for the first seven values. Inputs beyond +-10 are clipped for
   /// learning.
@@ -35,6 +38,7 @@ class LinearForecaster {
   static constexpr std::size_t kInputs = kLags + 3;
   using Vector = std::array<double, kInputs>;
 
+  [[nodiscard]] Vector Inputs(const Season& season) const;
   void Learn(const Vector& input, double value, double error);
   void LimitCovariance();
 

@@ -21,10 +21,11 @@ struct NabSummary {
 /// Input files have a header row and the columns timestamp ("YYYY-MM-DD hh:mm:ss") and value. For
 /// each one `out_dir` gets a file of the same relative path with the columns timestamp, value and
 /// anomaly_score, one row per input row. Every file gets a new detector with the same settings.
-/// Error: a directory or file that cannot be read or written, or a malformed row (named by file and
+/// By default only alarms count, for the benchmark pays for the first detection of an event and fines
+/// every other. Error: a directory or file that cannot be read or written, or a malformed row (named by file and
 /// line).
 std::expected<NabSummary, std::string> WriteNabScores(const std::filesystem::path& data_dir,
                                                       const std::filesystem::path& out_dir,
-                                                      AnomalySettings settings = {});
+                                                      AnomalySettings settings = {.report = Reporting::kEvents});
 
 }  // namespace seedcore::ml

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/json.h"
+#include "base/shorten.h"
 
 namespace seedcore::net {
 namespace {
@@ -49,14 +50,17 @@ std::optional<std::string_view> Request::QueryParam(const std::string& name) con
 }
 
 Response ErrorResponse(const Error& error) {
+  // Errors quote what was sent, which may be as long as a body.
+  constexpr std::size_t kMaxMessage = 1500;
+  constexpr std::size_t kMaxPath = 300;
   Response response;
   response.status = HttpStatus(error.code);
   response.body = R"({"error":{"code":)";
   AppendJsonString(response.body, ToString(error.code));
   response.body += R"(,"message":)";
-  AppendJsonString(response.body, error.message);
+  AppendJsonString(response.body, Shortened(error.message, kMaxMessage));
   response.body += R"(,"path":)";
-  AppendJsonString(response.body, error.path);
+  AppendJsonString(response.body, Shortened(error.path, kMaxPath));
   response.body += "}}";
   return response;
 }

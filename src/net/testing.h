@@ -21,7 +21,7 @@
 #include "base/strings.h"
 #include "net/server.h"
 
-// For the tests of this room only: a client that sends exactly the bytes it is told to.
+// For the tests of this room and of tests/: a client that sends exactly the bytes it is told to.
 namespace seedcore::net::testing {
 
 struct RawResponse {

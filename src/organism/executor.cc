@@ -64,9 +64,9 @@ std::vector<std::shared_ptr<const Executor>> ExecutorRegistry::All() const {
 }
 
 bool IsHandlingParam(std::string_view name) {
-  constexpr std::array<std::string_view, 8> kHandling = {"agent",      "agent_id",           "owner_agent_id",
-                                                         "complexity", "history_ids",        "organ_timeout_s",
-                                                         "priority",   "required_capability"};
+  constexpr std::array<std::string_view, 9> kHandling = {"agent",           "agent_id", "owner_agent_id",
+                                                         "complexity",      "features", "history_ids",
+                                                         "organ_timeout_s", "priority", "required_capability"};
   return std::ranges::find(kHandling, name) != kHandling.end();
 }
 

@@ -57,25 +57,6 @@ RouteRequest RequestOf(const store::Task& task, const CallContext& call) {
   return request;
 }
 
-store::Effects EffectsOf(TaskEffects effects) {
-  store::Effects out;
-  for (FactEffect& fact : effects.facts) {
-    out.facts.push_back({std::move(fact.text), std::move(fact.tags), std::move(fact.meta_data)});
-  }
-  for (LedgerEffect& entry : effects.ledger) {
-    out.ledger.push_back({.scope = std::move(entry.scope),
-                          .scope_id = std::move(entry.scope_id),
-                          .task_id = std::move(entry.task_id),
-                          .energy_before = entry.energy_before,
-                          .energy_after = entry.energy_after,
-                          .delta_e = entry.delta_e,
-                          .cost = entry.cost,
-                          .breakdown = std::move(entry.breakdown),
-                          .meta = std::move(entry.meta)});
-  }
-  return out;
-}
-
 }  // namespace
 
 CoordinatorService::Impl::Impl(CoordinatorDependencies dependencies)
@@ -111,7 +92,7 @@ Result<RouteResponse> CoordinatorService::RouteAndExecute(const RouteRequest& re
 queue::TaskOutcome CoordinatorService::HandleTask(const store::Task& task, const CallContext& call) {
   auto response = impl_->Route(RequestOf(task, call), call);
   if (!response) return queue::TaskOutcome::Fail(response.error());
-  store::Effects effects = EffectsOf(std::exchange(response->effects, {}));
+  store::Effects effects = std::exchange(response->effects, {}).ToStore();
   json::value result = ToJson(*response);
   result.as_object().erase("effects");
   if (response->path == "hold") return queue::TaskOutcome::Hold(response->routing_reason);

@@ -130,7 +130,8 @@ RoutedTask CoordinatorService::Impl::Normalize(const RouteRequest& request) {
 
 Result<Evidence> CoordinatorService::Impl::MeasureDrift(const RoutedTask& task, const CallContext& call) {
   const Instant start = deps.env.Now();
-  const auto busy = machine.Read();
+  // Nothing of the machine's load: that is no property of the task, and rules have signals for it. A busy hour would
+  // otherwise look like drift in every stream.
   DriftRequest request;
   request.task = {{"id", task.id},
                   {"type", task.type},
@@ -138,8 +139,6 @@ Result<Evidence> CoordinatorService::Impl::MeasureDrift(const RoutedTask& task, 
                   {"description", task.description},
                   {"priority", task.priority},
                   {"complexity", task.complexity}};
-  if (busy.cpu_utilization) request.task["cpu_usage"] = *busy.cpu_utilization;
-  if (busy.memory_utilization) request.task["memory_usage"] = *busy.memory_utilization;
   json::array history;
   for (const std::string& id : task.history_ids) history.push_back(json::string(id));
   request.task["history_ids"] = std::move(history);
@@ -159,7 +158,7 @@ Result<Evidence> CoordinatorService::Impl::MeasureDrift(const RoutedTask& task, 
   instruments.drift_scores.Observe(drift->drift_score);
   evidence.drift = drift->drift_score;
 
-  const std::string stream = task.type + "|" + task.domain;
+  const std::string& stream = drift->stream;
   if (task.attempt > 1) {  // the first attempt has fed the valve
     const auto stored = deps.streams.Load(std::string(kOcpsKind), stream);
     if (stored) evidence.ocps = ReportOf(stream, StateFrom(*stored), false);

@@ -124,6 +124,8 @@ class CoordinatorTest : public testing::Test {
       drift_request_ = request;
       DriftResponse reply;
       reply.drift_score = score;
+      reply.stream = std::string(request.at("task").at("type").as_string()) + "|" +
+                     std::string(request.at("task").at("domain").as_string());
       return ToJson(reply);
     });
   }
@@ -408,6 +410,23 @@ TEST_F(CoordinatorTest, AMissingTypeIsRefused) {
   EXPECT_EQ(service_->RouteAndExecute({.type = "  "}, {}).error().path, "type");
 }
 
+TEST_F(CoordinatorTest, TheLoadOfTheMachineIsNoDriftOfATask) {
+  ASSERT_TRUE(service_->RouteAndExecute({.type = "a"}, {}));
+  EXPECT_FALSE(drift_request_.at("task").as_object().contains("cpu_usage"));
+  EXPECT_FALSE(drift_request_.at("task").as_object().contains("memory_usage"));
+}
+
+TEST_F(CoordinatorTest, IncidentsOfAnExecutorAreWrittenWithTheCompletion) {
+  On("/organism/execute-on-organ", [](const json::object& request, const CallContext&) -> Result<json::value> {
+    ExecuteReply reply = FromJson<ExecuteReply>(Reply(request, nullptr)).value();
+    reply.effects.incidents.push_back({0.7, {{"kind", "test"}}});
+    return ToJson(reply);
+  });
+  const auto outcome = service_->HandleTask(StoredTask("anything"), {});
+  ASSERT_EQ(outcome.effects.incidents.size(), 1U);
+  EXPECT_EQ(outcome.effects.incidents[0].salience_score, 0.7);
+}
+
 TEST(TaskParameters, AreNormalized) {
   EXPECT_EQ(NormalizedPriority({{"priority", "high"}}, 3), 8);
   EXPECT_EQ(NormalizedPriority({{"priority", 42}}, 3), 10);
@@ -490,6 +509,17 @@ TEST_F(TriageTest, AQuietSeriesNeedsNoReasoning) {
   EXPECT_EQ(response.decision.at("action"), json::value("ignore"));
   EXPECT_EQ(CallsTo("/cognitive/reason-about-failure"), 0);
   EXPECT_EQ(response.mutation.action, "hold");
+}
+
+TEST_F(TriageTest, ATriageWithinATaskLeavesTheIncidentToTheCompletion) {
+  AnswerAnomaly("critical");
+  const auto response = service_->AnomalyTriage(
+      {.agent_id = "sensor", .series = {1, 9, 1}, .context = {}, .effects = EffectsMode::kReturn}, {});
+  ASSERT_TRUE(response);
+  EXPECT_TRUE(incidents_.added.empty());
+  EXPECT_FALSE(response->incident_id);
+  ASSERT_TRUE(response->effects);
+  EXPECT_EQ(response->effects->incidents.at(0).salience_score, 0.9);
 }
 
 TEST_F(TriageTest, ASevereAnomalyIsReasonedAboutDecidedAndKept) {

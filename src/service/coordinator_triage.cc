@@ -218,6 +218,10 @@ Result<void> CoordinatorService::Impl::Remember(const AnomalyTriageRequest& requ
       {"decision", redacted(json::object{{"action", TextOf(out.decision, "action")},
                                          {"reasoning", TextOf(out.decision, "reasoning")}})}};
   if (out.memory) incident.event_data["memory"] = redacted(*out.memory);
+  if (request.effects == EffectsMode::kReturn) {
+    out.effects.emplace().incidents.push_back({incident.salience_score, std::move(incident.event_data)});
+    return {};
+  }
   SEEDCORE_ASSIGN_OR_RETURN(const store::Incident kept, deps.incidents.Add(incident));
   out.incident_id = kept.incident_id;
   return {};

@@ -157,15 +157,17 @@ struct AnomalyTriageRequest {
   std::vector<json::value> timestamps;
   std::int64_t report_from = 0;
   json::object context;
+  EffectsMode effects = EffectsMode::kApply;
   [[nodiscard]] Result<void> Validate() const;
-  static constexpr auto kFields =
-      Fields(Required("agent_id", &AnomalyTriageRequest::agent_id, "Whose series it is"),
-             Required("series", &AnomalyTriageRequest::series, "The values, oldest first; at least one"),
-             Sparse("timestamps", &AnomalyTriageRequest::timestamps,
-                    "One per value, RFC 3339 or Unix seconds; default: context.timestamps"),
-             Optional("report_from", &AnomalyTriageRequest::report_from,
-                      "Values before this index serve as history; default: context.report_from"),
-             Optional("context", &AnomalyTriageRequest::context, "What is known about the series"));
+  static constexpr auto kFields = Fields(
+      Required("agent_id", &AnomalyTriageRequest::agent_id, "Whose series it is"),
+      Required("series", &AnomalyTriageRequest::series, "The values, oldest first; at least one"),
+      Sparse("timestamps", &AnomalyTriageRequest::timestamps,
+             "One per value, RFC 3339 or Unix seconds; default: context.timestamps"),
+      Optional("report_from", &AnomalyTriageRequest::report_from,
+               "Values before this index serve as history; default: context.report_from"),
+      Optional("context", &AnomalyTriageRequest::context, "What is known about the series"),
+      Optional("effects", &AnomalyTriageRequest::effects, "apply: keep an incident; return: leave it to the caller"));
 };
 
 struct MutationReport {
@@ -190,6 +192,7 @@ struct AnomalyTriageResponse {
   MutationReport mutation;
   std::optional<json::object> tuning_job;
   std::optional<std::string> incident_id;
+  std::optional<TaskEffects> effects;
   std::optional<json::object> memory;
   std::vector<std::string> warnings;
   std::string correlation_id;
@@ -208,6 +211,7 @@ struct AnomalyTriageResponse {
       Required("mutation", &AnomalyTriageResponse::mutation, "What the mutation rules say about the models"),
       Sparse("tuning_job", &AnomalyTriageResponse::tuning_job, "Of a submit_* mutation: what became of it"),
       Sparse("incident_id", &AnomalyTriageResponse::incident_id, "The incident kept for later reasoning"),
+      Sparse("effects", &AnomalyTriageResponse::effects, "With effects=return: the incident to keep"),
       Sparse("memory", &AnomalyTriageResponse::memory, "What the Cognitive service made of it for memory"),
       Sparse("warnings", &AnomalyTriageResponse::warnings, "What went wrong without stopping the triage"),
       Required("correlation_id", &AnomalyTriageResponse::correlation_id, "Joins logs of one triage"));

@@ -246,6 +246,19 @@ Result<FlywheelResponse> EnergyService::Flywheel(const FlywheelRequest& request,
   return response;
 }
 
+Result<BalanceResponse> EnergyService::Balance(const BalanceRequest& request, const CallContext&) {
+  SEEDCORE_ASSIGN_OR_RETURN(const double balance, impl_->dependencies.ledger.Balance(request.scope, request.scope_id));
+  return BalanceResponse{request.scope, request.scope_id, balance};
+}
+
+Result<LedgerReply> EnergyService::Ledger(const LedgerQuery& request, const CallContext&) {
+  SEEDCORE_RETURN_IF_ERROR(request.Validate());
+  store::LedgerStore& ledger = impl_->dependencies.ledger;
+  SEEDCORE_ASSIGN_OR_RETURN(auto entries,
+                            request.task_id ? ledger.ForTask(*request.task_id) : ledger.Recent(request.limit));
+  return ToReply(std::move(entries));
+}
+
 Result<energy::Stability> EnergyService::Meta(const Empty&, const CallContext&) {
   const auto shares = impl_->dependencies.routing_shares ? impl_->dependencies.routing_shares() : std::nullopt;
   if (!shares) return Fail(ErrorCode::kUnavailable, "no task has been routed yet, so that there is nothing to measure");
@@ -264,6 +277,8 @@ OperationTable<EnergyService> EnergyOperations() {
           Post<&EnergyService::Gradient>("/gradient", "Gradients of the energy of a unified state"),
           Get<&EnergyService::LiveGradient>("/gradient", "Gradients of the energy of the live state"),
           Post<&EnergyService::Flywheel>("/flywheel/result", "Books a change of energy and adapts the weights"),
+          Get<&EnergyService::Balance>("/balance", "Balance of a scope in the energy ledger"),
+          Get<&EnergyService::Ledger>("/ledger", "Entries of the energy ledger: of one task, or the newest"),
           Post<&EnergyService::OptimizeAgents>("/optimize-agents", "Which agents suit a task, best first"),
           Get<&EnergyService::LiveTerms>("/metrics", "Energy of the live state, term by term"),
           Get<&EnergyService::LiveTerms>("/telemetry", "The same as /metrics"),

@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "energy/energy.h"
 #include "energy/flywheel.h"
+#include "service/energy_ledger.h"
 #include "service/operation.h"
 #include "service/peer.h"
 #include "service/state.h"
@@ -276,6 +277,8 @@ class EnergyService {
 
   /// Appends to the ledger and adapts the weights.
   Result<FlywheelResponse> Flywheel(const FlywheelRequest& request, const CallContext& call);
+  Result<BalanceResponse> Balance(const BalanceRequest& request, const CallContext& call);
+  Result<LedgerReply> Ledger(const LedgerQuery& request, const CallContext& call);
   /// kUnavailable before any task was routed.
   Result<energy::Stability> Meta(const Empty& request, const CallContext& call);
 

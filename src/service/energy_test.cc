@@ -288,5 +288,29 @@ TEST_F(EnergyServiceTest, StabilityIsUnavailableWithoutTrafficAndMeasuredWithIt)
   EXPECT_TRUE(Body(response)["ok_for_promotion"].as_bool());
 }
 
+TEST_F(EnergyServiceTest, TheLedgerCanBeReadAndItsBalanceIsTheSumOfItsEntries) {
+  ASSERT_EQ(
+      Post("/flywheel/result", R"({"delta_e":-0.5,"cost":0.1,"scope":"agent","scope_id":"a1","task_id":"t1"})").status,
+      200);
+  ASSERT_EQ(Post("/flywheel/result", R"({"delta_e":0.2,"scope":"agent","scope_id":"a1","task_id":"t2"})").status, 200);
+  const auto balance = Body(Send(net::Method::kGet, "/balance", {}, {{"scope", "agent"}, {"scope_id", "a1"}}));
+  EXPECT_NEAR(balance.at("balance").as_double(), 0.2, 1e-12);
+  const auto of_task = Body(Send(net::Method::kGet, "/ledger", {}, {{"task_id", "t1"}}));
+  ASSERT_EQ(of_task.at("entries").as_array().size(), 1U);
+  EXPECT_EQ(of_task.at("entries").at(0).at("delta_e").as_double(), -0.5);
+  EXPECT_EQ(Body(Get("/ledger")).at("entries").as_array().size(), 2U);
+  EXPECT_EQ(Send(net::Method::kGet, "/ledger", {}, {{"limit", "0"}}).status, 422);
+}
+
+TEST_F(EnergyServiceTest, AnAmountThatCouldSpoilABalanceIsRefused) {
+  EXPECT_EQ(Post("/flywheel/result", R"({"delta_e":1e308})").status, 422);
+  EXPECT_EQ(Post("/flywheel/result", R"({"delta_e":1,"cost":1e308})").status, 422);
+  EXPECT_TRUE(ledger_.entries.empty());
+}
+
+TEST_F(EnergyServiceTest, NothingIsZeroAndNotMinusZero) {
+  EXPECT_FALSE(Post("/compute-energy", R"({"unified_state":{"agents":{}}})").body.contains("-0"));
+}
+
 }  // namespace
 }  // namespace seedcore::service

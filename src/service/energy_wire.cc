@@ -42,9 +42,17 @@ Result<void> EnergyWeightsPatch::Validate() const {
 }
 
 Result<void> FlywheelRequest::Validate() const {
+  // Far beyond any energy, and far from where a sum of entries could overflow.
+  constexpr double kLargest = 1e12;
   constexpr std::array<std::string_view, 4> kScopes{"agent", "organ", "cluster", "evolution"};
   SEEDCORE_RETURN_IF_ERROR(AtLeastZero(cost, "cost"));
   SEEDCORE_RETURN_IF_ERROR(AtLeastZero(beta_mem, "beta_mem"));
+  if (!(std::abs(delta_e) <= kLargest)) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("must be within -1e12 and 1e12, got {}", delta_e), "delta_e");
+  }
+  if (!(cost <= kLargest)) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("must be at most 1e12, got {}", cost), "cost");
+  }
   if (std::ranges::find(kScopes, scope) == kScopes.end()) {
     return Fail(ErrorCode::kInvalidArgument, "expected agent, organ, cluster or evolution, got \"" + scope + "\"",
                 "scope");

@@ -9,6 +9,7 @@
 
 #include "base/call_context.h"
 #include "base/json_binding.h"
+#include "ml/anomaly.h"
 #include "ml/drift.h"
 #include "ml/salience.h"
 #include "ml/scaling.h"
@@ -175,6 +176,7 @@ struct AnomalyRequest {
   std::vector<json::value> timestamps;
   std::int64_t report_from = 0;
   std::optional<double> threshold;
+  ml::Reporting report = ml::Reporting::kPoints;
   [[nodiscard]] Result<void> Validate() const;
   static constexpr auto kFields =
       Fields(Required("data", &AnomalyRequest::data, "The series, oldest first; 1 to 1,000,000 finite numbers"),
@@ -182,7 +184,9 @@ struct AnomalyRequest {
                     "One per number: RFC 3339 text or Unix seconds; they make daily and weekly seasons visible"),
              Optional("report_from", &AnomalyRequest::report_from,
                       "Only points from this index on are reported; those before serve as history"),
-             Sparse("threshold", &AnomalyRequest::threshold, "Score from which a point is anomalous, in (0, 1]"));
+             Sparse("threshold", &AnomalyRequest::threshold, "Score from which a point is anomalous, in (0, 1]"),
+             Optional("report", &AnomalyRequest::report,
+                      "points: every anomalous point; events: one alarm for each thing that begins"));
 };
 
 struct AnomalousPoint {

@@ -6,8 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "ml/anomaly.h"
-
 namespace seedcore::service {
 namespace {
 
@@ -73,18 +71,18 @@ Result<void> AnomalyRequest::Validate() const {
   return {};
 }
 
-Result<AnomalyResponse> DetectInSeries(const AnomalyRequest& request) {
+Result<AnomalyResponse> DetectInSeries(const AnomalyRequest& request, const std::function<Result<void>()>& check) {
   SEEDCORE_RETURN_IF_ERROR(CheckSeries(request));
   SEEDCORE_ASSIGN_OR_RETURN(const auto times, ToTimes(request.timestamps));
   ml::AnomalySettings settings;
   if (request.threshold) settings.threshold = *request.threshold;
-  auto found = ml::DetectAnomalies(request.data, times, settings);
-  if (!found) return Fail(ErrorCode::kInvalidArgument, found.error(), "data");
+  settings.report = request.report;
+  SEEDCORE_ASSIGN_OR_RETURN(auto found, ml::DetectAnomalies(request.data, times, settings, check));
 
   AnomalyResponse response;
   AnomalySummary& summary = response.summary;
   summary.points = static_cast<std::int64_t>(request.data.size());
-  for (ml::AnomalyPoint& point : *found) {
+  for (ml::AnomalyPoint& point : found) {
     if (point.index < static_cast<std::size_t>(request.report_from)) continue;
     AnomalousPoint anomaly;
     anomaly.index = static_cast<std::int64_t>(point.index);

@@ -1,12 +1,16 @@
 #pragma once
 
+#include <functional>
+
 #include "service/ml.h"
 
 namespace seedcore::service {
 
 /// The series part of /ml/detect/anomaly, without clock: checks the request, runs the detector over the whole series
 /// and reports the anomalous points from `report_from` on. kPayloadTooLarge above kMaxSeriesPoints, kInvalidArgument
-/// for an empty series, a number that is not finite, or timestamps that do not fit.
-[[nodiscard]] Result<AnomalyResponse> DetectInSeries(const AnomalyRequest& request);
+/// for an empty series, a number that is not finite, or timestamps that do not fit; or the error of `check`, which is asked
+/// now and then whether to go on.
+[[nodiscard]] Result<AnomalyResponse> DetectInSeries(const AnomalyRequest& request,
+                                                     const std::function<Result<void>()>& check = {});
 
 }  // namespace seedcore::service

@@ -307,17 +307,20 @@ void AddClientAndCluster(Rows& rows) {
 
   const auto cluster = &Settings::cluster;
   using S = ClusterSettings;
-  const auto later = [&](std::string name, std::string S::* field, std::string_view meaning,
-                         std::vector<std::string> environment) {
+  const auto add = [&](std::string name, std::string S::* field, std::string_view meaning,
+                       std::vector<std::string> environment, bool later) {
     rows.push_back(Row(std::move(name), cluster, field,
-                       {.meaning = meaning, .environment = std::move(environment), .later = true}));
+                       {.meaning = meaning, .environment = std::move(environment), .later = later}));
   };
-  later("cluster.ray_address", &S::ray_address, "Ray to join: auto, HOST:PORT or ray://HOST:PORT", {"RAY_ADDRESS"});
-  later("cluster.ray_namespace", &S::ray_namespace, "Namespace of the actors", {"SEEDCORE_NS", "RAY_NAMESPACE"});
-  later("cluster.serve_url", &S::serve_url, "Ray Serve's HTTP proxy", {"RAY_SERVE_URL", "RAY_SERVE_ADDRESS"});
-  later("cluster.dashboard_url", &S::dashboard_url, "Ray's dashboard", {"RAY_DASHBOARD_URL", "RAY_DASHBOARD_ADDRESS"});
-  later("cluster.redis_url", &S::redis_url, "Redis for shared working memory", {"REDIS_URL"});
-  later("cluster.neo4j_uri", &S::neo4j_uri, "Neo4j as a source of the graph", {"NEO4J_URI"});
+  // How these four work together: docs/ray-connection.md.
+  add("cluster.ray_address", &S::ray_address, "Ray to join: auto, HOST:PORT or ray://HOST:PORT", {"RAY_ADDRESS"},
+      false);
+  add("cluster.ray_namespace", &S::ray_namespace, "Namespace of the actors", {"SEEDCORE_NS", "RAY_NAMESPACE"}, false);
+  add("cluster.serve_url", &S::serve_url, "Ray Serve's HTTP proxy", {"RAY_SERVE_URL", "RAY_SERVE_ADDRESS"}, false);
+  add("cluster.dashboard_url", &S::dashboard_url, "Ray's dashboard", {"RAY_DASHBOARD_URL", "RAY_DASHBOARD_ADDRESS"},
+      false);
+  add("cluster.redis_url", &S::redis_url, "Redis for shared working memory", {"REDIS_URL"}, true);
+  add("cluster.neo4j_uri", &S::neo4j_uri, "Neo4j as a source of the graph", {"NEO4J_URI"}, true);
 }
 
 }  // namespace

@@ -17,8 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Bottom up: a room may include itself and the rooms before it.
-const std::vector<std::string> kRooms{"base",   "settings", "net",       "store",     "queue",       "memory",  "graph", "ml",
-                                      "state",  "energy",   "organism",  "cognitive", "coordinator", "service", "app",   "cli"};
+const std::vector<std::string> kRooms{"base",      "settings",    "net",     "ray",   "store",  "queue",
+                                      "memory",    "graph",       "ml",      "state", "energy", "organism",
+                                      "cognitive", "coordinator", "service", "app",   "cli"};
 
 struct SourceFile {
   std::string path;  // below src/
@@ -101,8 +102,8 @@ TEST(Architecture, EveryRoomHasTests) {
 
 TEST(Architecture, HeavyHeadersStayBehindOneSourceFile) {
   // Header prefix -> how many files may include it.
-  const std::map<std::string, std::size_t> limits{{"boost/beast", 4}, {"boost/asio", 4},   {"yaml-cpp/", 3},
-                                                  {"prometheus/", 1}, {"spdlog/", 1},      {"CLI/", 2}};
+  const std::map<std::string, std::size_t> limits{{"boost/beast", 4}, {"boost/asio", 4}, {"yaml-cpp/", 4},
+                                                  {"prometheus/", 1}, {"spdlog/", 1},    {"CLI/", 2}};
   for (const auto& [prefix, limit] : limits) {
     std::vector<std::string> users;
     for (const SourceFile& file : Sources()) {

@@ -44,15 +44,17 @@ Executor MakeAnomalyTriage(AnomalyTriageFunction triage) {
             if (!triage) {
               return ExecutionResult::Failure({ErrorCode::kUnavailable, "the coordinator is not connected", {}});
             }
-            auto reply = triage({{"agent_id", AgentOf(task)},
-                                 {"series", json::array(params->series.begin(), params->series.end())},
-                                 {"timestamps", json::array(params->timestamps.begin(), params->timestamps.end())},
-                                 {"report_from", params->report_from},
-                                 {"context", params->context}},
-                                call);
-            if (!reply) return ExecutionResult::Failure(reply.error());
-            const double confidence = ConfidenceOf(*reply);
-            return ExecutionResult::Success(std::move(*reply), confidence);
+            auto outcome = triage({{"agent_id", AgentOf(task)},
+                                   {"series", json::array(params->series.begin(), params->series.end())},
+                                   {"timestamps", json::array(params->timestamps.begin(), params->timestamps.end())},
+                                   {"report_from", params->report_from},
+                                   {"context", params->context}},
+                                  call);
+            if (!outcome) return ExecutionResult::Failure(outcome.error());
+            const double confidence = ConfidenceOf(outcome->reply);
+            ExecutionResult result = ExecutionResult::Success(std::move(outcome->reply), confidence);
+            result.effects = std::move(outcome->effects);
+            return result;
           }};
 }
 

@@ -34,8 +34,13 @@ struct Vitals {
 /// Sends `body` to `url` by POST and returns the JSON of a 2xx reply. The call carries deadline and idempotency key.
 using WebhookPost =
     std::function<Result<json::value>(const std::string& url, const json::value& body, const CallContext& call)>;
-/// Triage of a series: {agent_id, series, context} to the coordinator's reply.
-using AnomalyTriageFunction = std::function<Result<json::value>(const json::object& request, const CallContext& call)>;
+/// Triage of a series: {agent_id, series, context} to the coordinator's reply, and the incident to be kept with it.
+struct AnomalyTriageOutcome {
+  json::value reply;
+  store::Effects effects;
+};
+using AnomalyTriageFunction =
+    std::function<Result<AnomalyTriageOutcome>(const json::object& request, const CallContext& call)>;
 
 struct ExecutorParts {
   Env& env;

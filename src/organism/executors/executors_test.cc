@@ -9,21 +9,25 @@ class ExecutorsTest : public World {
  protected:
   ExecutorsTest() {
     const auto registered = RegisterExecutors(
-        executors, {.env = env,
-                    .store = *store,
-                    .host = host,
-                    .vitals = [this] { return vitals; },
-                    .webhook_post = [this](const std::string& url, const json::value& body,
-                                           const CallContext& context) -> Result<json::value> {
-                      posted.push_back(url + " " + WriteJson(body) + " " + context.idempotency_key);
-                      return json::value({{"accepted", true}});
-                    },
-                    .webhook_allow = {"https://Hooks.example.com/in", "http://127.0.0.1:9000"},
-                    .anomaly_triage = [this](const json::object& request, const CallContext&) -> Result<json::value> {
-                      triaged = request;
-                      return json::value({{"anomalies", json::array{}}, {"decision", {{"confidence", 0.4}}}});
-                    },
-                    .more_tools = {}});
+        executors,
+        {.env = env,
+         .store = *store,
+         .host = host,
+         .vitals = [this] { return vitals; },
+         .webhook_post = [this](const std::string& url, const json::value& body,
+                                const CallContext& context) -> Result<json::value> {
+           posted.push_back(url + " " + WriteJson(body) + " " + context.idempotency_key);
+           return json::value({{"accepted", true}});
+         },
+         .webhook_allow = {"https://Hooks.example.com/in", "http://127.0.0.1:9000"},
+         .anomaly_triage = [this](const json::object& request, const CallContext&) -> Result<AnomalyTriageOutcome> {
+           triaged = request;
+           AnomalyTriageOutcome outcome;
+           outcome.reply = {{"anomalies", json::array{}}, {"decision", {{"confidence", 0.4}}}};
+           outcome.effects.incidents.push_back({.salience_score = 0.8, .event_data = {}});
+           return outcome;
+         },
+         .more_tools = {}});
     EXPECT_TRUE(registered) << ToString(registered.error());
   }
   ExecutionResult Run(std::string type, std::string description, json::object params = {}) {
@@ -229,6 +233,7 @@ TEST_F(ExecutorsTest, AnomalyTriageGoesToTheCoordinator) {
   EXPECT_EQ(triaged.at("agent_id").as_string(), "taxi");
   EXPECT_EQ(triaged.at("series").as_array().size(), 2U);
   EXPECT_EQ(result.quality, 0.4);
+  ASSERT_EQ(result.effects.incidents.size(), 1U) << "written together with the completion, not before it";
   EXPECT_EQ(Run("anomaly_triage", "", {{"series", "x"}}).error->path, "params.series");
 }
 

@@ -1,0 +1,119 @@
+// The commands that talk to a running platform: what they print and what they exit with.
+#include "program.h"
+
+namespace seedcore::test {
+namespace {
+
+TEST(Client, EveryCommandPrintsJsonForScripts) {
+  Served served;
+  Program& seedcore = served.program;
+  const json::value task = seedcore.Json({"submit", "general_query", "--description", "6 * 7", "--wait"});
+  const std::string id(task.at("id").as_string());
+  EXPECT_EQ(task.at("status"), "completed");
+  EXPECT_TRUE(Contains(WriteJson(seedcore.Json({"ask", "what", "is", "6", "*", "7?"})), "42"));
+  EXPECT_EQ(seedcore.Json({"tasks"}).at("items").as_array().size(), 2U);
+  EXPECT_EQ(seedcore.Json({"tasks", "--status", "failed", "--since", "24h"}).at("items").as_array().size(), 0U);
+  EXPECT_FALSE(seedcore.Json({"task", id}).at("history").at("events").as_array().empty());
+  EXPECT_EQ(seedcore.Json({"retry", "--dead"}).at("requeued"), 0);
+
+  const json::value held = seedcore.Json({"submit", "health_check", "--hold", "--params", R"({"a":1})"});
+  EXPECT_EQ(held.at("status"), "created");
+  EXPECT_EQ(seedcore.Json({"cancel", std::string(held.at("id").as_string())}).at("status"), "cancelled");
+  EXPECT_EQ(seedcore.Json({"retry", std::string(held.at("id").as_string())}).at("id"), held.at("id"));
+
+  const json::value fact = seedcore.Json({"facts", "add", "the", "sky", "is", "blue", "--tag", "sky"});
+  EXPECT_EQ(seedcore.Json({"facts", "list", "sky"}).at("items").as_array().size(), 1U);
+  EXPECT_EQ(seedcore.Json({"facts", "delete", std::string(fact.at("id").as_string())}).at("deleted"), fact.at("id"));
+  EXPECT_EQ(seedcore.Json({"health"}).as_object().size(), 7U);
+  EXPECT_TRUE(seedcore.Json({"status"}).at("tasks").at("completed").is_int64());
+}
+
+TEST(Client, WithoutATerminalNothingIsColoredAndOnOneItIs) {
+  Served served;
+  Program& seedcore = served.program;
+  const std::string id(
+      seedcore.Json({"submit", "general_query", "--description", "6 * 7", "--wait"}).at("id").as_string());
+  seedcore.Json({"facts", "add", "a fact", "--tag", "t"});
+  const std::vector<std::vector<std::string>> commands = {{"tasks"}, {"task", id}, {"health"}, {"status"}, {"facts"}};
+  for (const auto& command : commands) {
+    const Outcome plain = seedcore.Run(command);
+    EXPECT_EQ(plain.code, 0) << plain.err;
+    EXPECT_NE(plain.out, "");
+    EXPECT_FALSE(Contains(plain.out + plain.err, "\x1b")) << command.front() << ": " << plain.out;
+    EXPECT_TRUE(Contains(seedcore.RunOnTerminal(command).out, "\x1b[")) << command.front();
+  }
+  seedcore.Set("NO_COLOR", "1");
+  for (const auto& command : commands) {
+    EXPECT_FALSE(Contains(seedcore.RunOnTerminal(command).out, "\x1b[")) << command.front();
+  }
+}
+
+TEST(Client, ExitCodesTellWhatHappened) {
+  Served served;
+  Program& seedcore = served.program;
+  const Outcome failed = seedcore.Run({"submit", "make_coffee", "--wait"});
+  EXPECT_EQ(failed.code, 1) << failed.out << failed.err;
+  EXPECT_TRUE(Contains(failed.out, "general_query")) << "the known types are named: " << failed.out;
+  EXPECT_EQ(seedcore.Run({"ask", "why?"}).code, 1) << "a question that no tool can answer";
+
+  EXPECT_EQ(seedcore.Run({"task", "ffffffff"}).code, 3);
+  EXPECT_EQ(seedcore.Run({"cancel", "ffffffff"}).code, 3);
+  EXPECT_EQ(seedcore.Run({"cancel", "no/such task?"}).code, 2) << "an id is no path";
+  EXPECT_EQ(seedcore.Run({"cancel", "ffffffff", "eeeeeeee"}).code, 2) << "one at a time, none silently left out";
+  EXPECT_EQ(seedcore.Run({"facts", "delete", "ffffffff"}).code, 3);
+
+  const Outcome late = seedcore.Run({"submit", "health_check", "--hold", "--wait", "--wait-s", "0"});
+  EXPECT_EQ(late.code, 5) << late.out << late.err;
+  EXPECT_TRUE(Contains(late.err, "seedcore task")) << "what to do next: " << late.err;
+
+  const std::string id(
+      seedcore.Json({"submit", "general_query", "--description", "1", "--key", "k"}).at("id").as_string());
+  EXPECT_EQ(seedcore.Run({"submit", "general_query", "--description", "2", "--key", "k"}).code, 6);
+  EXPECT_EQ(seedcore.Run({"submit", "a b"}).code, 2);
+  EXPECT_EQ(seedcore.Run({"submit", "a", "--params", "{"}).code, 2);
+  EXPECT_EQ(seedcore.Run({"submit", "a", "--params", "@no-such-file"}).code, 3);
+  EXPECT_EQ(seedcore.Run({"submit", "a", "--priority", "high"}).code, 2);
+  EXPECT_EQ(seedcore.Run({"tasks", "--since", "yesterday"}).code, 2);
+  EXPECT_EQ(seedcore.Run({"tasks", "--status", "finished"}).code, 2);
+}
+
+TEST(Client, WithoutAServerTheCodeAndTheHintSaySo) {
+  Program seedcore;
+  // Port 1 is nobody's.
+  seedcore.Set("SEEDCORE_API", "http://127.0.0.1:1");
+  seedcore.Set("SERVE_GATEWAY", "http://127.0.0.1:1");
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"tasks"},
+                                                  {"submit", "health_check"},
+                                                  {"task", "0000"},
+                                                  {"health"},
+                                                  {"status"},
+                                                  {"facts"}}) {
+    const Outcome outcome = seedcore.Run(command);
+    EXPECT_EQ(outcome.code, 4) << command.front() << ": " << outcome.err;
+    EXPECT_TRUE(Contains(outcome.err, "seedcore up") && Contains(outcome.err, "127.0.0.1:1")) << outcome.err;
+    EXPECT_EQ(Lines(outcome.err), 1U) << outcome.err;
+  }
+}
+
+TEST(Client, ATokenIsNeededWhereOneIsConfigured) {
+  Served served({}, {{"SEEDCORE_API_TOKENS", "a-token-of-some-length"}});
+  Program& seedcore = served.program;
+  EXPECT_EQ(seedcore.Run({"tasks"}).code, 6);
+  seedcore.Set("SEEDCORE_API_TOKEN", "another-token");
+  EXPECT_EQ(seedcore.Run({"tasks"}).code, 6);
+  seedcore.Set("SEEDCORE_API_TOKEN", "a-token-of-some-length");
+  EXPECT_EQ(seedcore.Run({"tasks"}).code, 0);
+}
+
+TEST(Client, HealthFailsWhenAPartCannotServe) {
+  Served served;
+  const Outcome good = served.program.Run({"health"});
+  EXPECT_EQ(good.code, 0) << good.out;
+  served.program.Set("SERVE_GATEWAY", "http://127.0.0.1:1");
+  const Outcome half = served.program.Run({"health"});
+  EXPECT_EQ(half.code, 1) << half.out;
+  EXPECT_TRUE(Contains(half.out, "unreachable")) << half.out;
+}
+
+}  // namespace
+}  // namespace seedcore::test

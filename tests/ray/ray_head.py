@@ -1,0 +1,170 @@
+"""A Ray head for one suite: ports, folder and processes of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+WORKER_PORTS = 40
+START_SECONDS = 90.0
+STOP_SECONDS = 15.0
+MARK = "SEEDCORE_TEST_HEAD"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago. All are held at once, so that none comes twice."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the parts of the head listen."""
+
+    gcs: int
+    client: int
+    dashboard: int
+    serve: int
+
+
+class RayHead:
+    """`ray start --head` with 2 CPUs and a 100 MB object store, as a context manager.
+
+    Every process of the head inherits a mark in its environment; those that are left at the end are killed one by one
+    by that mark, and no other process is touched.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._mark = uuid.uuid4().hex
+        self._folder = Path(tempfile.mkdtemp(prefix="sc-ray-", dir="/tmp"))  # short: sockets live below it
+        self._extra = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        numbers = free_ports(10 + WORKER_PORTS)
+        self.ports = Ports(gcs=numbers[0], client=numbers[1], dashboard=numbers[2], serve=numbers[3])
+        self._agents = numbers[4:10]
+        self._workers = numbers[10:]
+
+    @property
+    def dashboard_url(self) -> str:
+        """URL of the dashboard."""
+        return f"http://127.0.0.1:{self.ports.dashboard}"
+
+    @property
+    def folder(self) -> Path:
+        """A folder that goes away with the head."""
+        return self._folder
+
+    def environment(self) -> dict[str, str]:
+        """The environment of this process without anything that says where Ray is."""
+        clean = {
+            k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "SEEDCORE_", "SERVE_", "KUBE", "FQ_RAY"))
+        }
+        clean["HOME"] = str(self._folder)
+        return clean
+
+    def __enter__(self) -> RayHead:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def _start(self) -> None:
+        node, objects, agent_http, agent_grpc, metrics, runtime_env = self._agents
+        options = {
+            "port": self.ports.gcs,
+            "ray-client-server-port": self.ports.client,
+            "dashboard-host": "127.0.0.1",
+            "dashboard-port": self.ports.dashboard,
+            "node-manager-port": node,
+            "object-manager-port": objects,
+            "dashboard-agent-listen-port": agent_http,
+            "dashboard-agent-grpc-port": agent_grpc,
+            "metrics-export-port": metrics,
+            "runtime-env-agent-port": runtime_env,
+            "worker-port-list": ",".join(map(str, self._workers)),
+            "num-cpus": 2,
+            "object-store-memory": 100_000_000,
+            "resources": '{"head_node": 1}',
+            "temp-dir": self._folder / "t",
+        }
+        command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--disable-usage-stats"]
+        command += [f"--{name}={value}" for name, value in options.items()]
+        environment = self.environment() | {
+            MARK: self._mark,
+            "GRPC_ENABLE_FORK_SUPPORT": "0",
+            "PYTHONPATH": str(Path(__file__).parent / "apps"),
+            **self._extra,
+        }
+        with (self._folder / "head.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self._wait_for_dashboard()
+
+    def _wait_for_dashboard(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        url = f"{self.dashboard_url}/api/authentication_mode"  # open with and without a token
+        while True:
+            try:
+                with urllib.request.urlopen(url, timeout=2):
+                    return
+            except OSError:
+                pass
+            ended = self._process is not None and self._process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                log = (self._folder / "head.log").read_text(errors="replace")
+                raise RuntimeError(f"the head did not start:\n{log[-4000:]}")
+            time.sleep(0.1)
+
+    def _left(self) -> list[int]:
+        """Processes that carry the mark."""
+        found = []
+        needle = f"{MARK}={self._mark}".encode()
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and needle in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+            except OSError:
+                continue  # it has ended, or is not ours
+        return found
+
+    def stop(self) -> None:
+        """Ends the head and everything it started, and removes its folder.
+
+        Not by SIGTERM, which `ray start --block` answers by draining its node for half a minute.
+        """
+        deadline = time.monotonic() + STOP_SECONDS
+        while (left := self._left()) and time.monotonic() < deadline:
+            for pid in left:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            if self._process is not None:
+                self._process.poll()
+            time.sleep(0.05)
+        if self._process is not None:
+            self._process.wait(STOP_SECONDS)
+        shutil.rmtree(self._folder, ignore_errors=True)
