@@ -102,6 +102,9 @@ Result<WorkerClaims> WorkerService::Claim(const WorkerClaimRequest& request, con
       look_at = std::min(look_at, env_.Now() + std::max<std::chrono::microseconds>(*next - env_.WallNow(), kMargin));
     if (!AwaitRunnable(seen, look_at, give_up, call)) break;
   }
+  if (claims.empty() && call.stop.stop_requested()) {
+    return seedcore::Fail(ErrorCode::kCancelled, "the worker left while it waited");
+  }
   WorkerClaims out;
   out.items.reserve(claims.size());
   for (store::Claim& claim : claims) {

@@ -1,5 +1,6 @@
 #include "service/workers.h"
 
+#include <filesystem>
 #include <thread>
 
 #include <gmock/gmock.h>

@@ -29,11 +29,11 @@ using namespace std::chrono_literals;
 class Python {
  public:
   Python(const std::string& program, const std::string& url) {
-    std::vector<std::string> arguments{SEEDCORE_PYTHON, program, "--url", url};
+    std::vector<std::string> arguments{SEEDCORE_PYTHON3, program, "--url", url};
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
-    if (::posix_spawn(&pid_, SEEDCORE_PYTHON, nullptr, nullptr, argv.data(), environ) != 0) {
+    if (::posix_spawn(&pid_, SEEDCORE_PYTHON3, nullptr, nullptr, argv.data(), environ) != 0) {
       throw std::runtime_error("cannot start python3");
     }
   }
@@ -70,7 +70,7 @@ class WorkerTest : public testing::Test {
     fs::remove_all(folder_);
   }
   void SetUp() override {
-    if (std::string_view(SEEDCORE_PYTHON).empty())
+    if (std::string_view(SEEDCORE_PYTHON3).empty())
       GTEST_SKIP() << "python3 was not found when the build was configured";
   }
 
