@@ -16,9 +16,9 @@ Result<std::unique_ptr<Foundation>> Foundation::Open(const settings::StoreSettin
   const bool is_postgres = !settings.pg_dsn.empty();
   SEEDCORE_ASSIGN_OR_RETURN(
       foundation->store,
-      is_postgres
-          ? store::postgres::OpenPostgresStore(PostgresSettingsFrom(settings), env, foundation->metrics)
-          : store::sqlite::OpenSqliteStore(SqliteSettingsFrom(settings, foundation->data_dir), env, foundation->metrics));
+      is_postgres ? store::postgres::OpenPostgresStore(PostgresSettingsFrom(settings), env, foundation->metrics)
+                  : store::sqlite::OpenSqliteStore(SqliteSettingsFrom(settings, foundation->data_dir), env,
+                                                   foundation->metrics));
   foundation->store_is_shared = is_postgres || settings.shared;
   foundation->host = std::make_unique<state::HostSampler>(env, foundation->data_dir);
   return foundation;

@@ -24,7 +24,8 @@ Error Explain(Error error, const std::string& base_url) {
 
 struct Api::Impl {
   explicit Impl(settings::ClientSettings given)
-      : settings(std::move(given)), tasks(Options(settings.api_url), RealEnv()),
+      : settings(std::move(given)),
+        tasks(Options(settings.api_url), RealEnv()),
         services(Options(settings.services_url), RealEnv()) {}
 
   [[nodiscard]] net::ClientOptions Options(const std::string& base_url) const {

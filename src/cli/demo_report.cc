@@ -181,7 +181,8 @@ std::string DemoReportText(const Example& example, const DemoReport& report) {
   if (!report.other_days.empty()) text += '\n';
 
   text += Paint(Color::kBold, "\nRoutes\n");
-  text += Paint(Color::kDim, fmt::format("  {}{:>8}{:>12}{:>12}{:>12}\n", Pad("path", 12), "tasks", "p50", "p99", "max"));
+  text +=
+      Paint(Color::kDim, fmt::format("  {}{:>8}{:>12}{:>12}{:>12}\n", Pad("path", 12), "tasks", "p50", "p99", "max"));
   for (const auto& [path, route] : report.routes) {
     text += fmt::format("  {}{:>8}{:>12}{:>12}{:>12}\n", Pad(path, 12), route.tasks,
                         HumanDuration(Quantile(route.run_ms, 0.5)), HumanDuration(Quantile(route.run_ms, 0.99)),
@@ -189,8 +190,9 @@ std::string DemoReportText(const Example& example, const DemoReport& report) {
   }
   text += Paint(Color::kBold, "\nDecisions\n");
   for (const auto& [action, count] : report.decisions) text += fmt::format("  {}{:>8}\n", Pad(action, 12), count);
-  text += fmt::format("\n{} tasks of {} in {:.1f} s, {} failed\n", report.tasks, example.domain, report.elapsed_s,
-                      report.failed == 0 ? Paint(Color::kGreen, "0") : Paint(Color::kRed, std::to_string(report.failed)));
+  text +=
+      fmt::format("\n{} tasks of {} in {:.1f} s, {} failed\n", report.tasks, example.domain, report.elapsed_s,
+                  report.failed == 0 ? Paint(Color::kGreen, "0") : Paint(Color::kRed, std::to_string(report.failed)));
   for (const std::string& failure : report.failures) text += fmt::format("  {}\n", Paint(Color::kRed, failure));
   if (report.unfinished > 0) text += Paint(Color::kRed, fmt::format("{} did not finish\n", report.unfinished));
   return text;
@@ -216,9 +218,8 @@ json::value DemoReportJson(const DemoReport& report) {
   }
   json::object routes, decisions;
   for (const auto& [path, route] : report.routes) {
-    routes[path] = json::object{{"tasks", route.tasks},
-                                {"p50_ms", Quantile(route.run_ms, 0.5)},
-                                {"p99_ms", Quantile(route.run_ms, 0.99)}};
+    routes[path] = json::object{
+        {"tasks", route.tasks}, {"p50_ms", Quantile(route.run_ms, 0.5)}, {"p99_ms", Quantile(route.run_ms, 0.99)}};
   }
   for (const auto& [action, count] : report.decisions) decisions[action] = count;
   json::array other_days;

@@ -17,15 +17,15 @@ struct EventFinding {
   WallTime start;
   WallTime end;
   bool found = false;
-  WallTime found_at;        ///< of the first anomalous measurement inside the window
+  WallTime found_at;  ///< of the first anomalous measurement inside the window
   double value = 0.0;
   double expected = 0.0;
   double score = 0.0;
   std::string severity;
-  std::string why;          ///< the detector's evidence
-  std::string decision;     ///< action that was decided
-  std::string reasoning;    ///< and why
-  std::string path;         ///< how the task was routed
+  std::string why;        ///< the detector's evidence
+  std::string decision;   ///< action that was decided
+  std::string reasoning;  ///< and why
+  std::string path;       ///< how the task was routed
   std::string task_id;
 };
 
@@ -39,7 +39,7 @@ struct DemoReport {
   std::size_t tasks = 0;
   std::size_t failed = 0;
   std::size_t unfinished = 0;
-  std::vector<std::string> failures;             ///< error texts, at most a few
+  std::vector<std::string> failures;  ///< error texts, at most a few
   std::vector<EventFinding> events;
   std::vector<std::string> other_days;           ///< days flagged outside every known event
   std::map<std::string, RouteFigures> routes;    ///< by path: fast, hgnn, ...

@@ -58,12 +58,11 @@ std::vector<DayTask> MakeDayTasks(const Example& example, const std::vector<Meas
                           {"timestamps", std::move(times)},
                           {"report_from", begin - first},
                           {"context", json::object{{"day", day}, {"unit", example.unit}}}};
-      tasks.push_back({day,
-                       json::object{{"type", "anomaly_triage"},
-                                    {"description", fmt::format("Measurements of {}", day)},
-                                    {"domain", example.domain},
-                                    {"params", std::move(params)},
-                                    {"idempotency_key", fmt::format("{}/{}", example.domain, day)}}});
+      tasks.push_back({day, json::object{{"type", "anomaly_triage"},
+                                         {"description", fmt::format("Measurements of {}", day)},
+                                         {"domain", example.domain},
+                                         {"params", std::move(params)},
+                                         {"idempotency_key", fmt::format("{}/{}", example.domain, day)}}});
     }
     begin = end;
   }

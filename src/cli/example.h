@@ -16,8 +16,8 @@ struct KnownEvent {
   WallTime start;
   WallTime end;
   static constexpr auto kFields =
-      Fields(Required("name", &KnownEvent::name, "What happened"), Required("start", &KnownEvent::start, "First moment"),
-             Required("end", &KnownEvent::end, "Last moment"));
+      Fields(Required("name", &KnownEvent::name, "What happened"),
+             Required("start", &KnownEvent::start, "First moment"), Required("end", &KnownEvent::end, "Last moment"));
 };
 
 struct Example {
@@ -25,9 +25,10 @@ struct Example {
   std::string unit;
   std::string domain;
   std::vector<KnownEvent> events;
-  static constexpr auto kFields = Fields(
-      Required("series", &Example::series, "CSV with timestamp,value"), Required("unit", &Example::unit, "Of the values"),
-      Required("domain", &Example::domain, "Domain of the tasks"), Required("events", &Example::events, "In order of time"));
+  static constexpr auto kFields = Fields(Required("series", &Example::series, "CSV with timestamp,value"),
+                                         Required("unit", &Example::unit, "Of the values"),
+                                         Required("domain", &Example::domain, "Domain of the tasks"),
+                                         Required("events", &Example::events, "In order of time"));
 };
 
 struct Measurement {
@@ -40,12 +41,12 @@ struct Measurement {
 
 /// One task of the example: a day of measurements, preceded by what the detector needs to know of the past.
 struct DayTask {
-  std::string day;      ///< "2014-11-02"
-  json::object body;    ///< what goes to POST /api/v1/tasks
+  std::string day;    ///< "2014-11-02"
+  json::object body;  ///< what goes to POST /api/v1/tasks
 };
 
-/// A task per calendar day (UTC) that has at least `warm_up` measurements before it. Each carries at most `history` earlier
-/// measurements, so that a task can be repeated, or run on any worker, and give the same answer.
+/// A task per calendar day (UTC) that has at least `warm_up` measurements before it. Each carries at most `history`
+/// earlier measurements, so that a task can be repeated, or run on any worker, and give the same answer.
 [[nodiscard]] std::vector<DayTask> MakeDayTasks(const Example& example, const std::vector<Measurement>& series,
                                                 std::size_t history, std::size_t warm_up);
 

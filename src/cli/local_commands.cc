@@ -24,7 +24,8 @@ Result<void> WriteFile(const std::filesystem::path& path, const std::string& tex
 constexpr std::string_view kApiPreamble =
     "# API\n\nWritten by `make docs` from the operation tables; `GET /openapi.json` serves the same as OpenAPI 3.1.\n\n"
     "The services listen on port 8000, the task API and the probes of the process on 8002. Errors are\n"
-    "`{\"error\":{\"code\",\"message\",\"path\"}}` with the status of their code. Where tokens are configured, requests\n"
+    "`{\"error\":{\"code\",\"message\",\"path\"}}` with the status of their code. Where tokens are configured, "
+    "requests\n"
     "carry `Authorization: Bearer TOKEN`.\n\n";
 
 }  // namespace

@@ -88,9 +88,8 @@ std::string ResultSummary(const json::value& task, std::size_t width) {
 }
 
 std::string TaskTable(const json::array& tasks) {
-  std::string out =
-      Paint(Color::kDim, fmt::format("{}  {}{}{}{}\n", Pad("ID", kIdWidth), Pad("STATUS", kStatusWidth),
-                                     Pad("TYPE", kTypeWidth), Pad("CREATED", 21), "SUMMARY"));
+  std::string out = Paint(Color::kDim, fmt::format("{}  {}{}{}{}\n", Pad("ID", kIdWidth), Pad("STATUS", kStatusWidth),
+                                                   Pad("TYPE", kTypeWidth), Pad("CREATED", 21), "SUMMARY"));
   for (const json::value& task : tasks) {
     out += fmt::format("{}  {}{}{}{}\n", TextOf(task, "id").substr(0, kIdWidth - 1) + " ",
                        PaintStatus(TextOf(task, "status")), Pad(Cut(TextOf(task, "type"), kTypeWidth - 1), kTypeWidth),
@@ -100,12 +99,14 @@ std::string TaskTable(const json::array& tasks) {
 }
 
 std::string TaskDetails(const json::object& task, const json::value& history) {
-  std::string out = fmt::format("{}  {}\n", Paint(Color::kBold, TextOf(task, "id")), PaintStatus(TextOf(task, "status")));
+  std::string out =
+      fmt::format("{}  {}\n", Paint(Color::kBold, TextOf(task, "id")), PaintStatus(TextOf(task, "status")));
   for (const std::string_view key : {"type", "domain", "description", "created_at", "started_at", "finished_at",
                                      "run_after", "deadline", "owner_id", "hold_reason", "error", "error_code"}) {
     AppendField(out, key, TextOf(task, key));
   }
-  AppendField(out, "attempts", fmt::format("{} of {}", WriteJson(task.at("attempts")), WriteJson(task.at("max_attempts"))));
+  AppendField(out, "attempts",
+              fmt::format("{} of {}", WriteJson(task.at("attempts")), WriteJson(task.at("max_attempts"))));
   AppendField(out, "priority", WriteJson(task.at("priority")));
   if (task.at("dead_letter").as_bool()) AppendField(out, "dead letter", "yes; `seedcore retry` queues it again");
   if (!task.at("result").is_null()) {

@@ -14,7 +14,8 @@ namespace seedcore::cli {
 [[nodiscard]] std::string TaskTable(const json::array& tasks);
 /// Everything about a task: fields, result, history, calls. `history` is what /events answers; may be null.
 [[nodiscard]] std::string TaskDetails(const json::object& task, const json::value& history);
-/// The answer of a finished task in one line: its formatted text where the executor gave one, else JSON, cut to `width`.
+/// The answer of a finished task in one line: its formatted text where the executor gave one, else JSON, cut to
+/// `width`.
 [[nodiscard]] std::string ResultSummary(const json::value& task, std::size_t width);
 
 }  // namespace seedcore::cli

@@ -1,9 +1,8 @@
 #include "service/system.h"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <fstream>
+#include <unistd.h>
 
 namespace seedcore::service {
 namespace {

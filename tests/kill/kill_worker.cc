@@ -2,7 +2,8 @@
 //
 //   kill_worker PLACE load     submits and dispatches for ever; writes the ids of submitted tasks to standard output
 //   kill_worker PLACE drain    dispatches only; exits with 0 once every task has come to its end
-//   kill_worker PLACE slow     submits 80 tasks that take nearly a lease each, then drains; writes "lease_lost N" at last
+//   kill_worker PLACE slow     submits 80 tasks that take nearly a lease each, then drains; writes "lease_lost N" at
+//   last
 //
 // PLACE: a folder (SQLite), or a DSN (PostgreSQL).
 
