@@ -140,7 +140,7 @@ TEST_F(Cluster, CarriesArgumentsAndResultsOfSeveralMessages) {
       client->CallActor({.actor = "probe", .method = "echo", .args = {PyValue{long_text}}}, WithinSeconds(60));
   ASSERT_TRUE(echoed) << ToString(echoed.error());
   const auto& dict = std::get<PyValue::Dict>(echoed->data);
-  EXPECT_EQ(std::get<PyValue::List>(dict.at(0).second.data).at(0), PyValue{long_text});
+  EXPECT_EQ(std::get<PyValue::List>(dict.at(0).value.data).at(0), PyValue{long_text});
   EXPECT_EQ(*Call(*client, "add", "[0]"), *Call(*client, "add", "[0]")) << "the session goes on";
 }
 

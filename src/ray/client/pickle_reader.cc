@@ -74,7 +74,7 @@ class TreeBuilder {
       if (is_new) {
         dict.emplace_back(std::move(key), std::move(value));
       } else {
-        dict[place->second].second = std::move(value);
+        dict[place->second].value = std::move(value);
       }
     }
     return PyValue{std::move(dict)};

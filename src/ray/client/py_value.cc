@@ -9,6 +9,12 @@
 #include "ray/client/base64.h"
 
 namespace seedcore::ray {
+
+// Out of the class, where the type they compare is not complete yet.
+bool operator==(const PyValue::Tuple& a, const PyValue::Tuple& b) { return a.items == b.items; }
+bool operator==(const PyValue::Item& a, const PyValue::Item& b) { return a.key == b.key && a.value == b.value; }
+bool operator==(const PyValue& a, const PyValue& b) { return a.data == b.data; }
+
 namespace {
 
 constexpr std::string_view kBytes = "$bytes";

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -25,17 +24,25 @@ struct PyValue {
   };
   struct Tuple {
     std::vector<PyValue> items;
-    friend bool operator==(const Tuple&, const Tuple&) = default;
+    friend bool operator==(const Tuple& a, const Tuple& b);
   };
   using List = std::vector<PyValue>;
   /// In insertion order, as Python keeps it; no key twice.
-  using Dict = std::vector<std::pair<std::string, PyValue>>;
+  struct Item;
+  using Dict = std::vector<Item>;
   using None = std::monostate;
 
   /// A uint64 is only used above 2^63 - 1, so that equal numbers are equal values.
   std::variant<None, bool, std::int64_t, std::uint64_t, double, std::string, Bytes, List, Tuple, Dict> data;
 
-  friend bool operator==(const PyValue&, const PyValue&) = default;
+  friend bool operator==(const PyValue& a, const PyValue& b);
+};
+
+/// One key of a dict, and what it stands for.
+struct PyValue::Item {
+  std::string key;
+  PyValue value;
+  friend bool operator==(const Item& a, const Item& b);
 };
 
 /// JSON to Python: null, true, 3, 0.5, "text", [..] and {..} become None, True, 3, 0.5, str, list and dict. What JSON
