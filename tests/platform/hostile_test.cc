@@ -9,6 +9,8 @@
 namespace seedcore::test {
 namespace {
 
+using namespace std::string_literals;
+
 using net::testing::Get;
 using net::testing::Post;
 using net::testing::RawClient;
@@ -221,7 +223,7 @@ TEST_F(Hostile, HeadersThatBreakTheRules) {
       {"a space before the colon", "GET /health HTTP/1.1\r\nHost : x\r\n\r\n"},
       {"a folded line", "GET /health HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n"},
       {"no name", "GET /health HTTP/1.1\r\nHost: x\r\n: value\r\n\r\n"},
-      {"a NUL in a value", std::string("GET /health HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n", 46)},
+      {"a NUL in a value", "GET /health HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n"s},
       {"a bare carriage return", "GET /health HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n"},
       {"no header at all", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello TLS\r\n\r\n"},
       {"too many fields", "GET /health HTTP/1.1\r\nHost: x\r\n" + Repeat("A: b\r\n", 200) + "\r\n"},

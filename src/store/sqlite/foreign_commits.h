@@ -33,6 +33,7 @@ class ForeignCommits {
   Signal& runnable_;
   Signal& events_;
   Env& env_;
+  std::int64_t seen_;    ///< version of the database at the last look
   std::jthread thread_;  // last: it uses all of the above
 };
 
