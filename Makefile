@@ -51,12 +51,12 @@ bench: packages-ci build  ## Run the benchmarks and write build/bench/report.md
 asan: packages-ci  ## Unit suites under AddressSanitizer and UBSan
 	@cmake --preset asan -DSEEDCORE_WERROR=$(WERROR) >/dev/null
 	@cmake --build --preset asan -j $(JOBS)
-	@ctest --preset asan -j $(JOBS) -LE slow
+	@ctest --preset asan -j $(JOBS) -LE "slow|ray"
 
 tsan: packages-ci  ## Unit suites under ThreadSanitizer
 	@cmake --preset tsan -DSEEDCORE_WERROR=$(WERROR) >/dev/null
 	@cmake --build --preset tsan -j $(JOBS)
-	@ctest --preset tsan -j $(JOBS) -LE slow
+	@ctest --preset tsan -j $(JOBS) -LE "slow|ray"
 
 fuzz: packages-ci  ## Run each fuzzer for FUZZ_SECONDS (60)
 	@cmake --preset fuzz >/dev/null
