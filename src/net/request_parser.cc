@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "net/chunked.h"
 
 namespace seedcore::net {
 namespace {
@@ -30,6 +31,7 @@ class Sink final : public http::basic_parser<true> {
   bool discard_body = false;
   std::string complaint;        ///< why we refused what Beast would take
   std::size_t header_size = 0;  ///< header bytes consumed so far
+  ChunkPosition chunks;
 
  private:
   error_code Refuse(std::string why) {
@@ -90,9 +92,12 @@ class Sink final : public http::basic_parser<true> {
 
   std::size_t on_body_impl(beast::string_view body, error_code&) override { return Keep(body); }
 
-  void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override {}
+  void on_chunk_header_impl(std::uint64_t size, beast::string_view, error_code&) override { chunks.EnterChunk(size); }
 
-  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body, error_code&) override { return Keep(body); }
+  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body, error_code&) override {
+    chunks.Read(body.size());
+    return Keep(body);
+  }
 
   void on_finish_impl(error_code&) override {}
 
@@ -169,6 +174,7 @@ Result<RequestParser::State> RequestParser::Feed(std::string_view bytes, std::si
     const bool in_header = !sink.is_header_done();
     error_code ec;
     const std::string_view rest = bytes.substr(consumed);
+    if (!in_header && sink.chunked() && sink.chunks.MustWait(rest.size())) return State::kNeedMore;
     const std::size_t used = sink.put({rest.data(), rest.size()}, ec);
     if (in_header) {
       sink.header_size += used;

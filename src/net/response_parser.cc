@@ -5,6 +5,8 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include "net/chunked.h"
+
 namespace seedcore::net {
 namespace {
 
@@ -24,6 +26,8 @@ class Sink final : public http::basic_parser<false> {
     body_limit(max_body_bytes);
   }
 
+  ChunkPosition chunks;
+
  private:
   void on_request_impl(http::verb, beast::string_view, beast::string_view, int, error_code&) override {}
 
@@ -42,8 +46,11 @@ class Sink final : public http::basic_parser<false> {
   void on_header_impl(error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
   std::size_t on_body_impl(beast::string_view body, error_code&) override { return Keep(body); }
-  void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body, error_code&) override { return Keep(body); }
+  void on_chunk_header_impl(std::uint64_t size, beast::string_view, error_code&) override { chunks.EnterChunk(size); }
+  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body, error_code&) override {
+    chunks.Read(body.size());
+    return Keep(body);
+  }
   void on_finish_impl(error_code&) override {}
 
   std::size_t Keep(beast::string_view body) {
@@ -89,6 +96,7 @@ Result<ResponseParser::State> ResponseParser::Feed(std::string_view bytes, std::
     const bool in_header = !impl_->sink->is_header_done();
     error_code ec;
     const std::string_view rest = bytes.substr(consumed);
+    if (!in_header && impl_->sink->chunked() && impl_->sink->chunks.MustWait(rest.size())) return State::kNeedMore;
     consumed += impl_->sink->put({rest.data(), rest.size()}, ec);
     if (ec && ec != http::error::need_more) return std::unexpected(Translate(ec));
     if (impl_->sink->is_done()) {
