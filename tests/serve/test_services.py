@@ -4,10 +4,10 @@ import os
 import signal
 import socket
 import threading
+import urllib.error
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import urllib.error
 from cluster import Head, request, wait_until
 
 PREFIXES = ["/ml", "/cognitive", "/pipeline", "/state", "/energy", "/organism"]
