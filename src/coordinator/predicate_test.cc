@@ -35,6 +35,12 @@ TEST(Predicate, AndStopsAtTheFirstFalseOperand) {
   EXPECT_EQ(Eval("s_drift is None or s_drift > 1"), json::value(true));
 }
 
+TEST(Predicate, AValueThatSharesItsPartsIsCutOffWhenItIsWrittenOut) {
+  EXPECT_EQ(Eval("2*[2*[1]]"), ParseJson("[[1,1],[1,1]]").value());
+  // 12 * 1111 * 412 * 1111 elements in 26 bytes of source, and few steps to compute.
+  EXPECT_LT(WriteJson(Eval("12*[1111*[412*[1111*[4]]]]")).size(), 1U << 20);
+}
+
 TEST(Predicate, ATypeErrorNamesItsPlaceAndOperands) {
   EXPECT_EQ(Eval("p_fast > 0 and s_drift > 600"),
             json::value("line 1, column 24: the operator is not defined for these operands (null and a number)"));

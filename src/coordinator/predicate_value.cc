@@ -159,33 +159,68 @@ std::span<const Value> Scratch::Keep(std::vector<Value> elements) {
   return *lists_.emplace_back(std::make_unique<std::vector<Value>>(std::move(elements)));
 }
 
-json::value ToJson(const Value& value) {
-  switch (value.kind()) {
-    case ValueKind::kNull: return nullptr;
-    case ValueKind::kBool: return value.boolean();
-    case ValueKind::kInt: return value.integer();
-    case ValueKind::kFloat: return value.number();
-    case ValueKind::kString: return json::string(value.text());
-    case ValueKind::kList:
-    case ValueKind::kTuple: {
-      json::array array;
-      for (const Value& element : value.elements()) array.push_back(ToJson(element));
-      return array;
+namespace {
+
+/// Values share their elements, so that a few steps of evaluation can make one that is endless when written out. What
+/// does not fit into `room` bytes is cut off and shown as "...".
+class JsonMaker {
+ public:
+  json::value Make(const Value& value) {
+    Take(16);
+    switch (value.kind()) {
+      case ValueKind::kNull: return nullptr;
+      case ValueKind::kBool: return value.boolean();
+      case ValueKind::kInt: return value.integer();
+      case ValueKind::kFloat: return value.number();
+      case ValueKind::kString: return Text(value);
+      case ValueKind::kList:
+      case ValueKind::kTuple: return Elements(value);
+      case ValueKind::kDict: return Members(value);
+      case ValueKind::kDocument:
+        Take(1024);  // it is copied whole, whatever its size
+        if (value.document_object() != nullptr) return *value.document_object();
+        return *value.document_array();
     }
-    case ValueKind::kDict: {
-      json::object object;
-      for (std::size_t i = 0; i + 1 < value.elements().size(); i += 2) {
-        const Value& key = value.elements()[i];
-        object[key.kind() == ValueKind::kString ? std::string(key.text()) : WriteJson(ToJson(key))] =
-            ToJson(value.elements()[i + 1]);
-      }
-      return object;
-    }
-    case ValueKind::kDocument:
-      if (value.document_object() != nullptr) return *value.document_object();
-      return *value.document_array();
+    return nullptr;
   }
-  return nullptr;
-}
+
+ private:
+  static constexpr const char* kCutOff = "...";
+
+  void Take(std::size_t bytes) { room_ -= std::min(bytes, room_); }
+
+  json::value Text(const Value& value) {
+    if (value.text().size() > room_) return kCutOff;
+    Take(value.text().size());
+    return json::string(value.text());
+  }
+  json::value Elements(const Value& value) {
+    json::array array;
+    for (const Value& element : value.elements()) {
+      if (room_ == 0) {
+        array.push_back(kCutOff);
+        break;
+      }
+      array.push_back(Make(element));
+    }
+    return array;
+  }
+  json::value Members(const Value& value) {
+    json::object object;
+    for (std::size_t i = 0; i + 1 < value.elements().size() && room_ > 0; i += 2) {
+      const Value& key = value.elements()[i];
+      std::string name = key.kind() == ValueKind::kString ? std::string(key.text()) : WriteJson(Make(key));
+      Take(name.size());
+      object[name] = Make(value.elements()[i + 1]);
+    }
+    return object;
+  }
+
+  std::size_t room_ = 1 << 20;
+};
+
+}  // namespace
+
+json::value ToJson(const Value& value) { return JsonMaker().Make(value); }
 
 }  // namespace seedcore::coordinator

@@ -132,7 +132,7 @@ enum class CompareOp : std::uint8_t { kEq, kNe, kLt, kLe, kGt, kGe, kIs, kIsNot,
 /// A dict of `flat` keys and values; a later key replaces an earlier one. kTypes: a key that is a list or dict.
 [[nodiscard]] Fault MakeDict(std::vector<Value> flat, Scratch& scratch, Value& out);
 
-/// For tests and messages. Tuples become arrays.
+/// For tests and messages. Tuples become arrays; what is longer than about a megabyte is cut off.
 [[nodiscard]] json::value ToJson(const Value& value);
 
 }  // namespace seedcore::coordinator

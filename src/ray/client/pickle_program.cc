@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shorten.h"
 #include "net/target.h"
 #include "ray/client/pickle_opcodes.h"
 #include "ray/client/pickle_scanner.h"
@@ -15,6 +16,9 @@ namespace seedcore::ray {
 namespace {
 
 using Kind = PickleNode::Kind;
+
+constexpr std::size_t kMaxGlobalName = 1024;  ///< bytes; classes of Python are named in a few dozen
+constexpr std::size_t kMaxShownName = 200;    ///< bytes of a name in a message
 
 /// The stack machine of Python's Lib/pickle.py, restricted. Each opcode is one `Step`.
 class Machine {
@@ -109,6 +113,9 @@ class Machine {
       case kStackGlobal: {
         SEEDCORE_ASSIGN_OR_RETURN(const PickleId name, Pop());
         SEEDCORE_ASSIGN_OR_RETURN(const PickleId module, Pop());
+        if (graph_[module].kind != Kind::kText || graph_[name].kind != Kind::kText) {
+          return scan_.Damaged("a global whose name is no text");
+        }
         return PushGlobal(graph_[module].text, graph_[name].text);
       }
       case kReduce:
@@ -149,8 +156,8 @@ class Machine {
     } else if (opcode == Opcode::kStackGlobal && stack_.size() >= 2) {
       what = fmt::format(" {}.{}", graph_[stack_[stack_.size() - 2]].text, graph_[stack_.back()].text);
     }
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("pickle: {}{} at byte {}: only plain data is read, no objects", name, what, at));
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("pickle: {}{} at byte {}: only plain data is read, no objects",
+                                                         name, Shortened(what, kMaxShownName), at));
   }
 
   Result<void> ReadProtocol() {
@@ -338,6 +345,8 @@ class Machine {
   }
 
   Result<void> PushGlobal(std::string_view module, std::string_view name) {
+    // A name is copied for each global, and a few bytes of pickle make another one of it.
+    if (module.size() + name.size() > kMaxGlobalName) return scan_.Damaged("a global with an endless name");
     return PushNode({.kind = Kind::kGlobal, .text = fmt::format("{}.{}", module, name)});
   }
 

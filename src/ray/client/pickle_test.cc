@@ -6,6 +6,7 @@
 
 #include "ray/client/pickle_reader.h"
 #include "ray/client/pickle_writer.h"
+#include "ray/client/remote_error.h"
 
 namespace seedcore::ray {
 namespace {
@@ -124,6 +125,17 @@ TEST(PickleReader, DoesNotLetASmallPickleBecomeAHugeValue) {
   const auto value = ReadPickle(pickle + ".", {});
   ASSERT_FALSE(value);
   EXPECT_EQ(value.error().code, ErrorCode::kPayloadTooLarge);
+}
+
+TEST(PickleReader, DoesNotLetNamesOfClassesGrow) {
+  // DUP and STACK_GLOBAL in turns: were a class taken for text, its name would double each time.
+  std::string doubling =
+      "\x8c\x01"
+      "a";
+  for (int i = 0; i < 40; ++i) doubling += "2\x93";
+  const auto exception = ReadException(doubling + ".");
+  ASSERT_FALSE(exception);
+  EXPECT_EQ(exception.error().code, ErrorCode::kMalformed);
 }
 
 TEST(PickleReader, CountsTheBytesOfSharedText) {
