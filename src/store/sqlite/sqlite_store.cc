@@ -19,6 +19,7 @@
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/registry.h"
 #include "store/sqlite/task_store.h"
+#include "store/tables.h"
 
 namespace seedcore::store::sqlite {
 namespace {
@@ -28,6 +29,8 @@ constexpr auto kOpeningPatience = std::chrono::seconds(60);
 constexpr char kProbeRead[] = "SELECT count(*) FROM task_count";
 constexpr char kProbeWrite[] =
     "INSERT INTO store_health (id, checked_at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET checked_at = ?1";
+
+constexpr char kHasCopyTable[] = "SELECT count(*) FROM sqlite_schema WHERE name = 'store_copy'";
 
 class SqliteStore final : public Store {
  public:
@@ -189,6 +192,8 @@ Result<std::unique_ptr<Store>> Open(const SqliteSettings& settings, Env& env, Me
   SEEDCORE_RETURN_IF_ERROR(QuickCheck(writer, settings));
   SEEDCORE_RETURN_IF_ERROR(Migrate(writer, env.WallNow(), Migrations()));
   SEEDCORE_ASSIGN_OR_RETURN(const int version, SchemaVersion(writer));
+  SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t half, writer.QueryInt(kHasCopyTable));
+  if (half > 0) return std::unexpected(UnfinishedCopy(settings.path));
 
   std::vector<Database> readers;
   for (int i = 0; i < settings.readers; ++i) {
