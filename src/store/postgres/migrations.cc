@@ -3,6 +3,7 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/log.h"
 #include "store/postgres/takeover.h"
@@ -53,8 +54,8 @@ Result<int> MigrateLocked(Connection& connection, WallTime now, std::span<const 
   }
   if (takes_over) {
     SEEDCORE_ASSIGN_OR_RETURN(report.notes, TakeOver(connection, now));
-    for (const std::string& note : report.notes)
-      log::Info("store taken over from the earlier system", {{"what", note}});
+    log::Info("store taken over from the earlier system",
+              {{"tables", fmt::format("{}", fmt::join(report.notes, "; "))}});
   }
   SEEDCORE_RETURN_IF_ERROR(connection.Query(kFoldCounts));
   report.from = current;
