@@ -97,8 +97,9 @@ TEST_F(TakeoverPostgres, TasksGoOnFromWhereTheyWere) {
   Must(tasks.Reap(10));
   EXPECT_EQ(Must(tasks.Get(Id("3"))).status, TaskStatus::kRetry);
   const auto claims = Must(tasks.ClaimTasks({.owner_id = "w", .limit = 10, .types = {"general_query", "after_two"}}));
-  ASSERT_THAT(claims, SizeIs(1));
+  ASSERT_THAT(claims, SizeIs(2));
   EXPECT_EQ(claims[0].task.id, Id("2"));
+  EXPECT_EQ(claims[1].task.id, Id("3"));
   Must(Must(tasks.FinishTasks(std::vector<Finish>{{claims[0].lease(), Completed{}, {}}})).front());
   EXPECT_EQ(Must(tasks.ClaimTasks({.owner_id = "w", .types = {"after_two"}})).at(0).task.id, Id("8"));
 }
