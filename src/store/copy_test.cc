@@ -1,10 +1,13 @@
 #include "store/copy.h"
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "store/check.h"
@@ -239,6 +242,9 @@ TEST_F(CopyPostgres, ASourceThatChangedInBetweenIsFound) {
 TEST_F(CopyPostgres, WhatIsNotThereIsNamed) {
   EXPECT_EQ(CodeOf(Copy(File("none.db"), Dsn())), ErrorCode::kNotFound);
   EXPECT_EQ(CodeOf(Copy(Dsn(), File("to.db"))), ErrorCode::kNotFound);
+  std::ofstream(File("notes.txt")) << "not a store";
+  EXPECT_EQ(CodeOf(MigrateStore(File("notes.txt"), env_)), ErrorCode::kCorrupt);
+  EXPECT_EQ(std::filesystem::file_size(File("notes.txt")), 11U) << "not touched";
   EXPECT_TRUE(IsDsn("host=/tmp dbname=x"));
   EXPECT_TRUE(IsDsn("postgres://h/d"));
   EXPECT_FALSE(IsDsn("/var/lib/a=b"));

@@ -2,6 +2,7 @@
 #include <map>
 #include <regex>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "store/check.h"

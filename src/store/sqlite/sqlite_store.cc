@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <sys/vfs.h>
 #include <utility>
@@ -13,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "store/sqlite/file_header.h"
 #include "store/sqlite/file_lock.h"
 #include "store/sqlite/foreign_commits.h"
 #include "store/sqlite/knowledge_stores.h"
@@ -93,23 +92,6 @@ class SqliteStore final : public Store {
   SqliteRegistryStore registry_;
   std::optional<ForeignCommits> foreign_commits_;  // signals through the writer
 };
-
-/// SQLite takes a short file for an empty database and would overwrite it.
-Result<void> CheckHeader(const std::string& path) {
-  constexpr char kMagic[] = "SQLite format 3";
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  if (error || size == 0) return {};
-  std::array<char, 100> header{};
-  std::ifstream file(path, std::ios::binary);
-  if (!file.is_open()) return Fail(ErrorCode::kUnavailable, "the database file cannot be read", path);
-  file.read(header.data(), header.size());
-  if (file.gcount() < static_cast<std::streamsize>(header.size()) ||
-      std::memcmp(header.data(), kMagic, sizeof kMagic) != 0) {
-    return Fail(ErrorCode::kCorrupt, "the file is not a database, or its header is damaged", path);
-  }
-  return {};
-}
 
 Result<void> QuickCheck(Database& database, const SqliteSettings& settings) {
   std::error_code error;

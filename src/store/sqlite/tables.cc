@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 
 #include "store/sqlite/database.h"
+#include "store/sqlite/file_header.h"
 #include "store/sqlite/file_lock.h"
 #include "store/sqlite/migrations.h"
 
@@ -222,7 +223,12 @@ class SqliteTables final : public Tables {
   Database database_;
 };
 
+/// Also creates the folder when it is missing; what cannot be created is reported by the lock.
 Result<FileLock> LockAlone(const std::string& path) {
+  std::error_code error;
+  if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty()) {
+    std::filesystem::create_directories(folder, error);
+  }
   return FileLock::Acquire(path + ".lock", FileLock::Mode::kExclusive);
 }
 
@@ -243,10 +249,8 @@ Result<std::unique_ptr<Tables>> Open(const TablesSettings& settings, TablesUse u
   std::error_code error;
   const bool exists = std::filesystem::exists(path, error);
   if (use == TablesUse::kCopyTo) {
-    if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty()) {
-      std::filesystem::create_directories(folder, error);
-    }
     SEEDCORE_ASSIGN_OR_RETURN(FileLock lock, LockAlone(path));
+    SEEDCORE_RETURN_IF_ERROR(CheckHeader(path));
     SEEDCORE_ASSIGN_OR_RETURN(Database database, OpenForWriting(settings, env));
     return std::make_unique<SqliteTables>(path, std::move(lock), std::move(database));
   }
@@ -271,6 +275,7 @@ Result<T> WithPath(Result<T> result, const std::string& path) {
 
 Result<Migrated> MigrateLocked(const std::string& path, Env& env) {
   SEEDCORE_ASSIGN_OR_RETURN(const FileLock lock, LockAlone(path));
+  SEEDCORE_RETURN_IF_ERROR(CheckHeader(path));
   SEEDCORE_ASSIGN_OR_RETURN(Database database, Database::Open(path, OpenMode::kReadWriteCreate, kBusyTimeout));
   Migrated migrated;
   SEEDCORE_ASSIGN_OR_RETURN(migrated.from, SchemaVersion(database));
