@@ -156,12 +156,18 @@ class PostgresTables final : public Tables {
     return connection_->Script(fmt::format("LOCK TABLE {} IN SHARE MODE", fmt::join(names, ", ")).c_str());
   }
 
+  /// A process that has just ended may still be known to the server, so it looks again for two seconds.
   Result<void> RefuseOthers(std::int64_t ours) {
-    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection_->Query(kOthers));
-    if (rows.Int(0, 0) <= ours) return {};
+    constexpr int kLooks = 20;
+    std::int64_t others = 0;
+    for (int look = 0; look < kLooks; ++look) {
+      if (look > 0) SEEDCORE_RETURN_IF_ERROR(connection_->Script("SELECT pg_sleep(0.1)"));
+      SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection_->Query(kOthers));
+      others = rows.Int(0, 0) - ours;
+      if (others <= 0) return {};
+    }
     return Fail(ErrorCode::kUnavailable,
-                fmt::format("{} connections of running SeedCore processes use this store; stop them first",
-                            rows.Int(0, 0) - ours),
+                fmt::format("{} connections of running SeedCore processes use this store; stop them first", others),
                 place_);
   }
 
