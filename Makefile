@@ -7,11 +7,12 @@ FUZZ_SECONDS ?= 60
 SEEDS ?= 10000
 KILLS ?= 200
 CUTS ?= 500
+TASKS ?= 10000
 # For example: make bench BENCH_ARGS=--quick
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test build format lint bench asan tsan fuzz sim kill powerloss clean packages packages-ci docs \
+.PHONY: help run demo test build format lint bench asan tsan fuzz sim kill chaos powerloss clean packages packages-ci docs \
   ray ray-lock test-ray wheel lint-python ray-demo ray-stop
 
 help:  ## This list
@@ -70,6 +71,9 @@ sim: build  ## Simulate dispatch under faults with SEEDS (10000) seeds
 kill: build  ## Kill the dispatching process KILLS (200) times, then pause it past its leases
 	@build/release/bin/kill_test build/release/bin/kill_worker build/kill-data $(KILLS)
 	@build/release/bin/pause_test build/release/bin/kill_worker build/pause-data
+
+chaos: build  ## Restart PostgreSQL every 3 s under TASKS (10000) tasks, behind a network that cuts and delays
+	@build/release/bin/chaos_test $(TASKS) 3000
 
 powerloss: build  ## Cut the power of the SQLite store CUTS (500) times
 	@build/release/bin/powerloss_test build/powerloss-data $(CUTS)

@@ -14,6 +14,8 @@ const std::vector<Command>& Commands() {
   static const Option kAddress{.name = "--address",
                                .help = "ray://HOST:10001, HOST:6379, auto, or the dashboard's http://HOST:8265"};
   static const Option kDashboardUrl{.name = "--dashboard-url", .help = "http://HOST:8265"};
+  static const Option kStore{.name = "STORE", .help = "Path or PostgreSQL DSN (the configured store)"};
+  static const Option kDataDir{.name = "--data-dir", .help = "Folder of the configured SQLite store"};
   static const Option kConfig{.name = "--config", .help = "YAML file with settings"};
   static const Option kTimeout{.name = "--timeout-s", .help = "Seconds to wait at most (20)"};
   static const std::vector<Command> commands{
@@ -109,6 +111,24 @@ const std::vector<Command>& Commands() {
         kJson},
        SettingFlags::kNone,
        &RunBench},
+      {"store migrate",
+       "Bring a store to the newest schema; takes over a database of the earlier system",
+       {kStore, kConfig, kDataDir, kJson},
+       SettingFlags::kNone,
+       &RunStoreMigrate},
+      {"store check",
+       "Whether a store is sound, also while it is in use; exit 1 if it is not",
+       {kStore, kConfig, kDataDir, kJson},
+       SettingFlags::kNone,
+       &RunStoreCheck},
+      {"store copy",
+       "Copy a whole store that is not in use into an empty one, verified row for row",
+       {{.name = "SRC", .help = "Path or PostgreSQL DSN", .required = true},
+        {.name = "DST", .help = "Path or PostgreSQL DSN", .required = true},
+        {.name = "--resume", .help = "Go on with a copy that was begun", .is_flag = true},
+        kJson},
+       SettingFlags::kNone,
+       &RunStoreCopy},
       {"ray plan",
        "Where to connect, why, and what was passed over",
        {kAddress,
@@ -187,6 +207,7 @@ const std::vector<Command>& Commands() {
 
 std::string_view GroupSummary(std::string_view group) {
   if (group == "ray") return "The Ray cluster: where it is, what is in it";
+  if (group == "store") return "The store: its schema, whether it is sound, copies of it";
   if (group == "serve") return "Applications on Ray Serve";
   return "";
 }

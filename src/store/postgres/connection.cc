@@ -93,6 +93,8 @@ std::string_view Field(const PGresult* result, int field) {
 
 int Rows::size() const { return PQntuples(result_.get()); }
 int Rows::changed() const { return std::atoi(PQcmdTuples(result_.get())); }
+int Rows::columns() const { return PQnfields(result_.get()); }
+std::uint32_t Rows::Type(int column) const { return PQftype(result_.get(), column); }
 bool Rows::IsNull(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
 std::string_view Rows::Text(int row, int column) const {
   return {PQgetvalue(result_.get(), row, column), static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,6 +30,9 @@ class Rows {
   /// Rows that an INSERT, UPDATE or DELETE touched.
   [[nodiscard]] int changed() const;
 
+  [[nodiscard]] int columns() const;
+  /// The type's number in pg_type.
+  [[nodiscard]] std::uint32_t Type(int column) const;
   [[nodiscard]] bool IsNull(int row, int column) const;
   [[nodiscard]] std::string_view Text(int row, int column) const;  ///< empty for NULL
   [[nodiscard]] std::int64_t Int(int row, int column) const { return ReadInteger(Text(row, column)); }

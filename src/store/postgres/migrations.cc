@@ -3,8 +3,10 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/log.h"
+#include "store/postgres/takeover.h"
 
 namespace seedcore::store::postgres {
 namespace {
@@ -31,8 +33,11 @@ Result<std::int64_t> QueryInt(Connection& connection, const char* sql) {
   return rows.Int(0, 0);
 }
 
-Result<int> MigrateLocked(Connection& connection, WallTime now, std::span<const Migration> migrations) {
+Result<int> MigrateLocked(Connection& connection, WallTime now, std::span<const Migration> migrations,
+                          MigrationReport& report) {
   SEEDCORE_RETURN_IF_ERROR(connection.Query(kLock));
+  SEEDCORE_ASSIGN_OR_RETURN(const bool takes_over, IsEarlierSystem(connection));
+  if (takes_over) SEEDCORE_RETURN_IF_ERROR(MoveAside(connection));
   SEEDCORE_ASSIGN_OR_RETURN(const int current, SchemaVersion(connection));
   const int newest = migrations.back().version;
   if (current > newest) {
@@ -47,7 +52,14 @@ Result<int> MigrateLocked(Connection& connection, WallTime now, std::span<const 
     SEEDCORE_RETURN_IF_ERROR(
         connection.Query(kInsertVersion, migration.version, std::string_view(migration.description), now));
   }
+  if (takes_over) {
+    SEEDCORE_ASSIGN_OR_RETURN(report.notes, TakeOver(connection, now));
+    log::Info("store taken over from the earlier system",
+              {{"tables", fmt::format("{}", fmt::join(report.notes, "; "))}});
+  }
   SEEDCORE_RETURN_IF_ERROR(connection.Query(kFoldCounts));
+  report.from = current;
+  report.to = newest;
   if (current > 0 && current < newest) log::Info("store schema migrated", {{"from", current}, {"to", newest}});
   return newest;
 }
@@ -81,11 +93,13 @@ Result<int> SchemaVersion(Connection& connection) {
   return static_cast<int>(version);
 }
 
-Result<int> Migrate(Connection& connection, WallTime now, std::span<const Migration> migrations) {
+Result<int> Migrate(Connection& connection, WallTime now, std::span<const Migration> migrations,
+                    MigrationReport* report) {
   // READ COMMITTED whatever the server's default: after the wait for the lock, the version is read anew.
   SEEDCORE_RETURN_IF_ERROR(connection.Script(
       "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"));
-  auto version = MigrateLocked(connection, now, migrations);
+  MigrationReport unread;
+  auto version = MigrateLocked(connection, now, migrations, report != nullptr ? *report : unread);
   if (!version) {
     if (connection.InTransaction()) (void)connection.Script("ROLLBACK");
     return version;

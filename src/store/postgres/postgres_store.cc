@@ -8,6 +8,7 @@
 #include "store/postgres/migrations.h"
 #include "store/postgres/registry.h"
 #include "store/postgres/task_store.h"
+#include "store/tables.h"
 
 namespace seedcore::store::postgres {
 namespace {
@@ -15,6 +16,8 @@ namespace {
 constexpr char kProbeRead[] = "SELECT pg_database_size(current_database())";
 constexpr char kProbeWrite[] =
     "INSERT INTO store_health (id, checked_at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET checked_at = $1";
+
+constexpr char kHasCopyTable[] = "SELECT to_regclass($1::text) IS NOT NULL";
 
 class PostgresStore final : public Store {
  public:
@@ -81,6 +84,8 @@ Result<std::unique_ptr<Store>> OpenPostgresStore(const PostgresSettings& setting
                                   .max_wait = settings.max_wait};
   SEEDCORE_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> first, Connection::Open(database.connect));
   SEEDCORE_ASSIGN_OR_RETURN(const int version, Migrate(*first, env.WallNow(), Migrations()));
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows half, first->Query(kHasCopyTable, std::string_view(kCopyTable)));
+  if (half.Bool(0, 0)) return std::unexpected(UnfinishedCopy("postgresql://" + first->place()));
   return std::make_unique<PostgresStore>(first->place(), version, database, settings.queue_bound, env, metrics);
 }
 

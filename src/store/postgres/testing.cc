@@ -162,8 +162,8 @@ void TestServer::Stop(int signal) {
   pid_ = 0;
 }
 
-void TestServer::Restart() {
-  Stop(SIGQUIT);
+void TestServer::Restart(int signal) {
+  Stop(signal);
   Start();
 }
 

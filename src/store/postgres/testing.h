@@ -1,5 +1,6 @@
 #pragma once
 
+#include <csignal>
 #include <string>
 #include <sys/types.h>
 
@@ -26,8 +27,9 @@ class TestServer {
   void CreateDatabase(const std::string& name, const std::string& source = "template0");
   /// Runs statements in `database`; throws when one fails.
   void Execute(const std::string& database, const std::string& sql);
-  /// Stops it at once, as a crash would, and starts it again on the same port.
-  void Restart();
+  /// Stops it at once, as a crash would (SIGQUIT), or in order but without waiting for its clients (SIGINT), and starts
+  /// it again on the same port.
+  void Restart(int signal = SIGQUIT);
 
  private:
   void Start();

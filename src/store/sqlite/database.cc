@@ -80,6 +80,18 @@ Result<bool> Statement::Next() {
   return Failed(connection_, code);
 }
 
+int Statement::Columns() const { return sqlite3_column_count(statement_); }
+
+Storage Statement::StorageOf(int column) const {
+  switch (sqlite3_column_type(statement_, column)) {
+    case SQLITE_INTEGER: return Storage::kInteger;
+    case SQLITE_FLOAT: return Storage::kReal;
+    case SQLITE_TEXT: return Storage::kText;
+    case SQLITE_BLOB: return Storage::kBlob;
+    default: return Storage::kNull;
+  }
+}
+
 bool Statement::IsNull(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 std::int64_t Statement::Int(int column) const { return sqlite3_column_int64(statement_, column); }
 double Statement::Double(int column) const { return sqlite3_column_double(statement_, column); }

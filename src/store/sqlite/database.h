@@ -17,6 +17,9 @@ struct sqlite3_stmt;
 /// A thin layer over the C interface: owned connections, cached statements, and errors as values.
 namespace seedcore::store::sqlite {
 
+/// How SQLite holds a value.
+enum class Storage { kNull, kInteger, kReal, kText, kBlob };
+
 /// A prepared statement, borrowed from its connection's cache and reset on destruction. Parameters count from 1,
 /// columns from 0. Text columns are valid until the next row.
 class Statement {
@@ -52,6 +55,8 @@ class Statement {
   /// Moves to the next row; false after the last.
   [[nodiscard]] Result<bool> Next();
 
+  [[nodiscard]] int Columns() const;
+  [[nodiscard]] Storage StorageOf(int column) const;
   [[nodiscard]] bool IsNull(int column) const;
   [[nodiscard]] std::int64_t Int(int column) const;
   [[nodiscard]] double Double(int column) const;

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <sys/vfs.h>
 #include <utility>
@@ -13,12 +11,14 @@
 
 #include <fmt/format.h>
 
+#include "store/sqlite/file_header.h"
 #include "store/sqlite/file_lock.h"
 #include "store/sqlite/foreign_commits.h"
 #include "store/sqlite/knowledge_stores.h"
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/registry.h"
 #include "store/sqlite/task_store.h"
+#include "store/tables.h"
 
 namespace seedcore::store::sqlite {
 namespace {
@@ -28,6 +28,8 @@ constexpr auto kOpeningPatience = std::chrono::seconds(60);
 constexpr char kProbeRead[] = "SELECT count(*) FROM task_count";
 constexpr char kProbeWrite[] =
     "INSERT INTO store_health (id, checked_at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET checked_at = ?1";
+
+constexpr char kHasCopyTable[] = "SELECT count(*) FROM sqlite_schema WHERE name = 'store_copy'";
 
 class SqliteStore final : public Store {
  public:
@@ -90,23 +92,6 @@ class SqliteStore final : public Store {
   SqliteRegistryStore registry_;
   std::optional<ForeignCommits> foreign_commits_;  // signals through the writer
 };
-
-/// SQLite takes a short file for an empty database and would overwrite it.
-Result<void> CheckHeader(const std::string& path) {
-  constexpr char kMagic[] = "SQLite format 3";
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  if (error || size == 0) return {};
-  std::array<char, 100> header{};
-  std::ifstream file(path, std::ios::binary);
-  if (!file.is_open()) return Fail(ErrorCode::kUnavailable, "the database file cannot be read", path);
-  file.read(header.data(), header.size());
-  if (file.gcount() < static_cast<std::streamsize>(header.size()) ||
-      std::memcmp(header.data(), kMagic, sizeof kMagic) != 0) {
-    return Fail(ErrorCode::kCorrupt, "the file is not a database, or its header is damaged", path);
-  }
-  return {};
-}
 
 Result<void> QuickCheck(Database& database, const SqliteSettings& settings) {
   std::error_code error;
@@ -189,6 +174,8 @@ Result<std::unique_ptr<Store>> Open(const SqliteSettings& settings, Env& env, Me
   SEEDCORE_RETURN_IF_ERROR(QuickCheck(writer, settings));
   SEEDCORE_RETURN_IF_ERROR(Migrate(writer, env.WallNow(), Migrations()));
   SEEDCORE_ASSIGN_OR_RETURN(const int version, SchemaVersion(writer));
+  SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t half, writer.QueryInt(kHasCopyTable));
+  if (half > 0) return std::unexpected(UnfinishedCopy(settings.path));
 
   std::vector<Database> readers;
   for (int i = 0; i < settings.readers; ++i) {

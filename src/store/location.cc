@@ -1,0 +1,45 @@
+#include "store/location.h"
+
+#include <filesystem>
+#include <regex>
+#include <utility>
+
+#include "store/postgres/tables.h"
+#include "store/sqlite/tables.h"
+
+namespace seedcore::store {
+namespace {
+
+std::string FileOf(const std::string& place) {
+  std::error_code error;
+  const std::filesystem::path path(place);
+  const bool is_folder = std::filesystem::is_directory(path, error) || !path.has_filename();
+  const auto absolute = std::filesystem::absolute(is_folder ? path / "seedcore.db" : path, error);
+  return absolute.lexically_normal().string();
+}
+
+}  // namespace
+
+bool IsDsn(const std::string& text) {
+  if (text.starts_with("postgresql://") || text.starts_with("postgres://")) return true;
+  static const std::regex kKeyword(R"(\s*[a-z_]+\s*=.*)");
+  std::error_code error;
+  return std::regex_match(text, kKeyword) && !std::filesystem::exists(text, error);
+}
+
+Result<std::unique_ptr<Tables>> OpenTables(const std::string& place, TablesUse use, Env& env) {
+  if (IsDsn(place)) return postgres::OpenTables({.dsn = place}, use, env);
+  return sqlite::OpenTables({.path = FileOf(place)}, use, env);
+}
+
+Result<MigrateReport> MigrateStore(const std::string& place, Env& env) {
+  if (IsDsn(place)) {
+    SEEDCORE_ASSIGN_OR_RETURN(auto migrated, postgres::MigrateDatabase({.dsn = place}, env));
+    return MigrateReport{std::move(migrated.place), migrated.from, migrated.to, std::move(migrated.notes)};
+  }
+  const std::string path = FileOf(place);
+  SEEDCORE_ASSIGN_OR_RETURN(const auto migrated, sqlite::MigrateFile(path, env));
+  return MigrateReport{path, migrated.from, migrated.to, {}};
+}
+
+}  // namespace seedcore::store

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/sim_env.h"
+#include "store/conformance.h"
+
+/// For tests: a store with a bit of everything, made by what users of a store call.
+namespace seedcore::store {
+
+class RandomStore {
+ public:
+  RandomStore(Store& store, SimEnv& env, unsigned seed) : store_(store), env_(env), random_(seed) {}
+
+  void Live(int steps) {
+    for (int i = 0; i < steps; ++i) {
+      env_.Advance(std::chrono::milliseconds(random_() % 5000));
+      switch (random_() % 8) {
+        case 0:
+        case 1:
+        case 2: Submit(); break;
+        case 3:
+        case 4: Work(); break;
+        case 5: Must(store_.tasks().Reap(10)); break;
+        case 6: Know(); break;
+        default: Steer(); break;
+      }
+    }
+    Must(store_.tasks().DeleteFinished(env_.WallNow() - std::chrono::hours(1), 5));
+    Register();
+  }
+
+ private:
+  bool Often() { return random_() % 3 != 0; }
+  std::string Text() {
+    static const std::vector<std::string> kTexts{"",
+                                                 "plain",
+                                                 "two words",
+                                                 "it's \"quoted\" \\ and \\u0041",
+                                                 "Zo\xc3\xab \xf0\x9f\x90\x98\n\ttabs",
+                                                 "%_'--",
+                                                 "[1, 2, {}]",
+                                                 std::string(3000, 'x')};
+    return kTexts[random_() % kTexts.size()];
+  }
+  json::object Object() {
+    return {
+        {"text", Text()}, {"n", static_cast<int>(random_() % 100)}, {"x", 0.1 * static_cast<double>(random_() % 100)}};
+  }
+
+  void Submit() {
+    std::vector<NewTask> tasks(1 + random_() % 4);
+    for (NewTask& task : tasks) {
+      task.type = fmt::format("type_{}", random_() % 3);
+      task.description = Text();
+      task.params = Object();
+      task.priority = 1 + static_cast<int>(random_() % 10);
+      task.drift_score = 0.1 * static_cast<double>(random_() % 7);
+      task.run_immediately = random_() % 8 != 0;
+      task.retry.max_attempts = 1 + static_cast<int>(random_() % 3);
+      if (Often()) task.domain = "somebody";
+      if (!Often()) task.idempotency_key = env_.NewId();
+      if (!Often()) task.run_after = env_.WallNow() + std::chrono::seconds(random_() % 60);
+      if (!Often()) task.deadline = env_.WallNow() + std::chrono::seconds(60 + random_() % 600);
+      if (!Often() && !ids_.empty()) task.depends_on = {ids_[random_() % ids_.size()]};
+    }
+    const auto submitted = store_.tasks().Submit(tasks);
+    if (!submitted) return;  // a dependency that retention has deleted
+    for (const SubmitResult& result : *submitted) ids_.push_back(result.task.id);
+  }
+
+  void Work() {
+    const auto claims =
+        Must(store_.tasks().ClaimTasks({.owner_id = "w", .limit = 1 + static_cast<int>(random_() % 4)}));
+    std::vector<Finish> finishes;
+    for (const Claim& claim : claims) {
+      switch (random_() % 6) {
+        case 0: break;  // stays running
+        case 1: finishes.push_back({claim.lease(), RetryLater{WorkFailed(), std::chrono::seconds(5)}, {}}); break;
+        case 2: finishes.push_back({claim.lease(), FailedForGood{WorkFailed(), Object()}, {}}); break;
+        case 3: finishes.push_back({claim.lease(), Held{"ask somebody"}, {}}); break;
+        default:
+          finishes.push_back({claim.lease(),
+                              Completed{Object()},
+                              {.facts = {{Text() + "fact", {"a b", "\"c\""}, Object()}},
+                               .ledger = {{.scope = "agent",
+                                           .scope_id = "a1",
+                                           .task_id = claim.task.id,
+                                           .delta_e = -0.3,
+                                           .cost = 0.1,
+                                           .breakdown = Object()}},
+                               .incidents = {{0.7, Object()}}}});
+      }
+    }
+    Must(store_.tasks().FinishTasks(finishes));
+  }
+
+  void Know() {
+    Must(store_.facts().Add({Text() + "known", {}, Object()}));
+    Must(store_.ledger().Append({.scope = "organ", .scope_id = Text(), .delta_e = 0.7, .cost = 0.2}));
+    Must(store_.streams().Update("drift", Text(), [&](const json::value&) -> json::value { return Object(); }));
+  }
+
+  void Steer() {
+    if (ids_.empty()) return;
+    const std::string& id = ids_[random_() % ids_.size()];
+    if (Often())
+      (void)store_.tasks().Cancel(id);
+    else
+      (void)store_.tasks().Run(id);
+  }
+
+  void Register() {
+    const std::string epoch = Must(store_.registry().CurrentEpoch());
+    Must(store_.registry().Register({.instance_id = env_.NewId(),
+                                     .logical_id = "o1",
+                                     .cluster_epoch = epoch,
+                                     .status = InstanceStatus::kAlive,
+                                     .actor_name = "Organ"}));
+    for (const char* organ : {"o1", "B", "\xc3\xa9"}) Must(store_.registry().EnsureOrgan(organ, "utility", Object()));
+    Must(store_.registry().EnsureAgent("a1", "o1", Object()));
+    Must(store_.registry().EnsureAgent("a2", "", {}));
+    Must(
+        store_.registry().ChangeRoutingRules(std::vector<RoutingRule>{{"type_1", "", "o1"}, {"type_2", "d", "B"}}, {}));
+  }
+
+  Store& store_;
+  SimEnv& env_;
+  std::mt19937 random_;
+  std::vector<std::string> ids_{};
+};
+
+}  // namespace seedcore::store

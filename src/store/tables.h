@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+
+/// The tables of a store as rows, below the interfaces of store.h: for what handles a whole store, whatever is in it
+/// (copy.h, check.h). Both stores show the same tables with the same columns and the same values.
+namespace seedcore::store {
+
+/// A value in the form that both stores share, which is SQLite's: NULL, integers (also booleans, and times as Unix
+/// microseconds), floating point, and text (also UUIDs, JSON and names of states; a list of texts is a JSON array).
+using Value = std::variant<std::monostate, std::int64_t, double, std::string>;
+using Row = std::vector<Value>;
+
+struct Table {
+  std::string name;
+  std::vector<std::string> columns;     ///< by name
+  std::vector<std::string> key;         ///< the primary key, in its order
+  std::vector<std::string> references;  ///< tables whose rows must be there before the rows of this one
+};
+
+enum class TablesUse {
+  kInspect,   ///< reads one snapshot; the store may be in use
+  kCopyFrom,  ///< reads one snapshot that nobody can change meanwhile; kUnavailable while a process has it open
+  kCopyTo,    ///< writes; creates and migrates the tables; kUnavailable while a process has it open
+};
+
+/// One connection to a store, used by one thread at a time. Errors are those of store.h.
+class Tables {
+ public:
+  virtual ~Tables() = default;
+
+  /// Path, or DSN without user and password.
+  [[nodiscard]] virtual const std::string& place() const = 0;
+  [[nodiscard]] virtual Result<int> SchemaVersion() = 0;
+  /// Every table with data of its own, by name. What a store derives from other tables (counts, words of a text), and
+  /// what says something about the place itself (versions, probes), is not among them.
+  [[nodiscard]] virtual Result<std::vector<Table>> Describe() = 0;
+
+  /// Until Commit or Rollback. A reader has its transaction from the beginning.
+  [[nodiscard]] virtual Result<void> Begin() = 0;
+  [[nodiscard]] virtual Result<void> Commit() = 0;
+  virtual void Rollback() = 0;
+
+  /// Up to `limit` rows whose key comes after `after` (empty: from the first one), by key, bytes compared. Values in
+  /// the order of `table.columns`. `table` is one of Describe's.
+  [[nodiscard]] virtual Result<std::vector<Row>> Read(const Table& table, const Row& after, int limit) = 0;
+  [[nodiscard]] virtual Result<void> Insert(const Table& table, std::span<const Row> rows) = 0;
+  /// One statement, without parameters; for what both dialects understand.
+  [[nodiscard]] virtual Result<std::vector<Row>> Query(const std::string& sql) = 0;
+  [[nodiscard]] virtual Result<bool> HasTable(const std::string& name) = 0;
+
+  /// The last number that an event was given, also when the event has been deleted since.
+  [[nodiscard]] virtual Result<std::int64_t> LastEvent() = 0;
+  /// After rows were inserted with numbers of their own: derived tables are filled, and the next rows get the numbers
+  /// that follow.
+  [[nodiscard]] virtual Result<void> Settle(std::int64_t last_event) = 0;
+
+  /// What the database itself finds wrong, one line each; empty when it is sound. Reads everything.
+  [[nodiscard]] virtual Result<std::vector<std::string>> Integrity() = 0;
+};
+
+/// In the destination of a copy from its beginning until it is complete and verified. A store that has it is not
+/// opened.
+inline constexpr char kCopyTable[] = "store_copy";
+
+[[nodiscard]] inline Error UnfinishedCopy(const std::string& place) {
+  return {
+      ErrorCode::kUnavailable,
+      "a copy into this store has not been finished; go on with `seedcore store copy SRC DST --resume`, or delete it",
+      place};
+}
+
+}  // namespace seedcore::store
