@@ -1,5 +1,8 @@
 """Dispatchers and the reaper as detached actors, proven by tasks that each dispatcher has executed."""
 
+import datetime
+import json
+import os
 import time
 from typing import Any
 
@@ -31,7 +34,20 @@ class Plan:
         self.pinned = flag("PIN_TO_HEAD_NODE", False)
         self.drain_s = number(("DISPATCHER_DRAIN_TIMEOUT_S",), 30.0, 0, 3600)
         self.ready_s = number(("DISPATCHER_READY_TIMEOUT_S",), 90.0, 1, 3600)
+        self.settings = _settings()
         self.began = time.time()
+
+
+def _settings() -> dict[str, Any]:
+    """DISPATCHER_SETTINGS: settings of the actors as JSON; they win over the environment of their node."""
+    text = os.getenv("DISPATCHER_SETTINGS", "").strip() or "{}"
+    try:
+        settings = json.loads(text)
+    except ValueError:
+        settings = None
+    if not isinstance(settings, dict):
+        raise StepFailedError("settings", f"DISPATCHER_SETTINGS={text}: expected a JSON object", "docs/settings.md")
+    return settings
 
 
 def bootstrap_dispatchers(plan: Plan | None = None) -> None:
@@ -92,7 +108,7 @@ def _ensure(plan: Plan, name: str, role: str, cpus: float) -> None:
                 get_if_exists=True,
                 num_cpus=cpus,
                 resources=resources,
-            ).remote(role, name, {}, plan.pinned)
+            ).remote(role, name, plan.settings, plan.pinned)
         status = _await_running(plan, name, actor, look_at)
         where = f"pid {status['pid']}, {status['store_backend']}"
         say(name, f"{'started' if created else 'is there'} ({where})")
@@ -115,8 +131,6 @@ def _is_to_stay(plan: Plan, name: str, actor: Any) -> bool:
 
 
 def _unix(text: str) -> float:
-    import datetime  # noqa: PLC0415
-
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 

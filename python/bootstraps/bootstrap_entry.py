@@ -1,5 +1,6 @@
 """`python -m bootstraps.bootstrap_entry`: starts what SeedCore needs on a Ray cluster besides its services."""
 
+import logging
 import os
 import signal
 import sys
@@ -24,7 +25,9 @@ def main() -> int:
     mode = os.getenv("BOOTSTRAP_MODE", "all").lower().strip() or "all"
     try:
         if mode not in MODES:
-            raise StepFailedError("settings", f"BOOTSTRAP_MODE={mode}: expected {', '.join(MODES)}", "seedcore bootstrap --help")
+            raise StepFailedError(
+                "settings", f"BOOTSTRAP_MODE={mode}: expected {', '.join(MODES)}", "seedcore bootstrap --help"
+            )
         leave = flag("EXIT_AFTER_BOOTSTRAP", True)
         plan = Plan()
     except StepFailedError as error:
@@ -46,10 +49,28 @@ def main() -> int:
     return 0
 
 
+class _Reasons(logging.Handler):
+    """Keeps the last error, so that it is part of the one line that says what failed."""
+
+    last = "not connected"
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.ERROR:
+            self.last = record.getMessage()
+        else:
+            print(f"bootstrap: ray: {record.getMessage()}", file=sys.stderr, flush=True)
+
+
 def _connect() -> None:
-    with step("ray", "seedcore ray plan"):
-        if not ensure_ray_initialized():
-            raise StepFailedError("ray", "not connected; the log says why", "seedcore ray plan")
+    reasons = _Reasons()
+    logger = logging.getLogger("seedcore.utils.ray_utils")
+    logger.addHandler(reasons)
+    try:
+        with step("ray", "seedcore ray plan"):
+            if not ensure_ray_initialized():
+                raise StepFailedError("ray", reasons.last, "seedcore ray plan")
+    finally:
+        logger.removeHandler(reasons)
     say("ray", "connected")
 
 

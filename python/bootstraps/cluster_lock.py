@@ -6,6 +6,7 @@ locked.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import ray
 
@@ -25,13 +26,13 @@ class _Lock:
 @contextmanager
 def bootstrap_lock(namespace: str) -> Iterator[None]:
     """Waits for other bootstraps of the namespace to end, 10 minutes at most, and keeps them out meanwhile."""
-    held: list[ray.actor.ActorHandle] = []
+    held: list[Any] = []
     waited = False
 
     def take() -> bool:
         nonlocal waited
         try:
-            lock = _Lock.options(name=LOCK_NAME, namespace=namespace).remote()
+            lock = _Lock.options(name=LOCK_NAME, namespace=namespace).remote()  # type: ignore[attr-defined]
             ray.get(lock.holder.remote(), timeout=60)
         except ValueError:  # the name is taken
             if not waited:

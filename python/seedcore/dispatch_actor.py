@@ -1,7 +1,7 @@
 """Dispatchers and the reaper as Ray actors.
 
-An actor holds one C++ host (`seedcore._core.DispatchHost`), whose threads do the work; Ray places it, names it and starts
-it again when its process dies. Python carries status and commands, and nothing of a task.
+An actor holds one C++ host (`seedcore._core.DispatchHost`), whose threads do the work; Ray places it, names it and
+starts it again when its process dies. Python carries status and commands, and nothing of a task.
 """
 
 import json
@@ -26,7 +26,7 @@ def hosts_in_cluster() -> int:
 
 
 # Status and ping have threads of their own, so that they never wait behind a drain or a proof.
-@ray.remote(concurrency_groups={"control": 4}, max_restarts=-1, max_task_retries=0)
+@ray.remote(concurrency_groups={"control": 4}, max_restarts=-1, max_task_retries=0)  # type: ignore[call-overload]
 class DispatchActor:
     """A dispatcher or a reaper that runs from its construction on, also after Ray has restarted it.
 
@@ -40,7 +40,7 @@ class DispatchActor:
             "name": name,
             "user_config": json.dumps(settings).encode(),
             "node_id": context.get_node_id(),
-            "ip_address": ray.util.get_node_ip_address(),
+            "ip_address": ray.util.get_node_ip_address(),  # type: ignore[no-untyped-call]
             "hosts": 1 if pinned else hosts_in_cluster(),
         }
         self._role = role

@@ -52,9 +52,7 @@ class ServiceReplica:
         """Puts `user_config`, settings by section and name, in force without a restart."""
         await asyncio.to_thread(self._engine.reconfigure, json.dumps(user_config or {}).encode())
 
-    async def ask(
-        self, method: str, path: str, headers: list[tuple[bytes, bytes]], body: bytes
-    ) -> tuple[int, bytes]:
+    async def ask(self, method: str, path: str, headers: list[tuple[bytes, bytes]], body: bytes) -> tuple[int, bytes]:
         """One request through the application's handle instead of the proxy; `path` is below the prefix."""
         target = (self._engine.prefix + path).encode()
         answer, _ = self._engine.handle(asyncio.get_running_loop(), method, target, "", b"", headers, body, "handle")

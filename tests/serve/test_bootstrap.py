@@ -1,0 +1,206 @@
+"""The bootstrap and its actors on the head. First of this folder: it finds the cluster without actors."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from cluster import Head, request, wait_until
+from conftest import LEASE_S
+from task_api import SEEDCORE, TaskApi
+from webhook import Webhook
+
+NAMES = ["seedcore_dispatcher_0", "seedcore_dispatcher_1", "seedcore_reaper"]
+NAMESPACE = "seedcore-dev"
+
+
+class Ended:
+    """How a program ended."""
+
+    def __init__(self, done: "subprocess.CompletedProcess[str]") -> None:
+        self.code = done.returncode
+        self.out = done.stdout
+        self.err = done.stderr
+
+    def actors(self) -> dict[str, tuple[str, int]]:
+        """By name: whether it was started or is there, and its process id."""
+        found = re.findall(r"bootstrap: (\w+): (started|is there) \(pid (\d+)", self.out)
+        return {name: (how, int(pid)) for name, how, pid in found}
+
+
+def run(head: Head, command: list[str], **variables: str) -> Ended:
+    environment = head.environment() | {"PATH": os.environ["PATH"]} | variables
+    return Ended(subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False))
+
+
+def bootstrap(head: Head, **variables: str) -> Ended:
+    variables = {"RAY_ADDRESS": f"127.0.0.1:{head.ports.gcs}", "SEEDCORE_RAY_CONNECT_TIMEOUT_S": "20", **variables}
+    return run(head, [sys.executable, "-m", "bootstraps.bootstrap_entry"], **variables)
+
+
+def living(head: Head, namespace: str = NAMESPACE) -> dict[str, dict[str, Any]]:
+    """Named actors of the namespace that are alive."""
+    answer = request(head.dashboard_url + "/api/v0/actors?detail=1&limit=1000").json()["data"]["result"]["result"]
+    return {a["name"]: a for a in answer if a["ray_namespace"] == namespace and a["state"] == "ALIVE" and a["name"]}
+
+
+@pytest.fixture(scope="module")
+def twice(head: Head) -> list[Ended]:
+    """Two bootstraps at the same time."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda _: bootstrap(head), range(2)))
+
+
+def test_two_bootstraps_at_once_do_the_work_once(head: Head, twice: list[Ended]) -> None:
+    for ended in twice:
+        assert ended.code == 0, ended.out + ended.err
+        assert "bootstrap: organism: healthy" in ended.out
+        assert "2 dispatchers have executed health checks" in ended.out
+    first, second = (ended.actors() for ended in twice)
+    assert sorted(first) == sorted(second) == NAMES
+    for name in NAMES:
+        assert first[name][1] == second[name][1], "two actors of one name"
+        assert {first[name][0], second[name][0]} == {"started", "is there"}, name
+    assert sorted(name for name in living(head)) == NAMES
+
+
+def test_another_bootstrap_leaves_everything_as_it_is(head: Head, twice: list[Ended]) -> None:
+    ended = bootstrap(head)
+    assert ended.code == 0, ended.out + ended.err
+    assert ended.actors() == {name: ("is there", pid) for name, (_, pid) in twice[0].actors().items()}
+
+
+def test_the_command_needs_no_python_and_shows_the_log_of_the_job(head: Head, twice: list[Ended]) -> None:
+    command = [SEEDCORE, "bootstrap", "--mode", "dispatchers", "--python", sys.executable]
+    ended = run(head, command, RAY_DASHBOARD_URL=head.dashboard_url)
+    assert ended.code == 0, ended.out + ended.err
+    assert ended.actors().keys() == set(NAMES)
+    assert "bootstrap: done: mode dispatchers" in ended.out
+    assert "organism" not in ended.out
+    failed = run(head, [SEEDCORE, "bootstrap", "--python", "/bin/false"], RAY_DASHBOARD_URL=head.dashboard_url)
+    assert failed.code == 1, failed.out + failed.err
+
+
+def test_a_task_survives_the_death_of_its_dispatcher_which_ray_restarts(
+    head: Head, twice: list[Ended], task_api: TaskApi, webhook: Webhook
+) -> None:
+    task_id = task_api.submit(webhook.task("killed"))
+    assert webhook.entered("killed").wait(20), task_api.task(task_id)
+    owner = task_api.events(task_id)[-1]["owner_id"]
+    victim = next(name for name in NAMES if owner.startswith(name + "-"))
+    pid = living(head)[victim]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    killed = time.monotonic()
+    task = task_api.await_end(task_id, LEASE_S + 2 + 5)
+    took = time.monotonic() - killed
+    assert task["status"] == "completed", task
+    events = task_api.events(task_id)
+    kinds = Counter(event["kind"] for event in events)
+    assert kinds["completed"] == 1
+    assert kinds["claimed"] == 2
+    assert webhook.calls("killed") == 2
+    assert took < LEASE_S + 2 + 1, f"{took:.1f} s"  # a second for the execution itself
+    assert [event["owner_id"] for event in events if event["kind"] == "completed"] != [owner]
+
+    wait_until(lambda: living(head).get(victim, {}).get("pid", pid) != pid, 30, f"Ray restarts {victim}")
+    ended = bootstrap(head, BOOTSTRAP_MODE="dispatchers")
+    assert ended.code == 0, ended.out + ended.err
+    assert ended.actors()[victim][0] == "is there", "restarted by Ray, not by the bootstrap"
+
+
+def test_dispatchers_replaced_under_load_lose_no_task(
+    head: Head, twice: list[Ended], task_api: TaskApi, webhook: Webhook
+) -> None:
+    before = {name: actor["pid"] for name, actor in living(head).items()}
+    ids: list[str] = []
+    stop = threading.Event()
+
+    def load() -> None:
+        while not stop.is_set() and len(ids) < 2000:
+            ids.append(task_api.submit({"type": "general_query", "description": f"{len(ids)} + 1", "params": {}}))
+
+    with ThreadPoolExecutor(3) as pool:
+        feeders = [pool.submit(load) for _ in range(2)]
+        slow = task_api.submit(webhook.task("replaced"))
+        assert webhook.entered("replaced").wait(20)
+        ended = bootstrap(head, FORCE_REPLACE_DISPATCHERS="true", BOOTSTRAP_MODE="dispatchers")
+        stop.set()
+        for feeder in feeders:
+            feeder.result()
+    assert ended.code == 0, ended.out + ended.err
+    after = {name: actor["pid"] for name, actor in living(head).items()}
+    assert sorted(after) == NAMES
+    assert not set(before.values()) & set(after.values()), "an actor was not replaced"
+    assert len(ids) > 20
+    for task_id in [slow, *ids]:
+        assert task_api.await_end(task_id, 60)["status"] == "completed"
+        assert Counter(event["kind"] for event in task_api.events(task_id))["completed"] == 1
+
+
+def test_fewer_dispatchers_are_a_smaller_count_away(head: Head, twice: list[Ended]) -> None:
+    ended = bootstrap(head, DISPATCHER_COUNT="1", BOOTSTRAP_MODE="dispatchers")
+    assert ended.code == 0, ended.out + ended.err
+    assert sorted(living(head)) == [NAMES[0], NAMES[2]]
+
+
+@pytest.mark.parametrize(
+    ("variables", "code", "expected"),
+    [
+        ({"BOOTSTRAP_MODE": "organisms"}, 2, "BOOTSTRAP_MODE=organisms: expected all, organism, dispatchers"),
+        ({"DISPATCHER_COUNT": "many"}, 2, "DISPATCHER_COUNT=many: expected a number from 0 to 1000"),
+        ({"RAY_ADDRESS": "127.0.0.1:9", "SEEDCORE_RAY_CONNECT_TIMEOUT_S": "1"}, 1, "nothing answers at 127.0.0.1:9"),
+        ({"DISPATCHER_SETTINGS": '{"queue.leases": 5}', "SEEDCORE_NS": "wrong"}, 1, "queue.leases"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_that_says_where_to_look(
+    head: Head, variables: dict[str, str], code: int, expected: str
+) -> None:
+    ended = (
+        bootstrap(head, BOOTSTRAP_MODE="dispatchers", **{"DISPATCHER_COUNT": "1", **variables})
+        if "BOOTSTRAP_MODE" not in variables
+        else bootstrap(head, **variables)
+    )
+    assert ended.code == code, ended.out + ended.err
+    lines = [line for line in ended.err.splitlines() if line.startswith("bootstrap: ")]
+    assert len(lines) == 1, ended.err
+    assert expected in lines[0]
+    assert "; look at: " in lines[0]
+
+
+def test_a_store_that_another_process_keeps_to_itself_is_named(head: Head, tmp_path_factory: Any) -> None:
+    folder = tmp_path_factory.mktemp("private")
+    command = [SEEDCORE, "up", "--data-dir", str(folder), "--listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, env=head.environment(), stdout=subprocess.PIPE, text=True) as private:
+        assert private.stdout is not None
+        assert private.stdout.readline().startswith("ready")
+        settings = f'{{"store.data_dir": "{folder}"}}'
+        ended = bootstrap(
+            head,
+            BOOTSTRAP_MODE="dispatchers",
+            SEEDCORE_NS="private",
+            DISPATCHER_SETTINGS=settings,
+            DISPATCHER_READY_TIMEOUT_S="3",
+            ENABLE_REAPER="false",
+            DISPATCHER_COUNT="1",
+        )
+        private.terminate()
+    assert ended.code == 1, ended.out + ended.err
+    assert str(folder) in ended.err
+    # It waits for the store, and runs once that is free.
+    ended = bootstrap(
+        head,
+        BOOTSTRAP_MODE="dispatchers",
+        SEEDCORE_NS="private",
+        DISPATCHER_SETTINGS=settings,
+        ENABLE_REAPER="false",
+        DISPATCHER_COUNT="1",
+    )
+    assert ended.code == 0, ended.out + ended.err
+    assert ended.actors()["seedcore_dispatcher_0"][0] == "is there"
