@@ -42,9 +42,8 @@ class TaskApi:
         return task
 
     def events(self, task_id: str) -> list[dict[str, Any]]:
-        events = request(f"{self.url}/tasks/{task_id}/events").json()
-        found: list[dict[str, Any]] = events["items"] if isinstance(events, dict) else events
-        return found
+        events: list[dict[str, Any]] = request(f"{self.url}/tasks/{task_id}/events").json()["events"]
+        return events
 
     def await_end(self, task_id: str, seconds: float) -> dict[str, Any]:
         """The task once it is completed, failed or cancelled."""
