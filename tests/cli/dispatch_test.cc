@@ -22,7 +22,7 @@ class Dispatch : public testing::Test {
     program_.Set("SEEDCORE_API", match[2]);
   }
   std::unique_ptr<Process> Start(std::vector<std::string> more) {
-    more.insert(more.begin(), {"dispatch", "--data-dir", program_.folder().string()});
+    more.insert(more.begin(), {"dispatch", "--data-dir", (program_.folder() / "data").string()});
     return program_.Start(more);
   }
   json::value Submit() { return program_.Json({"submit", "general_query", "--description", "6 * 7", "--wait"}); }

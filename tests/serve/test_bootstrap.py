@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -56,6 +57,22 @@ def twice(head: Head) -> list[Ended]:
     """Two bootstraps at the same time."""
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda _: bootstrap(head), range(2)))
+
+
+@pytest.fixture
+def second_host(head: Head) -> Iterator[None]:
+    """Another node, with an address of its own, while the test runs."""
+
+    def nodes() -> int:
+        found = request(head.dashboard_url + "/api/v0/nodes").json()["data"]["result"]["result"]
+        return sum(node["state"] == "ALIVE" for node in found)
+
+    before = nodes()
+    raylet = head.add_node("127.0.0.2")
+    wait_until(lambda: nodes() == before + 1, 60, "a second node")
+    yield
+    head.end(raylet)
+    wait_until(lambda: nodes() == before, 60, "the second node is gone")
 
 
 def test_two_bootstraps_at_once_do_the_work_once(head: Head, twice: list[Ended]) -> None:
@@ -123,7 +140,7 @@ def test_dispatchers_replaced_under_load_lose_no_task(
     stop = threading.Event()
 
     def load() -> None:
-        while not stop.is_set() and len(ids) < 2000:
+        while not stop.wait(0.03) and len(ids) < 400:
             ids.append(task_api.submit({"type": "general_query", "description": f"{len(ids)} + 1", "params": {}}))
 
     with ThreadPoolExecutor(3) as pool:
@@ -172,6 +189,16 @@ def test_what_goes_wrong_is_one_line_that_says_where_to_look(
     assert len(lines) == 1, ended.err
     assert expected in lines[0]
     assert "; look at: " in lines[0]
+
+
+def test_sqlite_on_several_hosts_is_refused_with_the_setting_that_helps(head: Head, second_host: None) -> None:
+    variables = {"SEEDCORE_NS": "several", "BOOTSTRAP_MODE": "dispatchers", "DISPATCHER_COUNT": "1"}
+    ended = bootstrap(head, **variables)
+    assert ended.code == 1, ended.out + ended.err
+    assert "SQLite is the store of one host, and there are 2" in ended.err
+    assert "SEEDCORE_PG_DSN" in ended.err
+    pinned = bootstrap(head, PIN_TO_HEAD_NODE="true", **variables)
+    assert pinned.code == 0, pinned.out + pinned.err
 
 
 def test_a_store_that_another_process_keeps_to_itself_is_named(head: Head, tmp_path_factory: Any) -> None:
