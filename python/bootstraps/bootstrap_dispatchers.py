@@ -9,7 +9,8 @@ from typing import Any
 import ray
 from ray.util import list_named_actors
 
-from bootstraps.steps import StepFailedError, flag, number, say, step, wait_until
+from bootstraps.connection import connect
+from bootstraps.steps import StepFailedError, complain, flag, number, say, step, wait_until
 from seedcore.dispatch_actor import DispatchActor
 from seedcore.utils.ray_utils import get_ray_namespace
 
@@ -50,13 +51,23 @@ def _settings() -> dict[str, Any]:
     return settings
 
 
-def bootstrap_dispatchers(plan: Plan | None = None) -> None:
+def bootstrap_dispatchers(plan: Plan | None = None) -> bool:
     """Creates what is missing, replaces what does not answer, and waits until every dispatcher has executed a task.
 
-    Raises:
-        StepFailedError: With the actor that is in the way and a command that shows it.
+    Returns:
+        Whether all of that is done. If not, one line on standard error names the actor that is in the way, the reason,
+        and a command that shows more.
     """
-    plan = plan or Plan()
+    try:
+        connect()
+        _ensure_all(plan or Plan())
+    except StepFailedError as error:
+        complain(error)
+        return False
+    return True
+
+
+def _ensure_all(plan: Plan) -> None:
     if plan.graph and flag("ENABLE_GRAPH_DISPATCHERS", True):
         say("graph dispatchers", "left out: there is no executor of graph tasks yet")
     if plan.reaper:

@@ -1,16 +1,18 @@
 """`python -m bootstraps.bootstrap_entry`: starts what SeedCore needs on a Ray cluster besides its services."""
 
-import logging
 import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bootstraps.bootstrap_dispatchers import Plan, bootstrap_dispatchers
 from bootstraps.bootstrap_organism import bootstrap_organism
 from bootstraps.cluster_lock import bootstrap_lock
-from bootstraps.steps import StepFailedError, flag, say, step
-from seedcore.utils.ray_utils import ensure_ray_initialized, get_ray_namespace
+from bootstraps.connection import connect
+from bootstraps.steps import StepFailedError, complain, flag, say
+from seedcore.utils.ray_utils import get_ray_namespace
 
 MODES = ("all", "organism", "dispatchers")
 
@@ -22,26 +24,20 @@ def main() -> int:
         0 when all is up, 1 when a step failed, 2 when a variable is wrong. With EXIT_AFTER_BOOTSTRAP=false it returns
         only once it is told to stop.
     """
-    mode = os.getenv("BOOTSTRAP_MODE", "all").lower().strip() or "all"
     try:
-        if mode not in MODES:
-            raise StepFailedError(
-                "settings", f"BOOTSTRAP_MODE={mode}: expected {', '.join(MODES)}", "seedcore bootstrap --help"
-            )
+        mode = _mode()
         leave = flag("EXIT_AFTER_BOOTSTRAP", True)
         plan = Plan()
     except StepFailedError as error:
-        print(f"bootstrap: failed: {error}", file=sys.stderr, flush=True)
+        complain(error)
         return 2
     try:
-        _connect()
-        with bootstrap_lock(get_ray_namespace()):
-            if mode in ("all", "organism"):
-                bootstrap_organism()
-            if mode in ("all", "dispatchers"):
-                bootstrap_dispatchers(plan)
+        with _session(mode):
+            ok = (mode == "dispatchers" or bootstrap_organism()) and (mode == "organism" or bootstrap_dispatchers(plan))
     except StepFailedError as error:
-        print(f"bootstrap: failed: {error}", file=sys.stderr, flush=True)
+        complain(error)
+        return 1
+    if not ok:
         return 1
     say("done", f"mode {mode}, namespace {get_ray_namespace()}")
     if not leave:
@@ -49,29 +45,27 @@ def main() -> int:
     return 0
 
 
-class _Reasons(logging.Handler):
-    """Keeps the last error, so that it is part of the one line that says what failed."""
-
-    last = "not connected"
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.ERROR:
-            self.last = record.getMessage()
-        else:
-            print(f"bootstrap: ray: {record.getMessage()}", file=sys.stderr, flush=True)
+def _mode() -> str:
+    mode = os.getenv("BOOTSTRAP_MODE", "all").lower().strip() or "all"
+    if mode not in MODES:
+        expected = ", ".join(MODES)
+        raise StepFailedError("settings", f"BOOTSTRAP_MODE={mode}: expected {expected}", "seedcore bootstrap --help")
+    return mode
 
 
-def _connect() -> None:
-    reasons = _Reasons()
-    logger = logging.getLogger("seedcore.utils.ray_utils")
-    logger.addHandler(reasons)
+@contextmanager
+def _session(mode: str) -> Iterator[None]:
+    """Connected, with other bootstraps kept out. The organism alone can do without Ray: it is asked over HTTP then."""
     try:
-        with step("ray", "seedcore ray plan"):
-            if not ensure_ray_initialized():
-                raise StepFailedError("ray", reasons.last, "seedcore ray plan")
-    finally:
-        logger.removeHandler(reasons)
-    say("ray", "connected")
+        connect()
+    except StepFailedError as error:
+        if mode != "organism":
+            raise
+        say("ray", f"{error.reason}; going on over HTTP")
+        yield
+        return
+    with bootstrap_lock(get_ray_namespace()):
+        yield
 
 
 def _await_stop() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray import serve
 
-from bootstraps.steps import StepFailedError, number, say, step, wait_until
+from bootstraps.steps import StepFailedError, complain, number, say, step, wait_until
 from seedcore import _core
 
 STEP = "organism"
@@ -66,12 +66,23 @@ def _line(error: Exception) -> str:
     return lines[-1] if lines else repr(error)
 
 
-def bootstrap_organism() -> None:
+def bootstrap_organism() -> bool:
     """Initializes the organism unless it is, and waits until it is healthy.
 
-    Raises:
-        StepFailedError: It is not deployed, says no, or is not healthy within ORGANISM_HEALTH_TIMEOUT_S (180) seconds.
+    Returns:
+        Whether it is. If not (it is not deployed, says no, or takes longer than ORGANISM_HEALTH_TIMEOUT_S, 180 s), one
+        line on standard error says why.
     """
+    try:
+        _await_health()
+    except StepFailedError as error:
+        complain(error)
+        return False
+    say(STEP, "healthy")
+    return True
+
+
+def _await_health() -> None:
     timeout = number(("ORGANISM_HEALTH_TIMEOUT_S",), 180.0, 1, 3600)
     interval = number(("ORGANISM_HEALTH_INTERVAL_S",), 2.0, 0.05, 60)
     last = "no answer"
@@ -93,7 +104,6 @@ def bootstrap_organism() -> None:
     with step(STEP, LOOK_AT):
         if not wait_until(healthy, timeout, interval):
             raise StepFailedError(STEP, f"not healthy within {timeout:g} s: {last}", LOOK_AT)
-    say(STEP, "healthy")
 
 
 def _initialize() -> None:

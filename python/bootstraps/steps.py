@@ -1,6 +1,7 @@
 """Steps of a bootstrap: each says what it did, and a failed one what to look at."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,11 +16,17 @@ class StepFailedError(Exception):
 
     def __init__(self, step: str, reason: str, look_at: str) -> None:
         super().__init__(f"{step}: {reason}; look at: {look_at}")
+        self.reason = reason
 
 
 def say(step: str, text: str) -> None:
     """One line of progress."""
     print(f"bootstrap: {step}: {text}", flush=True)
+
+
+def complain(error: StepFailedError) -> None:
+    """The one line about a failure."""
+    print(f"bootstrap: failed: {error}", file=sys.stderr, flush=True)
 
 
 @contextmanager

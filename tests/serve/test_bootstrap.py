@@ -1,5 +1,6 @@
 """The bootstrap and its actors on the head. First of this folder: it finds the cluster without actors."""
 
+import json
 import os
 import re
 import signal
@@ -88,8 +89,10 @@ def test_two_bootstraps_at_once_do_the_work_once(head: Head, twice: list[Ended])
     assert sorted(name for name in living(head)) == NAMES
 
 
-def test_another_bootstrap_leaves_everything_as_it_is(head: Head, twice: list[Ended]) -> None:
-    ended = bootstrap(head)
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_another_bootstrap_leaves_everything_as_it_is(head: Head, twice: list[Ended], scheme: str) -> None:
+    port = head.ports.client if scheme else head.ports.gcs
+    ended = bootstrap(head, RAY_ADDRESS=f"{scheme}127.0.0.1:{port}", SERVE_GATEWAY=head.gateway_url)
     assert ended.code == 0, ended.out + ended.err
     assert ended.actors() == {name: ("is there", pid) for name, (_, pid) in twice[0].actors().items()}
 
@@ -130,6 +133,34 @@ def test_a_task_survives_the_death_of_its_dispatcher_which_ray_restarts(
     ended = bootstrap(head, BOOTSTRAP_MODE="dispatchers")
     assert ended.code == 0, ended.out + ended.err
     assert ended.actors()[victim][0] == "is there", "restarted by Ray, not by the bootstrap"
+
+
+def test_status_never_waits_behind_a_drain_and_a_drained_dispatcher_is_replaced(
+    head: Head, twice: list[Ended], task_api: TaskApi, webhook: Webhook
+) -> None:
+    task_id = task_api.submit(webhook.task("draining"))
+    assert webhook.entered("draining").wait(20), task_api.task(task_id)
+    owner = task_api.events(task_id)[-1]["owner_id"]
+    name = next(name for name in NAMES if owner.startswith(name + "-"))
+
+    def call(*method: str) -> Any:
+        address = f"ray://127.0.0.1:{head.ports.client}"
+        ended = run(head, [SEEDCORE, "ray", "call", name, *method, "--json"], RAY_ADDRESS=address)
+        assert ended.code == 0, ended.err
+        return json.loads(ended.out)
+
+    with ThreadPoolExecutor(1) as pool:
+        drain = pool.submit(call, "drain", "[20]")
+        wait_until(lambda: call("status")["state"] == "draining", 7, "the status while it drains")
+        assert task_api.task(task_id)["status"] == "running", "the drain was over when the status came"
+        left = drain.result()
+    assert left["state"] == "stopped"
+    assert left["dispatcher"]["handed_back"] == 0
+    assert task_api.await_end(task_id, 10)["status"] == "completed"
+    ended = bootstrap(head, BOOTSTRAP_MODE="dispatchers")
+    assert ended.code == 0, ended.out + ended.err
+    assert f"{name}: is stopped; replaced" in ended.out
+    assert ended.actors()[name][0] == "started"
 
 
 def test_dispatchers_replaced_under_load_lose_no_task(
