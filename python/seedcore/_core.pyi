@@ -107,7 +107,7 @@ class DispatchHost:
 
         Args:
             role: queue or reaper; graph is refused until there is an executor of graph tasks.
-            name: In the registry, metrics and logs; empty: made from the role and the process id.
+            name: In the registry, metrics and logs; empty: made from role, host and process id.
             gateway_url: Where the services are, "http://HOST:PORT"; empty: from the environment.
             user_config: Settings as a JSON object; they win over the environment.
             settings_file: YAML file below the environment; empty: none.

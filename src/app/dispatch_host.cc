@@ -1,6 +1,7 @@
 #include "app/dispatch_host.h"
 
 #include <algorithm>
+#include <array>
 #include <unistd.h>
 #include <utility>
 
@@ -19,6 +20,13 @@ constexpr std::chrono::seconds kExecutorsWait{30};
 constexpr std::chrono::milliseconds kLook{20};
 constexpr int kHighestPriority = 10;
 
+/// Unique among the processes of several hosts; in containers the process id alone often is 1.
+std::string DefaultName(const std::string& role) {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+  return fmt::format("seedcore_{}_{}_{}", role == "queue" ? "dispatcher" : role, host.data(), ::getpid());
+}
+
 Result<void> CheckRole(const std::string& role) {
   if (role == "queue" || role == "reaper") return {};
   if (role == "graph") {
@@ -32,9 +40,7 @@ Result<void> CheckRole(const std::string& role) {
 
 DispatchHost::DispatchHost(DispatchHostOptions options, settings::Settings settings, Env& env)
     : options_(std::move(options)), settings_(std::move(settings)), env_(env), started_at_(env.WallNow()) {
-  if (options_.name.empty()) {
-    options_.name = fmt::format("seedcore_{}_{}", options_.role == "queue" ? "dispatcher" : "reaper", ::getpid());
-  }
+  if (options_.name.empty()) options_.name = DefaultName(options_.role);
 }
 
 Result<std::unique_ptr<DispatchHost>> DispatchHost::Start(DispatchHostOptions options, settings::Settings settings,

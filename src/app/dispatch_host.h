@@ -16,7 +16,7 @@ namespace seedcore::app {
 
 struct DispatchHostOptions {
   std::string role = "queue";  ///< queue, graph or reaper
-  std::string name;            ///< in the registry, metrics and logs; empty: made from the role and the process id
+  std::string name;            ///< in the registry, metrics and logs; empty: role, host and process id
   std::string gateway_url;     ///< where the services are; empty: GatewayUrl() decides
   std::string node_id;         ///< where this runs, for the registry; empty: the host name
   std::string ip_address;      ///< likewise; empty: not known
