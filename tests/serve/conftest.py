@@ -18,7 +18,11 @@ def webhook() -> Iterator[Webhook]:
 
 @pytest.fixture(scope="session")
 def head(tmp_path_factory: pytest.TempPathFactory, webhook: Webhook) -> Iterator[Head]:
-    more = {"TASK_LEASE_S": str(LEASE_S), "SEEDCORE_WEBHOOK_ALLOW": webhook.url}
+    more = {
+        "TASK_LEASE_S": str(LEASE_S),
+        "SEEDCORE_WEBHOOK_ALLOW": webhook.url,
+        "SEEDCORE_ORGANISM_WEBHOOK_TIMEOUT": "60",
+    }
     with Head(tmp_path_factory.mktemp("data"), more) as started:
         started.deploy(started.config())
         yield started

@@ -1,5 +1,6 @@
 """The bootstrap and its actors on the head. First of this folder: it finds the cluster without actors."""
 
+import datetime
 import json
 import os
 import re
@@ -51,6 +52,10 @@ def living(head: Head, namespace: str = NAMESPACE) -> dict[str, dict[str, Any]]:
     """Named actors of the namespace that are alive."""
     answer = request(head.dashboard_url + "/api/v0/actors?detail=1&limit=1000").json()["data"]["result"]["result"]
     return {a["name"]: a for a in answer if a["ray_namespace"] == namespace and a["state"] == "ALIVE" and a["name"]}
+
+
+def unix(text: str) -> float:
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 @pytest.fixture(scope="module")
@@ -117,17 +122,18 @@ def test_a_task_survives_the_death_of_its_dispatcher_which_ray_restarts(
     victim = next(name for name in NAMES if owner.startswith(name + "-"))
     pid = living(head)[victim]["pid"]
     os.kill(pid, signal.SIGKILL)
-    killed = time.monotonic()
-    task = task_api.await_end(task_id, LEASE_S + 2 + 5)
-    took = time.monotonic() - killed
+    killed = time.time()
+    task = task_api.await_end(task_id, 30)
+    webhook.release("killed")
     assert task["status"] == "completed", task
     events = task_api.events(task_id)
     kinds = Counter(event["kind"] for event in events)
     assert kinds["completed"] == 1
     assert kinds["claimed"] == 2
     assert webhook.calls("killed") == 2
-    assert took < LEASE_S + 2 + 1, f"{took:.1f} s"  # a second for the execution itself
-    assert [event["owner_id"] for event in events if event["kind"] == "completed"] != [owner]
+    second_claim = [event for event in events if event["kind"] == "claimed"][1]
+    assert second_claim["owner_id"] != owner
+    assert unix(second_claim["at"]) - killed <= LEASE_S + 2, second_claim
 
     wait_until(lambda: living(head).get(victim, {}).get("pid", pid) != pid, 30, f"Ray restarts {victim}")
     ended = bootstrap(head, BOOTSTRAP_MODE="dispatchers")
@@ -145,14 +151,15 @@ def test_status_never_waits_behind_a_drain_and_a_drained_dispatcher_is_replaced(
 
     def call(*method: str) -> Any:
         address = f"ray://127.0.0.1:{head.ports.client}"
-        ended = run(head, [SEEDCORE, "ray", "call", name, *method, "--json"], RAY_ADDRESS=address)
+        ended = run(head, [SEEDCORE, "ray", "call", name, *method], RAY_ADDRESS=address)
         assert ended.code == 0, ended.err
         return json.loads(ended.out)
 
     with ThreadPoolExecutor(1) as pool:
         drain = pool.submit(call, "drain", "[20]")
-        wait_until(lambda: call("status")["state"] == "draining", 7, "the status while it drains")
+        wait_until(lambda: call("status")["state"] == "draining", 15, "the status while it drains")
         assert task_api.task(task_id)["status"] == "running", "the drain was over when the status came"
+        webhook.release("draining")
         left = drain.result()
     assert left["state"] == "stopped"
     assert left["dispatcher"]["handed_back"] == 0
@@ -178,7 +185,9 @@ def test_dispatchers_replaced_under_load_lose_no_task(
         feeders = [pool.submit(load) for _ in range(2)]
         slow = task_api.submit(webhook.task("replaced"))
         assert webhook.entered("replaced").wait(20)
-        ended = bootstrap(head, FORCE_REPLACE_DISPATCHERS="true", BOOTSTRAP_MODE="dispatchers")
+        replace = {"FORCE_REPLACE_DISPATCHERS": "true", "DISPATCHER_DRAIN_TIMEOUT_S": "1"}
+        ended = bootstrap(head, BOOTSTRAP_MODE="dispatchers", **replace)
+        webhook.release("replaced")
         stop.set()
         for feeder in feeders:
             feeder.result()
@@ -187,6 +196,7 @@ def test_dispatchers_replaced_under_load_lose_no_task(
     assert sorted(after) == NAMES
     assert not set(before.values()) & set(after.values()), "an actor was not replaced"
     assert len(ids) > 20
+    assert webhook.calls("replaced") == 2, "the task that could not finish in time was not handed back"
     for task_id in [slow, *ids]:
         assert task_api.await_end(task_id, 60)["status"] == "completed"
         assert Counter(event["kind"] for event in task_api.events(task_id))["completed"] == 1

@@ -7,13 +7,13 @@ from typing import Any
 
 
 class Webhook:
-    """Holds the first call of each name until it is let go, 8 seconds at most; later ones pass at once."""
+    """Holds the first call of each name until it is released, 25 seconds at most; later ones pass at once."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards both
+        self._lock = threading.Lock()  # guards the three below
         self._calls: dict[str, int] = {}
         self._entered: dict[str, threading.Event] = {}
-        self._leave = threading.Event()
+        self._released: dict[str, threading.Event] = {}
         webhook = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,7 +42,9 @@ class Webhook:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._leave.set()
+        with self._lock:
+            for released in self._released.values():
+                released.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -56,6 +58,11 @@ class Webhook:
         with self._lock:
             return self._entered.setdefault(name, threading.Event())
 
+    def release(self, name: str) -> None:
+        """Lets the first call go."""
+        with self._lock:
+            self._released.setdefault(name, threading.Event()).set()
+
     def calls(self, name: str) -> int:
         with self._lock:
             return self._calls.get(name, 0)
@@ -64,6 +71,7 @@ class Webhook:
         with self._lock:
             first = name not in self._calls
             self._calls[name] = self._calls.get(name, 0) + 1
+            released = self._released.setdefault(name, threading.Event())
         self.entered(name).set()
         if first:
-            self._leave.wait(8)
+            released.wait(25)
