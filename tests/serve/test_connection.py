@@ -90,7 +90,8 @@ def test_the_cluster_describes_itself(head: Head) -> None:
 ensure_ray_initialized()
 info = get_ray_cluster_info()
 print(json.dumps({
-    "connected": info["connected"], "head_node": info["resources"]["head_node"], "nodes": sum(node["Alive"] for node in info["nodes"]),
+    "connected": info["connected"], "head_node": info["resources"]["head_node"],
+    "nodes": sum(node["Alive"] for node in info["nodes"]),
     "serve": info["serve"], "namespaces": info["namespaces"], "errors": info.get("errors")}))
 """
     found, _ = run(head, program, RAY_ADDRESS=addresses(head)["cluster"])
