@@ -85,6 +85,7 @@ def test_two_bootstraps_at_once_do_the_work_once(head: Head, twice: list[Ended])
     for ended in twice:
         assert ended.code == 0, ended.out + ended.err
         assert "bootstrap: organism: healthy" in ended.out
+        assert "not through its Serve handle" not in ended.out
         assert "2 dispatchers have executed health checks" in ended.out
     first, second = (ended.actors() for ended in twice)
     assert sorted(first) == sorted(second) == NAMES
@@ -97,8 +98,15 @@ def test_two_bootstraps_at_once_do_the_work_once(head: Head, twice: list[Ended])
 @pytest.mark.parametrize("scheme", ["", "ray://"])
 def test_another_bootstrap_leaves_everything_as_it_is(head: Head, twice: list[Ended], scheme: str) -> None:
     port = head.ports.client if scheme else head.ports.gcs
-    ended = bootstrap(head, RAY_ADDRESS=f"{scheme}127.0.0.1:{port}", SERVE_GATEWAY=head.gateway_url)
+    ended = bootstrap(
+        head,
+        RAY_ADDRESS=f"{scheme}127.0.0.1:{port}",
+        SERVE_GATEWAY=head.gateway_url,
+        RAY_SERVE_THROUGHPUT_OPTIMIZED="1",  # as on the head, where jobs run
+    )
     assert ended.code == 0, ended.out + ended.err
+    if not scheme:
+        assert "not through its Serve handle" not in ended.out
     assert ended.actors() == {name: ("is there", pid) for name, (_, pid) in twice[0].actors().items()}
 
 
