@@ -88,6 +88,50 @@ class Engine:
     @property
     def prefix(self) -> str: ...
 
+class DispatchHost:
+    """A dispatcher or a reaper over the shared store; the services behind the gateway execute. Thread-safe."""
+
+    def __init__(
+        self,
+        role: str,
+        *,
+        name: str = "",
+        gateway_url: str = "",
+        user_config: bytes = b"{}",
+        settings_file: str = "",
+        node_id: str = "",
+        ip_address: str = "",
+        hosts: int = 1,
+    ) -> None:
+        """Opens the store, registers in the runtime registry and runs.
+
+        Args:
+            role: queue or reaper; graph is refused until there is an executor of graph tasks.
+            name: In the registry, metrics and logs; empty: made from role, host and process id.
+            gateway_url: Where the services are, "http://HOST:PORT"; empty: from the environment.
+            user_config: Settings as a JSON object; they win over the environment.
+            settings_file: YAML file below the environment; empty: none.
+            node_id: Where this runs, for the registry; empty: the host name.
+            ip_address: Likewise.
+            hosts: Hosts on which parties of the store run; SQLite is refused beyond one.
+
+        Raises:
+            EngineError: "invalid_argument: ..." for what a retry cannot mend, "unavailable: ..." for what it can.
+        """
+
+    def status(self) -> bytes:
+        """What it is doing, as a JSON object; see DispatchHostStatus. Reads no store."""
+
+    def prove(self, count: int, timeout_s: float) -> bytes:
+        """Submits `count` health_check tasks and waits until somebody has executed them, `timeout_s` seconds at most.
+
+        Returns:
+            A JSON array of `id`, `status`, `owner_id` and `error`. Blocks. Raises EngineError when the store fails.
+        """
+
+    def drain(self, timeout_s: float) -> None:
+        """Claims nothing more, lets running tasks finish within `timeout_s`, hands back the rest. Idempotent."""
+
 def plan_ray_connection(address: str, ray_namespace: str) -> str:
     """Where to connect and why, as JSON (see docs/ray-connection.md). Empty arguments leave it to the environment.
 

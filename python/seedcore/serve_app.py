@@ -52,6 +52,16 @@ class ServiceReplica:
         """Puts `user_config`, settings by section and name, in force without a restart."""
         await asyncio.to_thread(self._engine.reconfigure, json.dumps(user_config or {}).encode())
 
+    async def ask(self, method: str, path: str, headers: list[tuple[bytes, bytes]], body: bytes) -> tuple[int, bytes]:
+        """One request through the application's handle instead of the proxy; `path` is below the prefix."""
+        target = (self._engine.prefix + path).encode()
+        answer, _ = self._engine.handle(asyncio.get_running_loop(), method, target, "", b"", headers, body, "handle")
+        status, _, content, stream = await answer
+        if stream is not None:
+            stream.close()
+            raise ValueError(f"{path} answers with a stream; ask over HTTP")
+        return status, content
+
     async def __del__(self) -> None:
         engine = getattr(self, "_engine", None)
         if engine is not None:

@@ -1,10 +1,10 @@
 // The module seedcore._core: bytes in, bytes out. The typed face of it is seedcore/_core.pyi.
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <set>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +16,7 @@
 #include "app/engine.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "bridge.h"
 #include "completion.h"
 #include "ray/plan_input.h"
 #include "service/system.h"
@@ -23,28 +24,6 @@
 
 namespace seedcore::python {
 namespace {
-
-/// A Result's error on its way into Python, where it is seedcore._core.EngineError.
-class EngineError : public std::runtime_error {
- public:
-  explicit EngineError(const Error& error) : std::runtime_error(ToString(error)) {}
-};
-
-template <class T>
-T ValueOrThrow(Result<T> result) {
-  if (!result) throw EngineError(result.error());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-std::string ToText(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
-nb::bytes ToBytes(std::string_view text) { return nb::bytes(text.data(), text.size()); }
-
-json::object ParseObject(const std::string& text) {
-  auto value = ParseJson(text);
-  if (!value) throw EngineError(value.error());
-  if (!value->is_object()) throw EngineError({ErrorCode::kInvalidArgument, "expected a JSON object", "user_config"});
-  return std::move(value->get_object());
-}
 
 std::string PlanRayConnection(const std::string& address, const std::string& ray_namespace) {
   const nb::gil_scoped_release released;
@@ -121,36 +100,35 @@ class Pending {
   net::LocalServer::Pending pending_;
 };
 
-/// Engines that are open. Their threads must have ended before the interpreter does: one that waits for the GIL then
-/// never gets it.
-class OpenEngines {
+/// What has threads that must have ended before the interpreter does.
+class OpenHosts {
  public:
-  void Add(app::ServiceEngine& engine) {
+  void Add(const void* what, std::function<void()> drain) {
     const std::scoped_lock lock(mutex_);
-    engines_.insert(&engine);
+    drains_.insert_or_assign(what, std::move(drain));
   }
-  void Remove(app::ServiceEngine& engine) {
+  void Remove(const void* what) {
     const std::scoped_lock lock(mutex_);
-    engines_.erase(&engine);
+    drains_.erase(what);
   }
   /// Without the GIL.
   void DrainAll() {
     const std::scoped_lock lock(mutex_);
-    for (app::ServiceEngine* engine : engines_) engine->Drain(std::chrono::milliseconds(0));
+    for (const auto& [what, drain] : drains_) drain();
   }
-  static OpenEngines& Instance() {
-    static OpenEngines engines;
-    return engines;
+  static OpenHosts& Instance() {
+    static OpenHosts hosts;
+    return hosts;
   }
 
  private:
-  std::mutex mutex_;  // guards engines_, and keeps them open while they are drained
-  std::set<app::ServiceEngine*> engines_;
+  std::mutex mutex_;  // guards drains_, and keeps what they drain open meanwhile
+  std::map<const void*, std::function<void()>> drains_;
 };
 
-void DrainAtExit() {
+void DrainAllAtExit() {
   const nb::gil_scoped_release released;
-  OpenEngines::Instance().DrainAll();
+  OpenHosts::Instance().DrainAll();
 }
 
 class Engine {
@@ -163,12 +141,12 @@ class Engine {
                                .settings_file = settings_file};
     const nb::gil_scoped_release released;
     engine_ = ValueOrThrow(app::ServiceEngine::Start(std::move(options), RealEnv()));
-    OpenEngines::Instance().Add(*engine_);
+    DrainAtExit(this, [engine = engine_.get()] { engine->Drain(std::chrono::milliseconds(0)); });
   }
   /// The destructor waits for threads that may wait for the GIL.
   ~Engine() {
     const nb::gil_scoped_release released;
-    if (engine_) OpenEngines::Instance().Remove(*engine_);
+    ForgetAtExit(this);
     engine_.reset();
   }
   Engine(const Engine&) = delete;
@@ -232,6 +210,10 @@ class Engine {
 };
 
 }  // namespace
+
+void DrainAtExit(const void* what, std::function<void()> drain) { OpenHosts::Instance().Add(what, std::move(drain)); }
+void ForgetAtExit(const void* what) { OpenHosts::Instance().Remove(what); }
+
 }  // namespace seedcore::python
 
 NB_MODULE(_core, module) {
@@ -244,7 +226,7 @@ NB_MODULE(_core, module) {
   module.attr("__version__") = std::string(seedcore::service::Version());
   nb::exception<seedcore::python::EngineError>(module, "EngineError", PyExc_RuntimeError);
   module.def("plan_ray_connection", &seedcore::python::PlanRayConnection, "address"_a, "ray_namespace"_a);
-  nb::module_::import_("atexit").attr("register")(nb::cpp_function(&seedcore::python::DrainAtExit));
+  nb::module_::import_("atexit").attr("register")(nb::cpp_function(&seedcore::python::DrainAllAtExit));
   nb::class_<Stream>(module, "Stream")
       .def("take", &Stream::Take)
       .def("wait", &Stream::Wait, "loop"_a)
@@ -263,4 +245,5 @@ NB_MODULE(_core, module) {
       .def_prop_ro("in_flight", &Engine::InFlight)
       .def_prop_ro("service", &Engine::Service)
       .def_prop_ro("prefix", &Engine::Prefix);
+  seedcore::python::BindDispatchHost(module);
 }

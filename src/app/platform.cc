@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "app/api_document.h"
+#include "app/dispatch_unit.h"
 #include "app/event_bridge.h"
 #include "app/external_types.h"
 #include "app/foundation.h"
@@ -66,8 +67,7 @@ struct Platform::Parts {
   std::unique_ptr<service::SystemService> system;
   std::unique_ptr<queue::EventFeed> feed;
   std::unique_ptr<net::Server> server;
-  std::unique_ptr<queue::Reaper> reaper;
-  std::unique_ptr<queue::Dispatcher> dispatcher;
+  std::unique_ptr<DispatchUnit> dispatch;
 
   Result<void> Start();
   void Stop();
@@ -88,14 +88,14 @@ Result<void> Platform::Parts::Start() {
   BuildApi();
   for (ServiceUnit* unit : Units()) SEEDCORE_RETURN_IF_ERROR(unit->Start());
   SEEDCORE_RETURN_IF_ERROR(Listen());
-  store::TaskStore& queued = foundation->store->tasks();
-  reaper = std::make_unique<queue::Reaper>(env, queued, foundation->metrics, ReaperSettingsFrom(settings.queue));
-  auto dispatching = DispatcherSettingsFrom(settings.queue);
-  dispatching.types = external_types->Embedded();
-  dispatcher = std::make_unique<queue::Dispatcher>(env, queued, foundation->metrics, std::move(dispatching),
-                                                   [this](const store::Task& task, const CallContext& call) {
-                                                     return coordinator->service().HandleTask(task, call);
-                                                   });
+  SEEDCORE_ASSIGN_OR_RETURN(
+      dispatch,
+      DispatchUnit::Start(
+          settings, *foundation,
+          {.dispatcher = settings.queue.dispatch_elsewhere ? "" : "seedcore_dispatcher_0", .reaper = "seedcore_reaper"},
+          external_types->Embedded(), [this](const store::Task& task, const CallContext& call) {
+            return coordinator->service().HandleTask(task, call);
+          }));
   start_time = std::chrono::duration_cast<std::chrono::milliseconds>(env.Now() - started);
   return {};
 }
@@ -131,16 +131,20 @@ void Platform::Parts::BuildApi() {
       .default_retry = RetryPolicyFrom(settings.queue),
       .on_cancelled =
           [this] {
-            if (dispatcher) dispatcher->RenewNow();
+            if (dispatch) dispatch->RenewNow();
           },
       .check_type = [this](const std::string& type) { return external_types->Check(type); }});
   workers = std::make_unique<service::WorkerService>(
       service::WorkerService::Dependencies{.env = &env, .tasks = &foundation->store->tasks()});
   facts = std::make_unique<service::FactService>(foundation->store->facts());
-  system = std::make_unique<service::SystemService>(
-      service::SystemService::Dependencies{.env = &env, .store = foundation->store.get(), .dispatcher = [this] {
-                                             return dispatcher ? dispatcher->Status() : queue::DispatcherStatus{};
-                                           }});
+  system = std::make_unique<service::SystemService>(service::SystemService::Dependencies{
+      .env = &env,
+      .store = foundation->store.get(),
+      .dispatcher =
+          [this] {
+            return dispatch ? dispatch->Dispatcher().value_or(queue::DispatcherStatus{}) : queue::DispatcherStatus{};
+          },
+      .dispatches_elsewhere = settings.queue.dispatch_elsewhere});
 }
 
 std::vector<net::Route> Platform::Parts::ServiceRoutes() {
@@ -191,8 +195,7 @@ void Platform::Parts::Stop() {
   const Instant deadline = env.Now() + settings.server.drain_timeout;
   if (workers) workers->Close();  // they would wait through the whole drain
   if (server) server->Stop(settings.server.drain_timeout);
-  if (dispatcher) dispatcher->Stop(deadline);
-  if (reaper) reaper->Stop();
+  if (dispatch) dispatch->Stop(deadline);
   if (feed) feed->Stop();
   CallContext call;
   call = call.Within(settings.server.drain_timeout, env);

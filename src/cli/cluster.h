@@ -33,5 +33,6 @@ int RunRayActors(const Arguments& arguments);
 int RunRayJobs(const Arguments& arguments);
 int RunServeStatus(const Arguments& arguments);
 int RunServeDeploy(const Arguments& arguments);
+int RunBootstrap(const Arguments& arguments);
 
 }  // namespace seedcore::cli

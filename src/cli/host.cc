@@ -46,4 +46,10 @@ void ServeUntilSignal(app::Platform& platform) {
   }
 }
 
+void AwaitStopSignal() {
+  const sigset_t signals = SteeringSignals();
+  int received = 0;
+  while (sigwait(&signals, &received) != 0 || received == SIGHUP) continue;
+}
+
 }  // namespace seedcore::cli

@@ -20,5 +20,7 @@ void BlockSignals();
 int ReportStartError(const Error& error);
 /// Returns after SIGINT or SIGTERM; SIGHUP reloads the rules.
 void ServeUntilSignal(app::Platform& platform);
+/// Returns after SIGINT or SIGTERM, for a process that has no rules to reload.
+void AwaitStopSignal();
 
 }  // namespace seedcore::cli

@@ -70,7 +70,7 @@ Result<Presence::Registration> Presence::Renew(const Registration& known, const 
     }
   }
   SEEDCORE_ASSIGN_OR_RETURN(auto renewed, Register(known.organ_id, epoch));
-  log::Info("organ registered again", {{"organ_id", known.organ_id}, {"epoch", epoch}});
+  log::Info("instance registered again", {{"logical_id", known.organ_id}, {"epoch", epoch}});
   SEEDCORE_RETURN_IF_ERROR(registry_.SetStatus(known.instance_id, store::InstanceStatus::kDead));
   return renewed;
 }
@@ -115,7 +115,7 @@ void Presence::Run(const std::stop_token& stop) {
         std::chrono::duration_cast<std::chrono::nanoseconds>(settings_.heartbeat_jitter * env_.RandomUnit());
     if (!env_.SleepFor(settings_.heartbeat + jitter, stop)) return;
     for (auto beaten = BeatOnce(); !beaten; beaten = BeatOnce()) {
-      log::Warning("organ heartbeat failed", {{"error", ToString(beaten.error())}});
+      log::Warning("heartbeat failed", {{"error", ToString(beaten.error())}});
       if (!env_.SleepFor(backoff, stop)) return;
       backoff = std::min(backoff * 2, settings_.backoff_max);
     }

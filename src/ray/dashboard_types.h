@@ -140,6 +140,7 @@ struct JobInfo {
   std::string message;
   std::optional<std::int64_t> start_time;  ///< Unix time in milliseconds
   std::optional<std::int64_t> end_time;
+  std::optional<int> driver_exit_code;  ///< of the command, once it has ended
   static constexpr bool kIgnoresUnknownFields = true;
   static constexpr auto kFields = Fields(
       Required("type", &JobInfo::type, "SUBMISSION or DRIVER"), Optional("job_id", &JobInfo::job_id, "Of a driver"),
@@ -148,7 +149,8 @@ struct JobInfo {
       Optional("entrypoint", &JobInfo::entrypoint, "Its command"),
       Optional("message", &JobInfo::message, "How it went"),
       Optional("start_time", &JobInfo::start_time, "Unix milliseconds"),
-      Optional("end_time", &JobInfo::end_time, "Unix milliseconds"));
+      Optional("end_time", &JobInfo::end_time, "Unix milliseconds"),
+      Optional("driver_exit_code", &JobInfo::driver_exit_code, "Of the command"));
 };
 
 struct JobRequest {

@@ -4,6 +4,7 @@
 
 #include "service/coordinator_impl.h"
 #include "service/edge.h"
+#include "service/task_route.h"
 
 namespace seedcore::service {
 
@@ -29,30 +30,6 @@ std::string Verdict(const Result<Health>& health) {
   return health->status == "healthy" ? "ok" : health->status;
 }
 
-/// A stored task as a request. The stored form has no place of its own for features and earlier tasks: they are in
-/// params.
-RouteRequest RequestOf(const store::Task& task, const CallContext& call) {
-  RouteRequest request;
-  request.id = task.id;
-  request.type = task.type;
-  request.description = task.description;
-  request.domain = task.domain;
-  request.params = task.params;
-  request.priority = task.priority;
-  request.attempt = std::max(task.attempts, 1);
-  request.idempotency_key = call.idempotency_key;
-  request.effects = EffectsMode::kReturn;
-  if (const json::value* features = task.params.if_contains("features"); features != nullptr && features->is_object()) {
-    request.features = features->get_object();
-  }
-  if (const json::value* history = task.params.if_contains("history_ids"); history != nullptr && history->is_array()) {
-    for (const json::value& id : history->get_array()) {
-      if (id.is_string()) request.history_ids.emplace_back(id.get_string());
-    }
-  }
-  return request;
-}
-
 }  // namespace
 
 CoordinatorService::Impl::Impl(CoordinatorDependencies dependencies)
@@ -67,22 +44,7 @@ Result<RouteResponse> CoordinatorService::RouteAndExecute(const RouteRequest& re
 }
 
 queue::TaskOutcome CoordinatorService::HandleTask(const store::Task& task, const CallContext& call) {
-  auto response = impl_->Route(RequestOf(task, call), call);
-  if (!response) return queue::TaskOutcome::Fail(response.error());
-  store::Effects effects = std::exchange(response->effects, {}).ToStore();
-  json::value result = ToJson(*response);
-  result.as_object().erase("effects");
-  if (response->path == "hold") return queue::TaskOutcome::Hold(response->routing_reason);
-  if (response->path == "retry") {
-    return queue::TaskOutcome::RetryAfter(impl_->deps.settings.retry_delay,
-                                          {ErrorCode::kUnavailable, response->routing_reason, ""});
-  }
-  if (response->success) return queue::TaskOutcome::Complete(std::move(result), std::move(effects));
-  queue::TaskOutcome outcome = queue::TaskOutcome::Fail(
-      {ErrorCodeFromString(response->error_code), response->error.value_or(""), response->error_path},
-      std::move(result));
-  outcome.effects = std::move(effects);
-  return outcome;
+  return OutcomeOf(impl_->Route(RouteRequestOf(task, call), call), impl_->deps.settings.retry_delay);
 }
 
 Result<AnomalyTriageResponse> CoordinatorService::AnomalyTriage(const AnomalyTriageRequest& request,

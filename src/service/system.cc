@@ -29,8 +29,9 @@ Result<Readiness> SystemService::Ready(const Empty&, const CallContext&) {
   const auto health = dependencies_.store->CheckHealth();
   const auto dispatcher = dependencies_.dispatcher();
   readiness.deps["db"] = health.writable ? "ok" : "error: " + health.error;
-  readiness.deps["dispatcher"] = dispatcher.running ? "ok" : "error: stopped";
-  readiness.status = health.writable && dispatcher.running ? "ready" : "not_ready";
+  const bool elsewhere = dependencies_.dispatches_elsewhere;
+  readiness.deps["dispatcher"] = elsewhere ? "elsewhere" : dispatcher.running ? "ok" : "error: stopped";
+  readiness.status = health.writable && (elsewhere || dispatcher.running) ? "ready" : "not_ready";
   return readiness;
 }
 

@@ -84,6 +84,7 @@ class SystemService {
     Env* env = nullptr;
     store::Store* store = nullptr;
     std::function<queue::DispatcherStatus()> dispatcher;
+    bool dispatches_elsewhere = false;  ///< this process is to have no dispatcher
   };
 
   explicit SystemService(Dependencies dependencies)

@@ -160,6 +160,9 @@ void AddQueue(Rows& rows) {
                       .limits = Between(1, 10'000)}));
   rows.push_back(Row("queue.retention", section, &S::retention,
                      {.meaning = "How long finished tasks are kept", .limits = Between(60, 10 * 365 * 86'400.0)}));
+  rows.push_back(Row("queue.dispatch_elsewhere", section, &S::dispatch_elsewhere,
+                     {.meaning = "Execute no tasks in this process: `seedcore dispatch` or actors on Ray do",
+                      .flag = "dispatch-elsewhere"}));
   rows.push_back(Row("queue.external_types", section, &S::external_types,
                      {.meaning = "Types left to workers outside (docs/workers.md); `*`: every type without an executor",
                       .environment = {"SEEDCORE_EXTERNAL_TYPES"}}));

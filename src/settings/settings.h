@@ -61,6 +61,7 @@ struct QueueSettings {
   milliseconds reap_interval{1'000};
   int reap_batch = 200;
   milliseconds retention{std::chrono::days{7}};
+  bool dispatch_elsewhere = false;
   std::vector<std::string> external_types;  ///< for workers outside; "*": every type without an executor
 };
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ WORKER_PORTS = 40
 START_SECONDS = 90.0
 STOP_SECONDS = 15.0
 MARK = "SEEDCORE_TEST_HEAD"
+NODE_MARK = "SEEDCORE_TEST_NODE"
 
 
 def free_ports(count: int) -> list[int]:
@@ -59,6 +61,7 @@ class RayHead:
         self._extra = dict(environment or {})
         self._options = dict(options or {})
         self._process: subprocess.Popen[bytes] | None = None
+        self._nodes: dict[int, tuple[subprocess.Popen[bytes], str]] = {}
         numbers = free_ports(10 + WORKER_PORTS)
         self.ports = Ports(gcs=numbers[0], client=numbers[1], dashboard=numbers[2], serve=numbers[3])
         self._agents = numbers[4:10]
@@ -127,6 +130,41 @@ class RayHead:
             )
         self._wait_for_dashboard()
 
+    def add_node(self, address: str) -> int:
+        """A second raylet, with an address of its own and no CPUs. Returns its process id; `stop` ends it, too."""
+        numbers = free_ports(15)
+        options = {
+            "address": f"127.0.0.1:{self.ports.gcs}",
+            "node-ip-address": address,
+            "node-manager-port": numbers[0],
+            "object-manager-port": numbers[1],
+            "dashboard-agent-listen-port": numbers[2],
+            "dashboard-agent-grpc-port": numbers[3],
+            "metrics-export-port": numbers[4],
+            "runtime-env-agent-port": numbers[5],
+            "worker-port-list": ",".join(map(str, numbers[6:])),
+            "num-cpus": 0,
+            "object-store-memory": 100_000_000,
+        }
+        command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats"]
+        command += [f"--{name}={value}" for name, value in options.items()]
+        environment = self.environment() | {MARK: self._mark, "GRPC_ENABLE_FORK_SUPPORT": "0", **self._extra}
+        environment[NODE_MARK] = address
+        with (self._folder / "node.log").open("wb") as log:
+            node = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self._nodes[node.pid] = (node, address)
+        return node.pid
+
+    def end(self, node: int) -> None:
+        """Ends a node that `add_node` started, as a loss of power would."""
+        process, address = self._nodes.pop(node)
+        for pid in self._marked(f"{NODE_MARK}={address}") & self._marked(f"{MARK}={self._mark}"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait(STOP_SECONDS)
+
     def _wait_for_dashboard(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         url = f"{self.dashboard_url}/api/authentication_mode"  # open with and without a token
@@ -143,13 +181,17 @@ class RayHead:
             time.sleep(0.1)
 
     def _left(self) -> list[int]:
+        return list(self._marked(f"{MARK}={self._mark}"))
+
+    @staticmethod
+    def _marked(mark: str) -> set[int]:
         """Processes that carry the mark."""
-        found = []
-        needle = f"{MARK}={self._mark}".encode()
+        found = set()
+        needle = mark.encode()
         for entry in Path("/proc").iterdir():
             try:
                 if entry.name.isdigit() and needle in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
+                    found.add(int(entry.name))
             except OSError:
                 continue  # it has ended, or is not ours
         return found
@@ -166,8 +208,9 @@ class RayHead:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     continue
-            if self._process is not None:
-                self._process.poll()
+            for process in [self._process, *(node for node, _ in self._nodes.values())]:
+                if process is not None:
+                    process.poll()
             time.sleep(0.05)
         if self._process is not None:
             self._process.wait(STOP_SECONDS)

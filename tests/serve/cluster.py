@@ -23,9 +23,10 @@ CONFIG = Path(__file__).parents[2] / "deploy" / "serve" / "config.yaml"
 class Head(RayHead):
     """A head on which the replicas keep their data in `data_dir` and find each other."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, more: dict[str, str] | None = None) -> None:
         super().__init__(
             {
+                **(more or {}),
                 "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
                 "SEEDCORE_DATA_DIR": str(data_dir),
                 # Coverage of replicas is not measured, and their paths come from the virtual environment alone.
@@ -33,6 +34,7 @@ class Head(RayHead):
             },
             options={"num-cpus": 4, "memory": 16_000_000_000},
         )
+        self.data_dir = str(data_dir)
         self.gateway_url = f"http://127.0.0.1:{self.ports.serve}"
         self._extra["SERVE_GATEWAY"] = self.gateway_url
 

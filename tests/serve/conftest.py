@@ -4,10 +4,31 @@ from collections.abc import Iterator
 
 import pytest
 from cluster import Head
+from task_api import TaskApi
+from webhook import Webhook
+
+LEASE_S = 3
 
 
 @pytest.fixture(scope="session")
-def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
-    with Head(tmp_path_factory.mktemp("data")) as started:
+def webhook() -> Iterator[Webhook]:
+    with Webhook() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def head(tmp_path_factory: pytest.TempPathFactory, webhook: Webhook) -> Iterator[Head]:
+    more = {
+        "TASK_LEASE_S": str(LEASE_S),
+        "SEEDCORE_WEBHOOK_ALLOW": webhook.url,
+        "SEEDCORE_ORGANISM_WEBHOOK_TIMEOUT": "60",
+    }
+    with Head(tmp_path_factory.mktemp("data"), more) as started:
         started.deploy(started.config())
+        yield started
+
+
+@pytest.fixture(scope="session")
+def task_api(head: Head) -> Iterator[TaskApi]:
+    with TaskApi(head) as started:
         yield started

@@ -1,0 +1,120 @@
+"""The organism: initialized, and healthy, through its Serve handle or over HTTP where there is none."""
+
+import asyncio
+import json
+import os
+import urllib.error
+import urllib.request
+from typing import Any
+
+import ray
+from ray import serve
+
+from bootstraps.steps import StepFailedError, complain, number, say, step, wait_until
+from seedcore import _core
+
+STEP = "organism"
+LOOK_AT = "seedcore serve status"
+_APPLICATION = "organism"
+_CALL_S = 15.0
+_INITIALIZE_S = 120.0
+
+
+def _headers() -> dict[str, str]:
+    token = os.getenv("SEEDCORE_API_TOKEN")
+    headers = {"content-type": "application/json"}
+    return headers | ({"authorization": f"Bearer {token}"} if token else {})
+
+
+def organism_url() -> str:
+    """ORGANISM_URL, or /organism behind the gateway that the connection plan finds."""
+    given = os.getenv("ORGANISM_URL")
+    if given:
+        return given.rstrip("/")
+    plan = json.loads(_core.plan_ray_connection("", ""))
+    return str(plan["serve_url"]["value"]).rstrip("/") + "/organism"
+
+
+def _through_handle(method: str, path: str, timeout_s: float) -> tuple[int, Any]:
+    headers = [(name.encode(), value.encode()) for name, value in _headers().items()]
+
+    # In an event loop: with RAY_SERVE_THROUGHPUT_OPTIMIZED a handle works nowhere else.
+    async def ask() -> tuple[int, bytes]:
+        handle = serve.get_app_handle(_APPLICATION)
+        status, body = await asyncio.wait_for(handle.ask.remote(method, path, headers, b""), timeout_s)
+        return status, body
+
+    status, body = asyncio.run(ask())
+    return status, json.loads(body)
+
+
+def _over_http(method: str, path: str, timeout_s: float) -> tuple[int, Any]:
+    request = urllib.request.Request(organism_url() + path, method=method, headers=_headers())
+    request.data = b"{}" if method == "POST" else None
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def _ask(method: str, path: str, timeout_s: float) -> tuple[int, Any]:
+    """By handle; over HTTP when the handle fails, for example because this cluster runs no Serve of its own."""
+    try:
+        if ray.is_initialized():
+            return _through_handle(method, path, timeout_s)
+    except Exception as error:
+        say(STEP, f"not through its Serve handle ({_line(error)}); over HTTP")
+    return _over_http(method, path, timeout_s)
+
+
+def _line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else repr(error)
+
+
+def bootstrap_organism() -> bool:
+    """Initializes the organism unless it is, and waits until it is healthy.
+
+    Returns:
+        Whether it is. If not (it is not deployed, says no, or takes longer than ORGANISM_HEALTH_TIMEOUT_S, 180 s), one
+        line on standard error says why.
+    """
+    try:
+        _await_health()
+    except StepFailedError as error:
+        complain(error)
+        return False
+    say(STEP, "healthy")
+    return True
+
+
+def _await_health() -> None:
+    timeout = number(("ORGANISM_HEALTH_TIMEOUT_S",), 180.0, 1, 3600)
+    interval = number(("ORGANISM_HEALTH_INTERVAL_S",), 2.0, 0.05, 60)
+    last = "no answer"
+
+    def healthy() -> bool:
+        nonlocal last
+        try:
+            status, health = _ask("GET", "/health", _CALL_S)
+        except (OSError, ValueError) as error:
+            last = _line(error)
+            return False
+        last = f"status {status}: {json.dumps(health)[:300]}"
+        if status == 200:
+            return True
+        if not health.get("organism_initialized", True):
+            _initialize()
+        return False
+
+    with step(STEP, LOOK_AT):
+        if not wait_until(healthy, timeout, interval):
+            raise StepFailedError(STEP, f"not healthy within {timeout:g} s: {last}", LOOK_AT)
+
+
+def _initialize() -> None:
+    status, answer = _ask("POST", "/initialize-organism", _INITIALIZE_S)
+    if status != 200 or not answer.get("success", False):
+        raise StepFailedError(STEP, f"not initialized, status {status}: {json.dumps(answer)[:300]}", LOOK_AT)
+    say(STEP, str(answer.get("message", "initialized")))

@@ -1,0 +1,180 @@
+#include "app/dispatch_host.h"
+
+#include <algorithm>
+#include <array>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "app/remote_execution.h"
+#include "app/remote_peers.h"
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace seedcore::app {
+namespace {
+
+constexpr int kMostProven = 1024;
+constexpr std::chrono::seconds kExecutorsWait{30};
+constexpr std::chrono::milliseconds kLook{20};
+constexpr int kHighestPriority = 10;
+
+/// Unique among the processes of several hosts; in containers the process id alone often is 1.
+std::string DefaultName(const std::string& role) {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+  return fmt::format("seedcore_{}_{}_{}", role == "queue" ? "dispatcher" : role, host.data(), ::getpid());
+}
+
+Result<void> CheckRole(const std::string& role) {
+  if (role == "queue" || role == "reaper") return {};
+  if (role == "graph") {
+    return Fail(ErrorCode::kInvalidArgument,
+                "there is no executor of graph tasks yet, so there is nothing for a graph dispatcher to do", "role");
+  }
+  return Fail(ErrorCode::kInvalidArgument, fmt::format("expected queue, graph or reaper, got '{}'", role), "role");
+}
+
+}  // namespace
+
+DispatchHost::DispatchHost(DispatchHostOptions options, settings::Settings settings, Env& env)
+    : options_(std::move(options)), settings_(std::move(settings)), env_(env), started_at_(env.WallNow()) {
+  if (options_.name.empty()) options_.name = DefaultName(options_.role);
+}
+
+Result<std::unique_ptr<DispatchHost>> DispatchHost::Start(DispatchHostOptions options, settings::Settings settings,
+                                                          Env& env) {
+  SEEDCORE_RETURN_IF_ERROR(CheckRole(options.role));
+  settings.store.shared = true;  // whoever submits has the store open, too
+  std::unique_ptr<DispatchHost> host(new DispatchHost(std::move(options), std::move(settings), env));
+  SEEDCORE_RETURN_IF_ERROR(host->Open());
+  return host;
+}
+
+DispatchHost::~DispatchHost() { Drain(std::chrono::milliseconds(0)); }
+
+Result<void> DispatchHost::Open() {
+  const bool executes = options_.role == "queue";
+  if (options_.hosts > 1 && settings_.store.pg_dsn.empty()) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("SQLite is the store of one host, and there are {}: set SEEDCORE_PG_DSN to a PostgreSQL that "
+                    "all of them reach",
+                    options_.hosts),
+        "store.pg_dsn");
+  }
+  SEEDCORE_ASSIGN_OR_RETURN(foundation_, Foundation::Open(settings_.store, env_));
+  const store::Store::Health health = foundation_->store->CheckHealth();
+  store_backend_ = health.backend;
+  store_location_ = health.location;
+  std::vector<std::string> types;
+  if (executes) {
+    SEEDCORE_ASSIGN_OR_RETURN(gateway_, GatewayUrl(options_.gateway_url, settings_, env_));
+    SEEDCORE_RETURN_IF_ERROR(BindRemotePeers(foundation_->peers, gateway_, settings_.client, env_));
+    SEEDCORE_ASSIGN_OR_RETURN(types, ClaimedTypes());
+  }
+  SEEDCORE_ASSIGN_OR_RETURN(
+      unit_,
+      DispatchUnit::Start(settings_, *foundation_,
+                          {.dispatcher = executes ? options_.name : "",
+                           .reaper = executes ? "" : options_.name,
+                           .node_id = options_.node_id,
+                           .ip_address = options_.ip_address},
+                          std::move(types), ExecuteThrough(foundation_->peers, env_, settings_.queue.retry_base)));
+  log::Info("dispatch host started",
+            {{"name", options_.name}, {"role", options_.role}, {"services", gateway_}, {"store", store_location_}});
+  return {};
+}
+
+/// As ExternalTypes::Embedded, with the executors of whoever answers behind the gateway.
+Result<std::vector<std::string>> DispatchHost::ClaimedTypes() {
+  std::vector<std::string> external;
+  for (const std::string& type : settings_.queue.external_types) external.push_back(ToLower(Trim(type)));
+  std::erase(external, "");
+  if (external.empty()) return external;
+  const CallContext call = CallContext{}.Within(kExecutorsWait, env_);
+  auto reply = foundation_->peers.organism.Call<&service::OrganismService::Executors>(service::Empty{}, call);
+  if (!reply) {
+    return Fail(
+        reply.error().code,
+        fmt::format("with queue.external_types set, the organism must say what it executes: {}", reply.error().message),
+        reply.error().path);
+  }
+  std::vector<std::string> types;
+  for (const service::ExecutorView& executor : reply->executors) {
+    if (std::ranges::find(external, executor.type) == external.end()) types.push_back(executor.type);
+  }
+  // An empty list would mean every type; no task can have a type without a name.
+  if (types.empty()) types.emplace_back();
+  return types;
+}
+
+DispatchHostStatus DispatchHost::Status() const {
+  DispatchHostStatus status;
+  status.role = options_.role;
+  status.name = options_.name;
+  status.state = state_.load();
+  status.store_backend = store_backend_;
+  status.store_location = store_location_;
+  status.services = gateway_;
+  status.pid = static_cast<int>(::getpid());
+  status.started_at = started_at_;
+  status.dispatcher = unit_->Dispatcher();
+  status.reaper = unit_->Reaper();
+  if (const auto registration = unit_->Registration()) {
+    status.instance_id = registration->instance_id;
+    status.epoch = registration->epoch;
+    status.heartbeat_error = registration->problem;
+  }
+  return status;
+}
+
+Result<std::vector<ProvenTask>> DispatchHost::Prove(int count, std::chrono::milliseconds patience) {
+  if (count < 1 || count > kMostProven) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to {} tasks, got {}", kMostProven, count),
+                "count");
+  }
+  const Instant deadline = env_.Now() + patience;
+  store::NewTask task;
+  task.type = "health_check";
+  task.description = "Proof that tasks are executed";
+  task.domain = "seedcore.proof";
+  task.priority = kHighestPriority;
+  const std::vector<store::NewTask> tasks(static_cast<std::size_t>(count), task);
+  store::TaskStore& store = foundation_->store->tasks();
+  SEEDCORE_ASSIGN_OR_RETURN(const auto submitted, store.Submit(tasks));
+  std::vector<ProvenTask> proven;
+  for (const store::SubmitResult& one : submitted) {
+    SEEDCORE_ASSIGN_OR_RETURN(store::Task seen, store.Get(one.task.id));
+    while (!store::IsTerminal(seen.status) && env_.Now() < deadline) {
+      if (!env_.SleepFor(kLook, {})) break;
+      SEEDCORE_ASSIGN_OR_RETURN(seen, store.Get(one.task.id));
+    }
+    if (!store::IsTerminal(seen.status)) SEEDCORE_RETURN_IF_ERROR(store.Cancel(one.task.id));
+    SEEDCORE_ASSIGN_OR_RETURN(ProvenTask result, LookAt(one.task.id));
+    proven.push_back(std::move(result));
+  }
+  return proven;
+}
+
+Result<ProvenTask> DispatchHost::LookAt(const std::string& task_id) {
+  store::TaskStore& store = foundation_->store->tasks();
+  SEEDCORE_ASSIGN_OR_RETURN(const store::Task task, store.Get(task_id));
+  SEEDCORE_ASSIGN_OR_RETURN(const auto events, store.Events(task_id));
+  ProvenTask result{
+      .id = task_id, .status = std::string(EnumToString(task.status)), .owner_id = {}, .error = task.error};
+  const auto completed = std::ranges::find(events, "completed", &store::TaskEvent::kind);
+  if (completed != events.end()) result.owner_id = completed->owner_id;
+  return result;
+}
+
+void DispatchHost::Drain(std::chrono::milliseconds patience) {
+  const std::scoped_lock one_at_a_time(drain_mutex_);
+  if (!unit_ || std::string_view(state_.load()) == "stopped") return;
+  state_ = "draining";
+  unit_->Stop(env_.Now() + patience);
+  state_ = "stopped";
+}
+
+}  // namespace seedcore::app

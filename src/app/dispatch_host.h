@@ -1,0 +1,113 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/dispatch_unit.h"
+#include "app/foundation.h"
+#include "base/json_binding.h"
+
+namespace seedcore::app {
+
+struct DispatchHostOptions {
+  std::string role = "queue";  ///< queue, graph or reaper
+  std::string name;            ///< in the registry, metrics and logs; empty: role, host and process id
+  std::string gateway_url;     ///< where the services are; empty: GatewayUrl() decides
+  std::string node_id;         ///< where this runs, for the registry; empty: the host name
+  std::string ip_address;      ///< likewise; empty: not known
+  int hosts = 1;               ///< hosts on which parties of this store run: beyond one it has to be PostgreSQL
+};
+
+/// What a host is doing, for health and the command line.
+struct DispatchHostStatus {
+  std::string role;
+  std::string name;
+  std::string state;
+  std::string store_backend;
+  std::string store_location;
+  std::string services;
+  int pid = 0;
+  WallTime started_at;
+  std::string instance_id;
+  std::string epoch;
+  std::string heartbeat_error;
+  std::optional<queue::DispatcherStatus> dispatcher;
+  std::optional<queue::ReaperStatus> reaper;
+  static constexpr auto kFields =
+      Fields(Required("role", &DispatchHostStatus::role, "queue or reaper"),
+             Required("name", &DispatchHostStatus::name, "Name in the registry"),
+             Required("state", &DispatchHostStatus::state, "running, draining or stopped"),
+             Required("store_backend", &DispatchHostStatus::store_backend, "sqlite or postgresql"),
+             Required("store_location", &DispatchHostStatus::store_location, "Path or redacted DSN"),
+             Required("services", &DispatchHostStatus::services, "Where tasks are executed; empty for a reaper"),
+             Required("pid", &DispatchHostStatus::pid, "Process"),
+             Required("started_at", &DispatchHostStatus::started_at, "When this host started"),
+             Sparse("instance_id", &DispatchHostStatus::instance_id, "Instance in the registry, while it is there"),
+             Sparse("epoch", &DispatchHostStatus::epoch, "Cluster epoch of it"),
+             Sparse("heartbeat_error", &DispatchHostStatus::heartbeat_error, "Why the last heartbeat failed"),
+             Sparse("dispatcher", &DispatchHostStatus::dispatcher, "Of the role queue"),
+             Sparse("reaper", &DispatchHostStatus::reaper, "Of the role reaper"));
+};
+
+/// How one task of a proof ended.
+struct ProvenTask {
+  std::string id;
+  std::string status;
+  std::string owner_id;
+  std::string error;
+  static constexpr auto kFields =
+      Fields(Required("id", &ProvenTask::id, "Task"), Required("status", &ProvenTask::status, "As the task API has it"),
+             Required("owner_id", &ProvenTask::owner_id, "Who completed it; empty: nobody"),
+             Required("error", &ProvenTask::error, "Why not"));
+};
+
+/// A dispatcher or a reaper over a shared store in a process that hosts no services: each task is executed by the
+/// coordinator behind a gateway. Any number of them share a store; SQLite only on one host. Knows nothing of Python or
+/// Ray. Thread-safe.
+class DispatchHost {
+ public:
+  /// Runs on return; the services need not be there yet. kInvalidArgument: no such role, a setting is wrong, or SQLite
+  /// on several hosts. kUnavailable, kCorrupt: the store. `env` outlives it.
+  [[nodiscard]] static Result<std::unique_ptr<DispatchHost>> Start(DispatchHostOptions options,
+                                                                   settings::Settings settings, Env& env);
+  /// Drains without patience.
+  ~DispatchHost();
+  DispatchHost(const DispatchHost&) = delete;
+  DispatchHost& operator=(const DispatchHost&) = delete;
+
+  /// Reads no store.
+  [[nodiscard]] DispatchHostStatus Status() const;
+
+  /// Submits `count` (1..1024) tasks of type health_check and waits, `patience` at most, until whatever dispatchers
+  /// there are have executed them. Those that are not finished by then are cancelled. Errors: the store.
+  [[nodiscard]] Result<std::vector<ProvenTask>> Prove(int count, std::chrono::milliseconds patience);
+
+  /// Claims nothing more, lets running tasks finish within `patience`, hands back the rest. Idempotent; a second call
+  /// waits for the first. Status and Prove work on.
+  void Drain(std::chrono::milliseconds patience);
+
+ private:
+  DispatchHost(DispatchHostOptions options, settings::Settings settings, Env& env);
+  [[nodiscard]] Result<void> Open();
+  [[nodiscard]] Result<std::vector<std::string>> ClaimedTypes();
+  [[nodiscard]] Result<ProvenTask> LookAt(const std::string& task_id);
+
+  DispatchHostOptions options_;
+  const settings::Settings settings_;
+  Env& env_;
+  const WallTime started_at_;
+  std::string gateway_;
+  std::string store_backend_;
+  std::string store_location_;
+  std::unique_ptr<Foundation> foundation_;
+  std::unique_ptr<DispatchUnit> unit_;
+  std::mutex drain_mutex_;  // held while draining
+  std::atomic<const char*> state_{"running"};
+};
+
+}  // namespace seedcore::app

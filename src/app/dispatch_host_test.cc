@@ -1,0 +1,227 @@
+#include "app/dispatch_host.h"
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <map>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/platform.h"
+#include "net/server.h"
+
+namespace seedcore::app {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::Each;
+using testing::Field;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr milliseconds kLong = seconds(60);
+
+/// Hosts over the store of one folder.
+class DispatchHostTest : public testing::Test {
+ protected:
+  DispatchHostTest() : folder_((fs::temp_directory_path() / "seedcore-dispatch-XXXXXX").string()) {
+    if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary directory");
+    settings_.server.listen.port = 0;
+    settings_.server.api_listen.port = 0;
+    settings_.store.data_dir = folder_;
+    settings_.store.shared = true;
+    settings_.queue.concurrency = 2;
+    settings_.queue.dispatch_elsewhere = true;
+    settings_.client.breaker_reset = milliseconds(50);
+  }
+  ~DispatchHostTest() override {
+    platform_.reset();
+    fs::remove_all(folder_);
+  }
+
+  /// The six services and nobody who dispatches. Where they are.
+  std::string Services() {
+    auto started = Platform::Start(settings_, RealEnv());
+    if (!started) throw std::runtime_error(ToString(started.error()));
+    platform_ = std::move(*started);
+    return platform_->services_url();
+  }
+  std::unique_ptr<DispatchHost> Host(const std::string& name, const std::string& services,
+                                     const std::string& role = "queue") {
+    auto host = DispatchHost::Start(
+        {.role = role, .name = name, .gateway_url = services, .node_id = "node", .ip_address = "127.0.0.1"}, settings_,
+        RealEnv());
+    if (!host) throw std::runtime_error(ToString(host.error()));
+    return std::move(*host);
+  }
+  std::unique_ptr<Foundation> OpenStore() {
+    auto opened = Foundation::Open(settings_.store, RealEnv());
+    if (!opened) throw std::runtime_error(ToString(opened.error()));
+    return std::move(*opened);
+  }
+  static std::string Owner(const DispatchHost& host) { return host.Status().dispatcher->owner_id; }
+
+  std::string folder_;
+  settings::Settings settings_;
+  std::unique_ptr<Platform> platform_;
+};
+
+TEST_F(DispatchHostTest, TasksAreExecutedByWhicheverHostTakesThem) {
+  const std::string services = Services();
+  const auto left = Host("left", services);
+  const auto right = Host("right", services);
+  const auto proven = left->Prove(40, kLong);
+  ASSERT_TRUE(proven) << ToString(proven.error());
+  EXPECT_EQ(proven->size(), 40U);
+  const std::set<std::string> owners{Owner(*left), Owner(*right)};
+  for (const ProvenTask& task : *proven) {
+    EXPECT_EQ(task.status, "completed") << task.error;
+    EXPECT_TRUE(owners.contains(task.owner_id)) << task.owner_id;
+  }
+  EXPECT_EQ(left->Status().dispatcher->completed + right->Status().dispatcher->completed, 40);
+}
+
+TEST_F(DispatchHostTest, APlatformThatDispatchesElsewhereIsReadyAndExecutesNothing) {
+  Services();
+  net::Client client({.base_url = platform_->api_url()}, RealEnv());
+  const auto ready = client.Send({.target = "/readyz"}, {});
+  ASSERT_TRUE(ready) << ToString(ready.error());
+  EXPECT_THAT(ready->body, HasSubstr(R"("dispatcher":"elsewhere")"));
+  const auto reaper = Host("reaper", "", "reaper");
+  const auto proven = reaper->Prove(1, milliseconds(200));
+  ASSERT_TRUE(proven) << ToString(proven.error());
+  EXPECT_EQ(proven->front().status, "cancelled") << "somebody executed it";
+}
+
+TEST_F(DispatchHostTest, AHostIsInTheRegistryWhileItRuns) {
+  const auto store = OpenStore();
+  const auto host = Host("seedcore_dispatcher_7", "http://127.0.0.1:9");
+  const auto active = store->store->registry().ActiveInstances("seedcore_dispatcher_7");
+  ASSERT_TRUE(active) << ToString(active.error());
+  ASSERT_EQ(active->size(), 1U);
+  EXPECT_EQ(active->front().instance_id, host->Status().instance_id);
+  EXPECT_EQ(active->front().cluster_epoch, host->Status().epoch);
+  EXPECT_EQ(active->front().node_id, "node");
+  EXPECT_EQ(active->front().ip_address, "127.0.0.1");
+  EXPECT_EQ(active->front().status, store::InstanceStatus::kAlive);
+  host->Drain(milliseconds(0));
+  EXPECT_EQ(host->Status().state, "stopped");
+  EXPECT_THAT(*store->store->registry().ActiveInstances("seedcore_dispatcher_7"), IsEmpty());
+}
+
+TEST_F(DispatchHostTest, AReaperHasNoDispatcher) {
+  const auto host = Host("seedcore_reaper", "", "reaper");
+  const DispatchHostStatus status = host->Status();
+  EXPECT_FALSE(status.dispatcher);
+  ASSERT_TRUE(status.reaper);
+  EXPECT_TRUE(status.reaper->running);
+  EXPECT_EQ(status.store_backend, "sqlite");
+}
+
+TEST_F(DispatchHostTest, ARoleThatCannotBePlayedIsRefused) {
+  const auto start = [&](const std::string& role) {
+    DispatchHostOptions options;
+    options.role = role;
+    return DispatchHost::Start(options, settings_, RealEnv()).error();
+  };
+  EXPECT_THAT(ToString(start("graph")), HasSubstr("no executor of graph tasks yet"));
+  EXPECT_THAT(ToString(start("writer")), HasSubstr("expected queue, graph or reaper, got 'writer'"));
+}
+
+TEST_F(DispatchHostTest, SqliteOnSeveralHostsIsRefusedWithTheSettingThatHelps) {
+  DispatchHostOptions options;
+  options.hosts = 2;
+  const auto host = DispatchHost::Start(options, settings_, RealEnv());
+  ASSERT_FALSE(host);
+  EXPECT_EQ(host.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(ToString(host.error()), HasSubstr("SEEDCORE_PG_DSN"));
+}
+
+TEST_F(DispatchHostTest, ProvingNothingIsRefused) {
+  const auto host = Host("a", "", "reaper");
+  EXPECT_EQ(host->Prove(0, kLong).error().path, "count");
+  EXPECT_EQ(host->Prove(100'000, kLong).error().path, "count");
+}
+
+TEST_F(DispatchHostTest, TypesOfWorkersOutsideAreLeftToThem) {
+  const std::string services = Services();
+  settings_.queue.external_types = {" Health_Check "};
+  const auto host = Host("a", services);
+  const auto left_alone = host->Prove(1, milliseconds(200));
+  ASSERT_TRUE(left_alone);
+  EXPECT_EQ(left_alone->front().status, "cancelled");
+  EXPECT_EQ(host->Status().dispatcher->claimed, 0);
+}
+
+/// A coordinator that does what a test tells it to.
+class DispatchHostAndCoordinatorTest : public DispatchHostTest {
+ protected:
+  std::string Coordinator(std::function<net::Response(const net::Request&)> handler) {
+    EXPECT_TRUE(server_.AddRoutes(
+        0, {{.method = net::Method::kPost, .pattern = "/pipeline/route-and-execute", .handler = std::move(handler)}}));
+    EXPECT_TRUE(server_.Start());
+    return "http://127.0.0.1:" + std::to_string(server_.endpoints().front().port);
+  }
+  static net::Response Done() {
+    service::RouteResponse response;
+    response.kind = "fast_path";
+    response.path = "fast";
+    response.success = true;
+    return net::JsonResponse(ToJsonText(response));
+  }
+
+  Metrics metrics_;
+  net::Server server_{net::ServerOptions{}, RealEnv(), metrics_};
+};
+
+TEST_F(DispatchHostAndCoordinatorTest, AGatewayThatIsAwayForAWhileUsesUpNoAttempts) {
+  std::atomic<int> calls = 0;
+  std::mutex mutex;
+  std::set<std::string> keys;
+  const auto host = Host("a", Coordinator([&](const net::Request& request) -> net::Response {
+                           const std::scoped_lock lock(mutex);
+                           keys.insert(request.call.idempotency_key);
+                           if (++calls <= 14)
+                             return {.status = 503, .content_type = "text/plain", .body = "no replica"};
+                           return Done();
+                         }));
+  const auto proven = host->Prove(1, kLong);
+  ASSERT_TRUE(proven) << ToString(proven.error());
+  EXPECT_EQ(proven->front().status, "completed") << proven->front().error;
+  EXPECT_EQ(host->Status().dispatcher->claimed, 1);
+  EXPECT_EQ(host->Status().dispatcher->retried, 0);
+  EXPECT_EQ(keys, std::set{proven->front().id}) << "the key of a task is its id, at every repetition";
+}
+
+TEST_F(DispatchHostAndCoordinatorTest, ADrainedHostHandsItsTaskToAnother) {
+  std::promise<void> entered;
+  std::promise<void> release;
+  std::atomic<int> calls = 0;
+  const std::string services = Coordinator([&, released = release.get_future().share()](const net::Request&) {
+    if (++calls == 1) {
+      entered.set_value();
+      released.wait();
+    }
+    return Done();
+  });
+  const auto first = Host("first", services);
+  auto proven = std::async(std::launch::async, [&] { return first->Prove(1, kLong); });
+  entered.get_future().wait();
+  first->Drain(milliseconds(0));
+  EXPECT_EQ(first->Status().dispatcher->handed_back, 1);
+  const auto second = Host("second", services);
+  const auto tasks = proven.get();
+  release.set_value();
+  ASSERT_TRUE(tasks) << ToString(tasks.error());
+  EXPECT_EQ(tasks->front().status, "completed") << tasks->front().error;
+  EXPECT_EQ(tasks->front().owner_id, Owner(*second));
+  EXPECT_THAT(*first->Prove(4, kLong), Each(Field(&ProvenTask::owner_id, Owner(*second))));
+}
+
+}  // namespace
+}  // namespace seedcore::app

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/foundation.h"
+#include "organism/presence.h"
+#include "queue/dispatcher.h"
+#include "queue/reaper.h"
+#include "settings/settings.h"
+
+namespace seedcore::app {
+
+/// Who a dispatcher or a reaper is, for the runtime registry.
+struct DispatchIdentity {
+  std::string dispatcher;  ///< name of the dispatcher; empty: there is none here
+  std::string reaper;      ///< name of the reaper; empty: there is none here
+  std::string node_id;     ///< empty: the host name
+  std::string ip_address;  ///< empty: not known
+};
+
+/// The one way to host a dispatcher, a reaper or both: in the embedded platform, in a process of its own, in a Ray
+/// actor. Each is an instance in the runtime registry under the current epoch: alive with heartbeats, draining while it
+/// ends, then dead. Start and Stop from one thread; the rest from any.
+class DispatchUnit {
+ public:
+  /// `types`: claim only these; empty: every type. Runs on return. `foundation` outlives it; `handler` is not called
+  /// after Stop. Errors: the registry cannot be written.
+  [[nodiscard]] static Result<std::unique_ptr<DispatchUnit>> Start(const settings::Settings& settings,
+                                                                   Foundation& foundation, DispatchIdentity identity,
+                                                                   std::vector<std::string> types,
+                                                                   queue::TaskHandler handler);
+  /// Stops without patience.
+  ~DispatchUnit();
+  DispatchUnit(const DispatchUnit&) = delete;
+  DispatchUnit& operator=(const DispatchUnit&) = delete;
+
+  /// As Dispatcher::Stop: running tasks have until `deadline`, the rest is handed back. Idempotent.
+  void Stop(Instant deadline);
+  /// As Dispatcher::RenewNow.
+  void RenewNow();
+
+  [[nodiscard]] std::optional<queue::DispatcherStatus> Dispatcher() const;
+  [[nodiscard]] std::optional<queue::ReaperStatus> Reaper() const;
+  /// Of the dispatcher, or of the reaper where there is no dispatcher; nullopt once it has stopped.
+  [[nodiscard]] std::optional<organism::Presence::Registration> Registration() const;
+
+ private:
+  DispatchUnit(Foundation& foundation, DispatchIdentity identity, organism::PresenceSettings presence);
+  [[nodiscard]] std::vector<std::string> Names() const;
+
+  Foundation& foundation_;
+  const DispatchIdentity identity_;
+  organism::Presence presence_;
+  std::unique_ptr<queue::Reaper> reaper_;
+  std::unique_ptr<queue::Dispatcher> dispatcher_;
+  bool stopped_ = false;
+};
+
+}  // namespace seedcore::app

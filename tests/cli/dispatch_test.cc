@@ -1,0 +1,86 @@
+// Dispatchers in processes of their own, beside a platform that executes nothing itself.
+#include <csignal>
+#include <regex>
+#include <utility>
+
+#include "program.h"
+
+namespace seedcore::test {
+namespace {
+
+/// `up` without a dispatcher on a shared folder, and a program that knows where its API and its services are.
+class Dispatch : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::vector<std::string> arguments = UpArguments(program_.folder());
+    arguments.insert(arguments.end(), {"--dispatch-elsewhere", "--store-shared"});
+    up_ = program_.Start(arguments);
+    const std::string ready = up_->AwaitLine("ready");
+    std::smatch match;
+    ASSERT_TRUE(std::regex_search(ready, match, std::regex(R"(services=(\S+) api=(\S+))"))) << up_->err();
+    program_.Set("SERVE_GATEWAY", match[1]);
+    program_.Set("SEEDCORE_API", match[2]);
+  }
+  std::unique_ptr<Process> Start(std::vector<std::string> more) {
+    more.insert(more.begin(), {"dispatch", "--data-dir", (program_.folder() / "data").string()});
+    return program_.Start(more);
+  }
+  json::value Submit() { return program_.Json({"submit", "general_query", "--description", "6 * 7", "--wait"}); }
+
+  Program program_;
+  std::unique_ptr<Process> up_;
+};
+
+TEST_F(Dispatch, OneReadyLineThenTasksAreExecutedUntilSigterm) {
+  const auto dispatcher = Start({"--name", "east", "--concurrency", "3"});
+  const std::string ready = dispatcher->AwaitLine("ready");
+  EXPECT_TRUE(std::regex_match(
+      ready, std::regex(R"(ready role=queue name=east store=\S+/seedcore\.db services=http://127\.0\.0\.1:\d+)")))
+      << "'" << ready << "', standard error: " << dispatcher->err();
+  EXPECT_EQ(Submit().at("status"), "completed");
+  dispatcher->Signal(SIGTERM);
+  EXPECT_EQ(dispatcher->Wait(), 0) << dispatcher->err();
+  EXPECT_EQ(dispatcher->out(), ready + "\n");
+}
+
+TEST_F(Dispatch, TheNextDispatcherGoesOnWhereOneWasKilled) {
+  const auto first = Start({});
+  ASSERT_NE(first->AwaitLine("ready"), "") << first->err();
+  const auto second = Start({});
+  ASSERT_NE(second->AwaitLine("ready"), "") << second->err();
+  EXPECT_EQ(Submit().at("status"), "completed");
+  first->Signal(SIGKILL);
+  first->Wait();
+  EXPECT_EQ(Submit().at("status"), "completed");
+}
+
+TEST_F(Dispatch, AReaperSaysThatItIsOne) {
+  const auto reaper = Start({"--role", "reaper", "--json"});
+  const std::string ready = reaper->AwaitLine("{");
+  EXPECT_TRUE(Contains(ready, "\"role\":\"reaper\"")) << ready << reaper->err();
+}
+
+TEST(DispatchUsage, WhatCannotRunIsRefusedInOneLine) {
+  const Program program;
+  for (const auto& [arguments, part] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"--role", "graph"}, "no executor of graph tasks yet"},
+           {{"--concurrency", "0"}, "expected 1 to 1024"},
+           {{"--concurrency", "many"}, "expected a whole number"}}) {
+    std::vector<std::string> all{"dispatch", "--data-dir", program.folder().string()};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    const Outcome outcome = program.Run(all);
+    EXPECT_EQ(outcome.code, 2) << outcome.err;
+    EXPECT_TRUE(Contains(outcome.err, part)) << outcome.err;
+    EXPECT_EQ(Lines(outcome.err), 1U) << outcome.err;
+  }
+}
+
+TEST(DispatchUsage, ABootstrapWithoutAClusterSaysSo) {
+  const Program program;
+  const Outcome outcome = program.Run({"bootstrap", "--address", "127.0.0.1:9"});
+  EXPECT_EQ(outcome.code, 4) << outcome.err;
+  EXPECT_EQ(Lines(outcome.err), 1U) << outcome.err;
+}
+
+}  // namespace
+}  // namespace seedcore::test
