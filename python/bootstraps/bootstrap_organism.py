@@ -9,6 +9,7 @@ from typing import Any
 
 import ray
 from ray import serve
+from ray.util.client import ray as ray_client
 
 from bootstraps.steps import StepFailedError, complain, number, say, step, wait_until
 from seedcore import _core
@@ -61,7 +62,8 @@ def _over_http(method: str, path: str, timeout_s: float) -> tuple[int, Any]:
 def _ask(method: str, path: str, timeout_s: float) -> tuple[int, Any]:
     """By handle; over HTTP when the handle fails, for example because this cluster runs no Serve of its own."""
     try:
-        if ray.is_initialized():
+        # A program behind ray:// is no part of the cluster, and Serve's handles work inside of it only.
+        if ray.is_initialized() and not ray_client.is_connected():  # type: ignore[no-untyped-call]
             return _through_handle(method, path, timeout_s)
     except Exception as error:
         say(STEP, f"not through its Serve handle ({_line(error)}); over HTTP")
