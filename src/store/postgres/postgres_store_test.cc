@@ -115,7 +115,7 @@ TEST_F(PostgresStore, SeveralStartersMigrateOnce) {
   std::vector<std::future<bool>> starters;
   for (int i = 0; i < 6; ++i) starters.push_back(std::async(std::launch::async, [&] { return Open().has_value(); }));
   for (auto& starter : starters) EXPECT_TRUE(starter.get());
-  EXPECT_EQ(QueryInt("SELECT count(*) FROM schema_version"), 3);
+  EXPECT_EQ(QueryInt("SELECT count(*) FROM schema_version"), 4);
 }
 
 TEST_F(PostgresStore, HealthTellsWhereWithoutUserAndPassword) {
