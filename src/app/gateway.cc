@@ -146,7 +146,9 @@ net::Response Gateway::Parts::Health() const {
   std::size_t served = 0;
   for (const ServiceKind& kind : ServiceKinds()) {
     std::size_t able = 0;
-    for (const auto& upstream : directory->Of(kind.name)->List()) able += StateOf(*upstream) == "serving" ? 1 : 0;
+    for (const auto& upstream : directory->Of(kind.name)->List()) {
+      if (StateOf(*upstream) == "serving") ++able;
+    }
     services[kind.name] = able;
     served += able > 0 ? 1 : 0;
   }

@@ -166,7 +166,7 @@ Connection::Next Connection::AfterMessage() {
     return Next::kRead;
   }
   const Route& route = admission_.route->route;
-  if (route.execution == Execution::kPool || route.stream) return Next::kHandle;
+  if (route.execution == Execution::kPool || route.stream || route.forwarder) return Next::kHandle;
   Response response = RunHandler(route, request_, admission_.gunzip, core_.options.limits.body_bytes);
   core_.gate.Finish(admission_, response);
   Respond(response);

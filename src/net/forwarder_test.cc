@@ -33,6 +33,8 @@ class ForwarderTest : public ::testing::Test {
         Route route;
         route.method = method;
         route.pattern = pattern;
+        // As an operation may be marked, which is about those who answer it in place.
+        if (method == Method::kPut) route.execution = Execution::kInline;
         route.forwarder = forwarder_;
         routes.push_back(std::move(route));
       }
@@ -79,6 +81,12 @@ TEST_F(ForwarderTest, RequestAndResponsePassUnchanged) {
   EXPECT_EQ(response.body, R"(POST /x q=a b body={"n":1})");
   EXPECT_EQ(response.Field("X-Answer"), "42");
   EXPECT_EQ(response.Field("X-Request-ID"), "r-7");
+}
+
+TEST_F(ForwarderTest, WhereTheAnsweringServerRunsTheHandlerMakesNoDifference) {
+  TestServer back({}, {Answering(Echo, Method::kPut)});
+  Forward({back.port()});
+  EXPECT_EQ(Ask("PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}").body, "PUT /x body={}");
 }
 
 TEST_F(ForwarderTest, ConnectionsToTheServerAreKept) {

@@ -1,6 +1,7 @@
 #include "net/upstreams.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <random>
 #include <set>
@@ -55,7 +56,7 @@ class UpstreamsTest : public testing::Test {
 TEST_F(UpstreamsTest, EveryChoiceIsOneWithTheFewestRequestsInFlight) {
   upstreams_.Replace(Addresses(5));
   std::mt19937 random(7);
-  std::vector<Upstreams::Lease> under_way;
+  std::vector<std::unique_ptr<Upstreams::Lease>> under_way;
   for (int step = 0; step < 20'000; ++step) {
     // Some take long, some do not, so that the loads drift apart whenever nothing evens them out.
     if (!under_way.empty() && random() % 2 == 0) {
@@ -68,7 +69,7 @@ TEST_F(UpstreamsTest, EveryChoiceIsOneWithTheFewestRequestsInFlight) {
     auto lease = upstreams_.Pick({});
     ASSERT_TRUE(lease);
     ASSERT_EQ(lease->upstream().in_flight(), least + 1) << "step " << step;
-    under_way.push_back(std::move(*lease));
+    under_way.push_back(std::make_unique<Upstreams::Lease>(std::move(*lease)));
   }
 }
 

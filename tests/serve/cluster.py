@@ -33,6 +33,7 @@ class Head(RayHead):
             },
             options={"num-cpus": 4, "memory": 16_000_000_000},
         )
+        self.data_dir = data_dir
         self.gateway_url = f"http://127.0.0.1:{self.ports.serve}"
         self._extra["SERVE_GATEWAY"] = self.gateway_url
 
