@@ -80,7 +80,11 @@ Result<void> ServiceEngine::Open() {
     SEEDCORE_ASSIGN_OR_RETURN(
         direct_, DirectListener::Start(live_->settings, kind_, options_.place, DirectRoutes(), *foundation_));
   }
-  if (directory_) directory_->Start();
+  if (directory_) {
+    // At once, so that the first calls find the replicas there are; a failure is tried again, and logged, by the thread.
+    (void)directory_->Refresh();
+    directory_->Start();
+  }
   log::Info("service started", {{"service", kind_.name},
                                 {"gateway", gateway},
                                 {"address", DirectAddress()},

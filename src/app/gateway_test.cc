@@ -75,7 +75,8 @@ class GatewayTest : public testing::Test {
   }
   /// The replicas of a service as the gateway sees them.
   json::array Replicas(std::string_view service) {
-    for (const json::value& entry : Json("/-/routes").at("services").as_array()) {
+    const json::object view = Json("/-/routes");
+    for (const json::value& entry : view.at("services").as_array()) {
       if (entry.at("service").as_string() == service) return entry.at("replicas").as_array();
     }
     return {};
