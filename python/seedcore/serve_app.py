@@ -46,7 +46,7 @@ class ServiceReplica:
             gateway_url=args.gateway_url,
             settings_file=args.settings_file,
             node_id=ray.get_runtime_context().get_node_id(),
-            node_ip=ray.util.get_node_ip_address(),
+            node_ip=str(ray.util.get_node_ip_address()),  # type: ignore[no-untyped-call]
         )
 
     def __serve_build_asgi_app__(self) -> EngineASGI:

@@ -81,7 +81,8 @@ Result<void> ServiceEngine::Open() {
         direct_, DirectListener::Start(live_->settings, kind_, options_.place, DirectRoutes(), *foundation_));
   }
   if (directory_) {
-    // At once, so that the first calls find the replicas there are; a failure is tried again, and logged, by the thread.
+    // At once, so that the first calls find the replicas there are; a failure is tried again, and logged, by the
+    // thread.
     (void)directory_->Refresh();
     directory_->Start();
   }
