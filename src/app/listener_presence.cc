@@ -57,6 +57,12 @@ Result<void> ListenerPresence::Beat() {
   return {};
 }
 
+bool ListenerPresence::EpochHasChanged() {
+  const auto epoch = registry_.CurrentEpoch();
+  const std::scoped_lock lock(mutex_);
+  return epoch && *epoch != listener_.cluster_epoch && !leaving_;
+}
+
 void ListenerPresence::SetStatus(InstanceStatus status) {
   if (const auto set = registry_.SetStatus(listener_.instance_id, status); !set) {
     log::Warning("the registry was not told that a listener leaves",
@@ -83,7 +89,8 @@ void ListenerPresence::Leave() {
 }
 
 void ListenerPresence::Run(const std::stop_token& stop) {
-  while (env_.SleepFor(kHeartbeat, stop)) {
+  for (int looks = 1; env_.SleepFor(kLook, stop); ++looks) {
+    if (looks % (kHeartbeat / kLook) != 0 && !EpochHasChanged()) continue;
     if (const auto beaten = Beat(); !beaten) {
       log::Warning("listener heartbeat failed", {{"service", listener_.service}, {"error", ToString(beaten.error())}});
     }

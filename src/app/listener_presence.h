@@ -17,6 +17,8 @@ namespace seedcore::app {
 class ListenerPresence {
  public:
   static constexpr std::chrono::seconds kHeartbeat{5};
+  /// How often it looks for another epoch: sooner than the organism that began it expires those of the last one.
+  static constexpr std::chrono::seconds kLook{1};
 
   /// `listener` says who serves what at which address; its id, epoch and status are given here. `registry` and `env`
   /// outlive this.
@@ -37,6 +39,7 @@ class ListenerPresence {
 
  private:
   [[nodiscard]] Result<void> Register(const std::string& epoch);
+  [[nodiscard]] bool EpochHasChanged();
   void SetStatus(store::InstanceStatus status);
   void Run(const std::stop_token& stop);
 

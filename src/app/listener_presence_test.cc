@@ -80,8 +80,9 @@ TEST_F(ListenerTest, ComesBackUnderAnotherIdWhenItWasDeclaredDeadOrTheEpochChang
   const std::string second = Id();
   EXPECT_NE(second, first);
   ASSERT_TRUE(registry().SetCurrentEpoch("another"));
-  EXPECT_THAT(Addresses(), testing::IsEmpty());
+  EXPECT_THAT(Addresses(), testing::ElementsAre("127.0.0.1:5000")) << "it goes on serving";
   ASSERT_TRUE(presence.Beat());
+  EXPECT_THAT(Addresses(), testing::ElementsAre("127.0.0.1:5000"));
   EXPECT_NE(Id(), second);
 }
 

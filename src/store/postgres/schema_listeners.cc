@@ -21,8 +21,8 @@ RETURNS void LANGUAGE sql AS $$
 $$;
 
 CREATE VIEW active_listeners AS
-  SELECT i.* FROM registry_instance i JOIN cluster_metadata c ON c.id = 1 AND c.current_epoch = i.cluster_epoch
-  WHERE i.status = 'alive' AND i.address <> '' AND i.last_heartbeat > now() - interval '15 seconds';
+  SELECT * FROM registry_instance
+  WHERE status = 'alive' AND address <> '' AND last_heartbeat > now() - interval '15 seconds';
 )sql";
 
 }  // namespace seedcore::store::postgres

@@ -31,8 +31,7 @@ constexpr char kActive[] =
 constexpr char kListeners[] =
     "SELECT instance_id, logical_id, cluster_epoch, status, actor_name, serve_route, node_id, ip_address, pid, "
     "started_at, stopped_at, last_heartbeat, service, address FROM registry_instance "
-    "WHERE status = 'alive' AND address <> '' "
-    "AND cluster_epoch = (SELECT current_epoch FROM cluster_metadata WHERE id = 1) AND last_heartbeat > ?1 "
+    "WHERE status = 'alive' AND address <> '' AND last_heartbeat > ?1 "
     "ORDER BY service, started_at, instance_id";
 constexpr char kExpire[] =
     "UPDATE registry_instance SET status = 'dead', stopped_at = ?2 WHERE status <> 'dead' AND (last_heartbeat < ?1 "
