@@ -23,7 +23,7 @@ const std::vector<Command>& Commands() {
        SettingFlags::kAll,
        &RunUp},
       {"gateway",
-       "Serve the six services of a Ray cluster on one port, without Ray Serve's proxy",
+       "Serve the six services of a Ray cluster on one port, without the proxy of Ray Serve",
        {{.name = "--json", .help = "Print the ready line as JSON", .is_flag = true}},
        SettingFlags::kAll,
        &RunGateway},

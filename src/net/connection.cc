@@ -4,10 +4,8 @@
 #include <sys/socket.h>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-
 #include "base/log.h"
+#include "net/asio_internal.h"
 // Reading, parsing and writing. connection_call.cc has the part that runs handlers.
 #include "net/connection_internal.h"
 #include "net/wire.h"

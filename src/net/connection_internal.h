@@ -6,14 +6,12 @@
 #include <optional>
 #include <string>
 
-#include <boost/asio/post.hpp>
-
+#include "net/asio_internal.h"
 #include "net/event_buffer.h"
 #include "net/forwarder_internal.h"
 #include "net/gate.h"
 #include "net/handler_call.h"
 #include "net/io_loop_internal.h"
-#include "net/loop_types.h"
 #include "net/request_parser.h"
 
 namespace seedcore::net {

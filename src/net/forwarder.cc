@@ -7,11 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "net/asio_internal.h"
 #include "net/forward_message.h"
 #include "net/forwarder_internal.h"
 #include "net/io_loop_internal.h"

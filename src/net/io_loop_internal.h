@@ -8,12 +8,7 @@
 #include <string>
 #include <thread>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-
+#include "net/asio_internal.h"
 #include "net/gate.h"
 #include "net/upstream_pool.h"
 #include "net/worker_pool.h"

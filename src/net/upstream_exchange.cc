@@ -6,10 +6,9 @@
 #include <sys/socket.h>
 #include <utility>
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
+#include "net/asio_internal.h"
 #include "net/forward_message.h"
 #include "net/io_loop_internal.h"
 #include "net/retry.h"

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "net/asio_internal.h"
 #include "net/forwarder.h"
 #include "net/forwarder_internal.h"
-#include "net/loop_types.h"
 #include "net/response_parser.h"
 #include "net/upstream_pool.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/env.h"
-#include "net/loop_types.h"
+#include "net/asio_internal.h"
 
 // Internal to the server.
 namespace seedcore::net {

@@ -332,9 +332,10 @@ void AddDirectAndGateway(Rows& rows) {
                      {.meaning = "A Serve replica also listens itself, for the gateway and for other services"}));
   rows.push_back(Row("direct.listen", direct, &D::listen,
                      {.meaning = "Where it does; anything but loopback needs the cluster token"}));
-  rows.push_back(Row("direct.advertise", direct, &D::advertise,
-                     {.meaning = "IP address that others reach it at; empty: what it is bound to, or the node's own "
-                                 "when that is every address"}));
+  rows.push_back(
+      Row("direct.advertise", direct, &D::advertise,
+          {.meaning = "IP address that others reach it at; empty: what it is bound to, or the address of the "
+                      "node when that is every address"}));
   rows.push_back(Row("cluster.token", direct, &D::cluster_token,
                      {.meaning = "Secret between replicas, services and gateway; empty: on loopback one is made and "
                                  "kept in the store",
@@ -346,7 +347,7 @@ void AddDirectAndGateway(Rows& rows) {
                      {.meaning = "Time between saying that a replica drains and refusing connections",
                       .limits = {.min = 0, .max = 60}}));
   rows.push_back(Row("direct.peers", direct, &D::peers,
-                     {.meaning = "Services call each other's listeners where they know one, else through Ray Serve"}));
+                     {.meaning = "Services call the listeners of others where they know one, else Ray Serve"}));
 
   const auto gateway = &Settings::gateway;
   using G = GatewaySettings;

@@ -2,11 +2,17 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-// Internal to the server: Asio as its loops use it.
+// Internal to the server: Asio as its loops use it, and the one way to it for their parts.
 namespace seedcore::net {
 
 /// Every connection lives on one loop, so its executor needs no type erasure.
