@@ -56,7 +56,13 @@ class Load:
 
 
 def run_wrk(
-    server: Process, url: str, connections: int, seconds: float, body: Path | None = None, submit: str = ""
+    server: Process,
+    url: str,
+    connections: int,
+    seconds: float,
+    body: Path | None = None,
+    submit: str = "",
+    token: str = "",
 ) -> Load:
     """Loads `url` from one thread; BenchError when anything but 2xx came back."""
     env = {}
@@ -65,6 +71,8 @@ def run_wrk(
     if submit:
         env["BENCH_SUBMIT"] = submit
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, math.ceil(seconds))}s", "--timeout", "10s"]
+    if token:
+        command += ["-H", f"Authorization: Bearer {token}"]
     cpu_before = server.cpu_seconds()
     output = run_bounded([*command, "-s", str(LOAD_SCRIPT), url], seconds + 30, env)
     cpu = server.cpu_seconds() - cpu_before

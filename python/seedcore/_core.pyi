@@ -38,6 +38,8 @@ class Engine:
         gateway_url: str = "",
         user_config: bytes = b"{}",
         settings_file: str = "",
+        node_id: str = "",
+        node_ip: str = "",
     ) -> None:
         """Opens the store and starts the service.
 
@@ -46,6 +48,8 @@ class Engine:
             gateway_url: Where the other services are, "http://HOST:PORT"; empty: from the environment.
             user_config: Settings as a JSON object; they win over the environment.
             settings_file: YAML file below the environment; empty: none.
+            node_id: Ray's id of the node, for the runtime registry.
+            node_ip: The node's IP address, which others reach the engine's own listener at when it is bound to all.
 
         Raises:
             EngineError: An unknown service, a wrong setting, or a store that cannot be used.
@@ -82,7 +86,17 @@ class Engine:
         """All metrics in the Prometheus text format."""
 
     @property
-    def in_flight(self) -> int: ...
+    def in_flight(self) -> int:
+        """Requests under way, through Serve and through the engine's own listener."""
+
+    @property
+    def direct_in_flight(self) -> int:
+        """Those of the engine's own listener."""
+
+    @property
+    def direct_address(self) -> str:
+        """HOST:PORT of that listener; empty when it is switched off."""
+
     @property
     def service(self) -> str: ...
     @property

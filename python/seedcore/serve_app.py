@@ -8,6 +8,8 @@ import asyncio
 import json
 from typing import Any
 
+import ray
+import ray.util
 from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
 from ray.serve import Application
@@ -39,7 +41,13 @@ class ServiceReplica:
         if self.service in SINGLETONS and replicas != 1:
             raise ValueError(f"the {self.service} service is one replica and no more; num_replicas is {replicas}")
         self._args = args
-        self._engine = Engine(self.service, gateway_url=args.gateway_url, settings_file=args.settings_file)
+        self._engine = Engine(
+            self.service,
+            gateway_url=args.gateway_url,
+            settings_file=args.settings_file,
+            node_id=ray.get_runtime_context().get_node_id(),
+            node_ip=str(ray.util.get_node_ip_address()),  # type: ignore[no-untyped-call]
+        )
 
     def __serve_build_asgi_app__(self) -> EngineASGI:
         return EngineASGI(self._engine)
@@ -47,6 +55,17 @@ class ServiceReplica:
     async def check_health(self) -> None:
         """Fails when a new replica could do better: see ServiceEngine::CheckHealth."""
         await asyncio.to_thread(self._engine.check_health)
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What Serve's autoscaler is told about this replica.
+
+        Serve does not see what comes in through the engine's own listener. A replica that reports `running_requests`
+        is taken at its word by the default policy (Ray 2.60), so the engine counts both ways.
+        """
+        return {
+            "running_requests": float(self._engine.in_flight),
+            "seedcore_direct_requests": float(self._engine.direct_in_flight),
+        }
 
     async def reconfigure(self, user_config: dict[str, Any] | None) -> None:
         """Puts `user_config`, settings by section and name, in force without a restart."""

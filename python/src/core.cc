@@ -134,11 +134,12 @@ void DrainAllAtExit() {
 class Engine {
  public:
   Engine(const std::string& service, const std::string& gateway_url, const nb::bytes& user_config,
-         const std::string& settings_file) {
+         const std::string& settings_file, const std::string& node_id, const std::string& node_ip) {
     app::EngineOptions options{.service = service,
                                .gateway_url = gateway_url,
                                .user_config = ParseObject(ToText(user_config)),
-                               .settings_file = settings_file};
+                               .settings_file = settings_file,
+                               .place = {.node_id = node_id, .node_ip = node_ip}};
     const nb::gil_scoped_release released;
     engine_ = ValueOrThrow(app::ServiceEngine::Start(std::move(options), RealEnv()));
     DrainAtExit(this, [engine = engine_.get()] { engine->Drain(std::chrono::milliseconds(0)); });
@@ -202,6 +203,8 @@ class Engine {
     return engine_->MetricsText();
   }
   [[nodiscard]] std::size_t InFlight() const { return engine_->InFlight(); }
+  [[nodiscard]] std::size_t DirectInFlight() const { return engine_->DirectInFlight(); }
+  [[nodiscard]] std::string DirectAddress() const { return engine_->DirectAddress(); }
   [[nodiscard]] std::string Service() const { return std::string(engine_->kind().name); }
   [[nodiscard]] std::string Prefix() const { return std::string(engine_->kind().prefix); }
 
@@ -234,8 +237,10 @@ NB_MODULE(_core, module) {
       .def("close", &Stream::Close);
   nb::class_<Pending>(module, "Pending").def("cancel", &Pending::Cancel);
   nb::class_<Engine>(module, "Engine")
-      .def(nb::init<const std::string&, const std::string&, const nb::bytes&, const std::string&>(), "service"_a,
-           nb::kw_only(), "gateway_url"_a = "", "user_config"_a = nb::bytes("{}", 2), "settings_file"_a = "")
+      .def(nb::init<const std::string&, const std::string&, const nb::bytes&, const std::string&, const std::string&,
+                    const std::string&>(),
+           "service"_a, nb::kw_only(), "gateway_url"_a = "", "user_config"_a = nb::bytes("{}", 2),
+           "settings_file"_a = "", "node_id"_a = "", "node_ip"_a = "")
       .def("handle", &Engine::Handle, "loop"_a, "method"_a, "raw_path"_a, "root_path"_a, "query"_a, "headers"_a,
            "body"_a, "peer"_a)
       .def("check_health", &Engine::CheckHealth)
@@ -243,6 +248,8 @@ NB_MODULE(_core, module) {
       .def("drain", &Engine::Drain, "timeout_s"_a)
       .def("metrics", &Engine::Metrics)
       .def_prop_ro("in_flight", &Engine::InFlight)
+      .def_prop_ro("direct_in_flight", &Engine::DirectInFlight)
+      .def_prop_ro("direct_address", &Engine::DirectAddress)
       .def_prop_ro("service", &Engine::Service)
       .def_prop_ro("prefix", &Engine::Prefix);
   seedcore::python::BindDispatchHost(module);

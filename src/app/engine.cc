@@ -1,12 +1,16 @@
 #include "app/engine.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "app/cluster_token.h"
 #include "app/remote_peers.h"
 #include "app/section_settings.h"
 #include "app/user_config.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "net/route_table.h"
 #include "service/system.h"
@@ -42,6 +46,7 @@ struct ServiceEngine::Live {
   settings::Settings settings;
   std::unique_ptr<ServiceUnit> unit;
   net::RouteTable routes;
+  std::vector<net::Handler> handlers;  // of the unit's routes, in their order
 };
 
 ServiceEngine::ServiceEngine(EngineOptions options, const ServiceKind& kind, Env& env)
@@ -66,13 +71,51 @@ Result<void> ServiceEngine::Open() {
   for (const std::string& warning : settings.warnings) log::Warning(warning);
   SEEDCORE_ASSIGN_OR_RETURN(foundation_, Foundation::Open(settings.store, env_));
   SEEDCORE_ASSIGN_OR_RETURN(const std::string gateway, GatewayUrl(options_.gateway_url, settings, env_));
-  SEEDCORE_RETURN_IF_ERROR(BindRemotePeers(foundation_->peers, gateway, settings.client, env_));
+  SEEDCORE_RETURN_IF_ERROR(BindPeers(settings, gateway));
   server_ = std::make_unique<net::LocalServer>(ServerOptionsFrom(settings.server), env_, foundation_->metrics);
   SEEDCORE_ASSIGN_OR_RETURN(std::shared_ptr<Live> live, Build(std::move(settings)));
   SEEDCORE_RETURN_IF_ERROR(live->unit->Start());
   live_ = std::move(live);
-  log::Info("service started", {{"service", kind_.name}, {"gateway", gateway}, {"data_dir", foundation_->data_dir}});
+  if (live_->settings.direct.enabled) {
+    SEEDCORE_ASSIGN_OR_RETURN(
+        direct_, DirectListener::Start(live_->settings, kind_, options_.place, DirectRoutes(), *foundation_));
+  }
+  if (directory_) {
+    // At once, so that the first calls find the replicas there are; a failure is tried again, and logged, by the
+    // thread.
+    (void)directory_->Refresh();
+    directory_->Start();
+  }
+  log::Info("service started", {{"service", kind_.name},
+                                {"gateway", gateway},
+                                {"address", DirectAddress()},
+                                {"data_dir", foundation_->data_dir}});
   return {};
+}
+
+Result<void> ServiceEngine::BindPeers(const settings::Settings& settings, const std::string& gateway) {
+  std::optional<DirectLanes> lanes;
+  if (settings.direct.peers) {
+    SEEDCORE_ASSIGN_OR_RETURN(std::string token, ClusterToken(settings.direct, foundation_->store->streams()));
+    directory_ = std::make_unique<ReplicaDirectory>(foundation_->store->registry(), EjectionFrom(settings.gateway),
+                                                    settings.gateway.refresh, env_);
+    lanes = {.directory = directory_.get(), .token = std::move(token), .connect = settings.gateway.connect_timeout};
+  }
+  return BindRemotePeers(foundation_->peers, gateway, settings.client, env_, lanes);
+}
+
+std::shared_ptr<ServiceEngine::Live> ServiceEngine::Current() {
+  const std::scoped_lock lock(live_mutex_);
+  return live_;
+}
+
+/// The listener's routes are fixed, what answers them changes with each Reconfigure.
+std::vector<net::Route> ServiceEngine::DirectRoutes() {
+  std::vector<net::Route> routes = live_->unit->Routes();
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    routes[i].handler = [this, i](const net::Request& request) { return Current()->handlers[i](request); };
+  }
+  return routes;
 }
 
 Result<settings::Settings> ServiceEngine::LoadSettings(const json::object& user_config) const {
@@ -85,17 +128,18 @@ Result<settings::Settings> ServiceEngine::LoadSettings(const json::object& user_
 Result<std::shared_ptr<ServiceEngine::Live>> ServiceEngine::Build(settings::Settings settings) const {
   auto live = std::make_shared<Live>(std::move(settings), foundation_->metrics);
   SEEDCORE_ASSIGN_OR_RETURN(live->unit, kind_.build(live->settings, *foundation_));
-  SEEDCORE_RETURN_IF_ERROR(live->routes.Add(live->unit->Routes()));
+  std::vector<net::Route> routes = live->unit->Routes();
+  for (const net::Route& route : routes) {
+    SEEDCORE_CHECK(route.handler, "services answer requests; what streams is the task API's");
+    live->handlers.push_back(route.handler);
+  }
+  SEEDCORE_RETURN_IF_ERROR(live->routes.Add(std::move(routes)));
   return live;
 }
 
 net::LocalServer::Pending ServiceEngine::Handle(EngineRequest request, std::function<void()> wake,
                                                 net::LocalServer::Done done) {
-  std::shared_ptr<Live> live;
-  {
-    const std::scoped_lock lock(live_mutex_);
-    live = live_;
-  }
+  std::shared_ptr<Live> live = Current();
   std::string target = Target(kind_, request);
   net::RouteTable* const routes = &live->routes;
   return server_->Handle(std::shared_ptr<net::RouteTable>(std::move(live), routes),
@@ -122,6 +166,9 @@ Result<void> ServiceEngine::Reconfigure(const json::object& user_config) {
   const auto& after = settings.store;
   if (before.data_dir != after.data_dir || before.readers != after.readers || before.pg_dsn != after.pg_dsn) {
     return Fail(ErrorCode::kInvalidArgument, "the store is fixed while a replica runs; deploy it anew", "store");
+  }
+  if (settings.direct != old->settings.direct) {
+    return Fail(ErrorCode::kInvalidArgument, "the listener is fixed while a replica runs; deploy it anew", "direct");
   }
   log::Configure(settings.log.level, settings.log.format);
   SEEDCORE_ASSIGN_OR_RETURN(std::shared_ptr<Live> live, Build(std::move(settings)));
@@ -152,7 +199,11 @@ CallContext ServiceEngine::StopCall() const {
 bool ServiceEngine::Drain(std::chrono::milliseconds patience) {
   const std::scoped_lock one_at_a_time(change_mutex_);
   if (std::exchange(drained_, true) || !server_) return true;
-  const bool in_time = server_->Drain(patience);
+  const Instant deadline = env_.Now() + patience;
+  if (direct_) direct_->Stop(live_->settings.direct.drain_notice, patience);
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - env_.Now());
+  const bool in_time = server_->Drain(std::max(std::chrono::milliseconds(0), left));
+  if (directory_) directory_->Stop();
   if (live_) live_->unit->Stop(StopCall());
   return in_time;
 }

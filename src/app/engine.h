@@ -5,8 +5,11 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
+#include "app/direct_listener.h"
 #include "app/foundation.h"
+#include "app/replica_directory.h"
 #include "app/service_unit.h"
 #include "net/local_server.h"
 
@@ -17,6 +20,7 @@ struct EngineOptions {
   std::string gateway_url;    ///< where the other services are; empty: GatewayUrl() decides
   json::object user_config;   ///< settings that win over the environment; see FlagsFromUserConfig
   std::string settings_file;  ///< YAML, below the environment; empty: none
+  ReplicaPlace place;         ///< where Ray runs it
 };
 
 /// A request as ASGI hands it over.
@@ -30,8 +34,9 @@ struct EngineRequest {
   std::string peer;
 };
 
-/// What one Ray Serve replica holds: one service on the shared store, its peers behind the Serve gateway, and the
-/// server without sockets in front. Knows nothing of Python or Ray. Thread-safe.
+/// What one Ray Serve replica holds: one service on the shared store, its peers, the server without sockets in front
+/// that Serve's requests go through, and beside it a listener of its own (settings: direct.*) that the native gateway
+/// and other services use. Knows nothing of Python or Ray. Thread-safe.
 class ServiceEngine {
  public:
   /// kInvalidArgument: no such service, a setting is wrong. kUnavailable, kCorrupt: the store. `env` outlives it.
@@ -51,7 +56,7 @@ class ServiceEngine {
 
   /// Puts another user_config in force: the service is built anew with it and takes the next request, those under way
   /// finish with the old one. A singleton stops first, and is briefly unavailable. On an error everything stays as it
-  /// was. kInvalidArgument also for store.*, which is fixed while the engine runs.
+  /// was. kInvalidArgument also for store.* and direct.*, which are fixed while the engine runs.
   [[nodiscard]] Result<void> Reconfigure(const json::object& user_config);
 
   /// Refuses new requests, lets those under way finish within `patience`, stops the service and saves what it knows.
@@ -59,7 +64,11 @@ class ServiceEngine {
   bool Drain(std::chrono::milliseconds patience);
 
   [[nodiscard]] const ServiceKind& kind() const { return kind_; }
-  [[nodiscard]] std::size_t InFlight() const { return server_->InFlight(); }
+  /// Requests of both ways.
+  [[nodiscard]] std::size_t InFlight() const { return server_->InFlight() + DirectInFlight(); }
+  [[nodiscard]] std::size_t DirectInFlight() const { return direct_ ? direct_->InFlight() : 0; }
+  /// HOST:PORT of its own listener; empty when it has none.
+  [[nodiscard]] std::string DirectAddress() const { return direct_ ? direct_->address() : std::string(); }
   /// In the Prometheus text format.
   [[nodiscard]] std::string MetricsText() const { return foundation_->metrics.Expose(); }
 
@@ -69,12 +78,16 @@ class ServiceEngine {
   [[nodiscard]] Result<settings::Settings> LoadSettings(const json::object& user_config) const;
   [[nodiscard]] Result<std::shared_ptr<Live>> Build(settings::Settings settings) const;
   [[nodiscard]] Result<void> Open();
+  [[nodiscard]] Result<void> BindPeers(const settings::Settings& settings, const std::string& gateway);
+  [[nodiscard]] std::shared_ptr<Live> Current();
+  [[nodiscard]] std::vector<net::Route> DirectRoutes();
   [[nodiscard]] CallContext StopCall() const;
 
   const EngineOptions options_;
   const ServiceKind& kind_;
   Env& env_;
   std::unique_ptr<Foundation> foundation_;
+  std::unique_ptr<ReplicaDirectory> directory_;  // null: peers are called through the gateway only
 
   std::mutex change_mutex_;  // one Reconfigure or Drain at a time
   bool drained_ = false;     // guarded by change_mutex_
@@ -82,7 +95,8 @@ class ServiceEngine {
   std::mutex live_mutex_;  // guards live_
   std::shared_ptr<Live> live_;
 
-  std::unique_ptr<net::LocalServer> server_;  // last: its requests use all of the above
+  std::unique_ptr<net::LocalServer> server_;  // last but one: its requests use all of the above
+  std::unique_ptr<DirectListener> direct_;    // likewise; null: switched off
 };
 
 }  // namespace seedcore::app

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "app/direct_lane.h"
 #include "net/client.h"
 #include "net/target.h"
 #include "ray/plan_input.h"
@@ -19,11 +20,12 @@ bool IsOurs(const net::Response& response) {
   return body && body->is_object();
 }
 
-/// One service behind the gateway.
+/// One service: at its replicas' own listeners where there are any, else behind the gateway.
 class RemoteService {
  public:
-  RemoteService(const std::string& gateway_url, const settings::ClientSettings& settings, Env& env)
-      : env_(env), client_(Options(gateway_url, settings), env) {}
+  RemoteService(const std::string& gateway_url, const settings::ClientSettings& settings, Env& env,
+                std::unique_ptr<DirectLane> lane)
+      : env_(env), client_(Options(gateway_url, settings), env), lane_(std::move(lane)) {}
 
   Result<net::Response> Send(net::Method method, const std::string& path, std::string body, const CallContext& caller) {
     CallContext call = caller;
@@ -31,6 +33,9 @@ class RemoteService {
     // so, and lets the callee tell a repetition from a second call.
     if (call.idempotency_key.empty()) call.idempotency_key = env_.NewId();
     const net::ClientRequest request{.method = method, .target = path, .body = std::move(body)};
+    if (lane_) {
+      if (auto answer = lane_->Send(request, call)) return std::move(*answer);
+    }
     for (int retry = 0;; ++retry) {
       SEEDCORE_ASSIGN_OR_RETURN(net::Response response, client_.SendForAnyStatus(request, call));
       if (response.status < 400 || IsOurs(response)) return response;
@@ -57,26 +62,30 @@ class RemoteService {
 
   Env& env_;
   net::Client client_;
+  const std::unique_ptr<DirectLane> lane_;
 };
 
 }  // namespace
 
 Result<void> BindRemotePeers(const Peers& peers, const std::string& gateway_url,
-                             const settings::ClientSettings& settings, Env& env) {
+                             const settings::ClientSettings& settings, Env& env,
+                             const std::optional<DirectLanes>& lanes) {
   if (const auto url = net::ParseBaseUrl(gateway_url); !url) {
     return Fail(url.error().code, url.error().message, "gateway_url");
   }
-  const auto transport = [&]() -> service::Transport {
-    return [remote = std::make_shared<RemoteService>(gateway_url, settings, env)](
+  const auto transport = [&](const std::string& service) -> service::Transport {
+    auto lane =
+        lanes ? std::make_unique<DirectLane>(*lanes->directory, service, lanes->token, lanes->connect, env) : nullptr;
+    return [remote = std::make_shared<RemoteService>(gateway_url, settings, env, std::move(lane))](
                net::Method method, const std::string& path, std::string body, const CallContext& call) {
       return remote->Send(method, path, std::move(body), call);
     };
   };
-  peers.ml.BindRemote(service::MlOperations(), transport());
-  peers.cognitive.BindRemote(service::CognitiveOperations(), transport());
-  peers.organism.BindRemote(service::OrganismOperations(), transport());
-  peers.state.BindRemote(service::StateOperations(), transport());
-  peers.coordinator.BindRemote(service::CoordinatorOperations(), transport());
+  peers.ml.BindRemote(service::MlOperations(), transport("ml"));
+  peers.cognitive.BindRemote(service::CognitiveOperations(), transport("cognitive"));
+  peers.organism.BindRemote(service::OrganismOperations(), transport("organism"));
+  peers.state.BindRemote(service::StateOperations(), transport("state"));
+  peers.coordinator.BindRemote(service::CoordinatorOperations(), transport("coordinator"));
   return {};
 }
 

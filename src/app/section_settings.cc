@@ -39,6 +39,21 @@ net::ServerOptions ServerOptionsFrom(const settings::ServerSettings& settings) {
   return options;
 }
 
+net::ServerOptions DirectServerOptionsFrom(const settings::Settings& settings, const std::string& token) {
+  net::ServerOptions options = ServerOptionsFrom(settings.server);
+  options.listen = {ToText(settings.direct.listen)};
+  options.auth.tokens = {token};
+  options.insecure_no_auth = false;
+  options.cors_allowed_origins.clear();
+  options.limits.io_threads = static_cast<unsigned>(settings.direct.io_threads);
+  return options;
+}
+
+net::BreakerSettings EjectionFrom(const settings::GatewaySettings& settings) {
+  return {
+      .failures_to_open = settings.eject_after, .open_for = settings.eject_for, .longest_open = settings.eject_longest};
+}
+
 store::sqlite::SqliteSettings SqliteSettingsFrom(const settings::StoreSettings& settings, const std::string& data_dir) {
   store::sqlite::SqliteSettings options;
   options.path = (std::filesystem::path(data_dir) / "seedcore.db").string();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cognitive/engine.h"
+#include "net/breaker.h"
 #include "net/server.h"
 #include "organism/organism.h"
 #include "queue/dispatcher.h"
@@ -15,6 +16,10 @@
 namespace seedcore::app {
 
 [[nodiscard]] net::ServerOptions ServerOptionsFrom(const settings::ServerSettings& settings);
+/// The same limits for the listener of a replica, which lets in who presents `token`.
+[[nodiscard]] net::ServerOptions DirectServerOptionsFrom(const settings::Settings& settings, const std::string& token);
+/// When a replica that fails is left alone, and for how long.
+[[nodiscard]] net::BreakerSettings EjectionFrom(const settings::GatewaySettings& settings);
 [[nodiscard]] store::sqlite::SqliteSettings SqliteSettingsFrom(const settings::StoreSettings& settings,
                                                                const std::string& data_dir);
 /// For a DSN that is set.

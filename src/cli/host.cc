@@ -32,18 +32,24 @@ int ReportStartError(const Error& error) {
   return code == kExitUnreachable ? kExitFailed : code;
 }
 
-void ServeUntilSignal(app::Platform& platform) {
+void WaitForStopSignal(const std::function<void()>& on_hangup) {
   const sigset_t signals = SteeringSignals();
   while (true) {
     int received = 0;
     if (sigwait(&signals, &received) != 0) continue;
     if (received != SIGHUP) return;
+    on_hangup();
+  }
+}
+
+void ServeUntilSignal(app::Platform& platform) {
+  WaitForStopSignal([&platform] {
     if (const auto reloaded = platform.ReloadRules(); reloaded) {
       log::Info("rules reloaded");
     } else {
       log::Error("rules not reloaded; the ones before stay in force", {{"error", ToString(reloaded.error())}});
     }
-  }
+  });
 }
 
 void AwaitStopSignal() {

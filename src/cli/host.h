@@ -1,6 +1,7 @@
 #pragma once
 
 #include <csignal>
+#include <functional>
 #include <memory>
 
 #include "app/platform.h"
@@ -18,6 +19,8 @@ void BlockSignals();
 /// ReportError for a platform that did not start. A port or a folder that is taken is a failure, not an unreachable
 /// server.
 int ReportStartError(const Error& error);
+/// Returns after SIGINT or SIGTERM; each SIGHUP runs `on_hangup`.
+void WaitForStopSignal(const std::function<void()>& on_hangup);
 /// Returns after SIGINT or SIGTERM; SIGHUP reloads the rules.
 void ServeUntilSignal(app::Platform& platform);
 /// Returns after SIGINT or SIGTERM, for a process that has no rules to reload.

@@ -1,5 +1,7 @@
 #include "net/breaker.h"
 
+#include <algorithm>
+
 namespace seedcore::net {
 
 Result<CircuitBreaker::Permit> CircuitBreaker::Admit() {
@@ -17,14 +19,29 @@ void CircuitBreaker::Report(Permit permit, Outcome outcome) {
   if (permit.era != era_) return;
   if (state_ == State::kHalfOpen) {
     // After an abandoned probe the next call is the probe, without another wait: probe_at_ has passed.
-    if (outcome == Outcome::kFailure) probe_at_ = env_.Now() + settings_.open_for;
+    if (outcome == Outcome::kFailure) {
+      ++failed_probes_;
+      probe_at_ = env_.Now() + NextWait();
+    }
     MoveTo(outcome == Outcome::kSuccess ? State::kClosed : State::kOpen);
     return;
   }
   if (outcome == Outcome::kSuccess) failures_ = 0;
   if (outcome != Outcome::kFailure || ++failures_ < settings_.failures_to_open) return;
-  probe_at_ = env_.Now() + settings_.open_for;
+  probe_at_ = env_.Now() + NextWait();
   MoveTo(State::kOpen);
+}
+
+std::chrono::nanoseconds CircuitBreaker::NextWait() const {
+  constexpr int kDoublings = 16;
+  const auto grown = settings_.open_for * (std::int64_t{1} << std::min(failed_probes_, kDoublings));
+  return std::max(settings_.open_for, std::min(settings_.longest_open, grown));
+}
+
+std::chrono::nanoseconds CircuitBreaker::OpenFor() const {
+  const std::scoped_lock lock(mutex_);
+  if (state_ != State::kOpen) return std::chrono::nanoseconds(0);
+  return std::max(std::chrono::nanoseconds(0), std::chrono::nanoseconds(probe_at_ - env_.Now()));
 }
 
 CircuitBreaker::State CircuitBreaker::state() const {
@@ -35,6 +52,7 @@ CircuitBreaker::State CircuitBreaker::state() const {
 void CircuitBreaker::MoveTo(State state) {
   state_ = state;
   failures_ = 0;
+  if (state == State::kClosed) failed_probes_ = 0;
   ++era_;
 }
 

@@ -12,6 +12,8 @@ namespace seedcore::net {
 struct BreakerSettings {
   int failures_to_open = 5;                    ///< consecutive failures after which calls are refused
   std::chrono::milliseconds open_for{30'000};  ///< until one call may probe whether the peer is back
+  /// Each probe that fails doubles the wait for the next one, up to this; less than `open_for`: it stays the same.
+  std::chrono::milliseconds longest_open{0};
 };
 
 /// Stops calling a peer that keeps failing. Closed: calls pass. Open: calls are refused for `open_for`. Half-open:
@@ -35,9 +37,12 @@ class CircuitBreaker {
   [[nodiscard]] Result<Permit> Admit();
   void Report(Permit permit, Outcome outcome);
   [[nodiscard]] State state() const;
+  /// How long until a probe may pass; zero when a call may pass now, or one is probing.
+  [[nodiscard]] std::chrono::nanoseconds OpenFor() const;
 
  private:
   void MoveTo(State state);
+  std::chrono::nanoseconds NextWait() const;
 
   const BreakerSettings settings_;
   Env& env_;
@@ -45,7 +50,8 @@ class CircuitBreaker {
   State state_ = State::kClosed;
   std::uint64_t era_ = 0;
   int failures_ = 0;
-  Instant probe_at_;  // while open
+  int failed_probes_ = 0;  // since it was last closed
+  Instant probe_at_;       // while open
 };
 
 }  // namespace seedcore::net

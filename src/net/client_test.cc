@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/sim_env.h"
+#include "net/scripted_server.h"
 #include "net/testing.h"
 
 namespace seedcore::net {
@@ -20,80 +21,6 @@ ClientOptions OptionsFor(std::uint16_t port) {
   options.retry.longest = 2ms;
   return options;
 }
-
-/// Accepts connections one by one and plays a script on each: reads a request, then sends the given bytes and closes,
-/// or keeps the connection when the script's next line is for the same one.
-class ScriptedServer {
- public:
-  struct Step {
-    std::string reply;            ///< sent after one request was read
-    bool close_after = true;      ///< ends the connection
-    bool ignore_request = false;  ///< replies (or closes) at once
-  };
-
-  explicit ScriptedServer(std::vector<Step> script) : script_(std::move(script)) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(::listen(listener_, 16), 0);
-    socklen_t size = sizeof address;
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::jthread([this] { Play(); });
-  }
-  ~ScriptedServer() {
-    ::shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    ::close(listener_);
-  }
-
-  [[nodiscard]] std::uint16_t port() const { return port_; }
-  /// After the script has been played.
-  [[nodiscard]] std::vector<std::string> Requests() {
-    const std::scoped_lock lock(mutex_);
-    return requests_;
-  }
-
- private:
-  void Play() {
-    int fd = -1;
-    for (const Step& step : script_) {
-      if (fd < 0) fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-      if (fd < 0) return;
-      if (!step.ignore_request) ReadRequest(fd);
-      std::string_view rest = step.reply;
-      while (!rest.empty()) {
-        const auto sent = ::send(fd, rest.data(), rest.size(), MSG_NOSIGNAL);
-        if (sent <= 0) break;
-        rest.remove_prefix(static_cast<std::size_t>(sent));
-      }
-      if (step.close_after) ::close(std::exchange(fd, -1));
-    }
-    // A script that ends with an open connection leaves the client waiting until the client ends it.
-    char byte;
-    if (fd >= 0) {
-      while (::recv(fd, &byte, 1, 0) > 0) {
-      }
-      ::close(fd);
-    }
-  }
-  void ReadRequest(int fd) {
-    std::string text;
-    char byte;
-    while (text.find("\r\n\r\n") == std::string::npos && ::recv(fd, &byte, 1, 0) == 1) text += byte;
-    const std::scoped_lock lock(mutex_);
-    requests_.push_back(std::move(text));
-  }
-
-  std::vector<Step> script_;
-  int listener_ = -1;
-  std::uint16_t port_ = 0;
-  std::mutex mutex_;  // guards requests_
-  std::vector<std::string> requests_;
-  std::jthread thread_;
-};
 
 const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const std::string kBusy = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";

@@ -4,10 +4,8 @@
 #include <sys/socket.h>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-
 #include "base/log.h"
+#include "net/asio_internal.h"
 // Reading, parsing and writing. connection_call.cc has the part that runs handlers.
 #include "net/connection_internal.h"
 #include "net/wire.h"
@@ -166,7 +164,7 @@ Connection::Next Connection::AfterMessage() {
     return Next::kRead;
   }
   const Route& route = admission_.route->route;
-  if (route.execution == Execution::kPool || route.stream) return Next::kHandle;
+  if (route.execution == Execution::kPool || route.stream || route.forwarder) return Next::kHandle;
   Response response = RunHandler(route, request_, admission_.gunzip, core_.options.limits.body_bytes);
   core_.gate.Finish(admission_, response);
   Respond(response);

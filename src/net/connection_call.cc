@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "net/connection_internal.h"
+#include "net/forwarder.h"
 #include "net/wire.h"
 
 namespace seedcore::net {
@@ -35,6 +36,18 @@ class StreamSlot {
   const bool over_limit_;
 };
 
+/// Counts a request for as long as it is being handled.
+class InFlight {
+ public:
+  explicit InFlight(ServerCore& core) : core_(core) { core_.in_flight.fetch_add(1, std::memory_order_relaxed); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+  ~InFlight() { core_.in_flight.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  ServerCore& core_;
+};
+
 }  // namespace
 
 Coroutine Wakeup::Wait() {
@@ -52,6 +65,7 @@ void Wakeup::Notify() {
 
 Coroutine Connection::Handle() {
   const Route& route = admission_.route->route;
+  const InFlight counted(core_);
   std::optional<StreamSlot> slot;
   if (route.stream) slot.emplace(core_);
   const auto call = std::make_shared<HandlerCall>();
@@ -65,6 +79,16 @@ Coroutine Connection::Handle() {
   Dispatch(route, call, slot && slot->over_limit());
 
   while (!call->done && !expired_ && !closed_) co_await wakeup_.Wait();
+  if (call->done && call->accepted && route.forwarder) {
+    // Whether the answer is a stream shows only now.
+    slot.emplace(core_);
+    if (slot->over_limit()) {
+      call->accepted = false;
+      core_.rejected_streams.Increment();
+      call->response = core_.Busy("too many event streams");
+      core_.gate.Finish(admission_, call->response);
+    }
+  }
   if (call->done && call->accepted && !closed_) {
     co_await Stream(call->stream);
     closing_ = true;
@@ -103,6 +127,11 @@ void Connection::Dispatch(const Route& route, const std::shared_ptr<HandlerCall>
     answer(core_.Busy("too many event streams"));
     return;
   }
+  if (route.forwarder) {
+    route.forwarder->Forward(shared_from_this(), call, parser_.Head().target);
+    if (!call->done) WatchForDisconnect();
+    return;
+  }
   const std::size_t max_bytes = core_.options.limits.body_bytes;
   if (route.execution == Execution::kInline) {
     RunHandlerCall(*call, admission_, core_.gate, max_bytes, core_.env);
@@ -123,6 +152,15 @@ void Connection::Dispatch(const Route& route, const std::shared_ptr<HandlerCall>
   core_.rejected_queue.Increment();
   answer(core_.Busy("the server is busy"));
 }
+
+void Connection::Answered(const std::shared_ptr<HandlerCall>& call) {
+  call->done = true;
+  if (call_ != call) return;  // the deadline has answered
+  if (!call->accepted) core_.gate.Finish(admission_, call->response);
+  wakeup_.Notify();
+}
+
+std::shared_ptr<EventBuffer> Connection::OpenStream() { return MakeEventBuffer(); }
 
 void Connection::Respond(Response& response) {
   const RequestHead& head = parser_.Head();

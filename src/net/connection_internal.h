@@ -6,23 +6,15 @@
 #include <optional>
 #include <string>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
+#include "net/asio_internal.h"
 #include "net/event_buffer.h"
+#include "net/forwarder_internal.h"
 #include "net/gate.h"
 #include "net/handler_call.h"
 #include "net/io_loop_internal.h"
 #include "net/request_parser.h"
 
 namespace seedcore::net {
-
-using Coroutine = boost::asio::awaitable<void, LoopExecutor>;
-inline constexpr boost::asio::use_awaitable_t<LoopExecutor> kAwait;
-inline constexpr auto kAwaitTuple = boost::asio::as_tuple(kAwait);
 
 /// Lets one coroutine wait until something on the same loop wakes it.
 class Wakeup {
@@ -37,10 +29,14 @@ class Wakeup {
 
 /// One client connection: a coroutine that reads, judges, answers. Lives on one loop; only that loop's thread touches
 /// it.
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection final : public ForwardCaller, public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::shared_ptr<IoLoop> loop, LoopSocket socket, std::string peer, RouteTable& routes, bool refuse);
-  ~Connection();
+  ~Connection() override;
+
+  IoLoop& loop() override { return *loop_; }
+  std::shared_ptr<EventBuffer> OpenStream() override;
+  void Answered(const std::shared_ptr<HandlerCall>& call) override;
 
   void Start();
   void Tick(Instant now);

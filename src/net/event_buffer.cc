@@ -7,7 +7,10 @@
 namespace seedcore::net {
 
 bool EventBuffer::Send(std::string_view event, std::string_view data, std::string_view id) {
-  const std::string text = FormatEvent(event, data, id);
+  return SendLines(FormatEvent(event, data, id));
+}
+
+bool EventBuffer::SendLines(std::string_view text) {
   {
     const std::scoped_lock lock(mutex_);
     if (closed_) return false;

@@ -21,6 +21,9 @@ class EventBuffer final : public EventStream {
   void Close() override;
   void OnClosed(std::function<void()> callback) override;
 
+  /// Appends `lines`, which are text of an event stream already and end with a line break. False as for Send.
+  bool SendLines(std::string_view lines);
+
   /// For the connection: takes all unsent text. False when the stream is closed and nothing is left to write.
   [[nodiscard]] bool Take(std::string& text);
   /// A comment, which keeps proxies from thinking the connection dead. Nothing when events wait already.

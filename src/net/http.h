@@ -83,12 +83,16 @@ using Handler = std::function<Response(const Request&)>;
 /// Accepts the stream, keeps the pointer for as long as it sends, and returns at once. An error becomes the response.
 using StreamHandler = std::function<Result<void>(const Request&, std::shared_ptr<EventStream>)>;
 
+class Forwarder;
+
 struct Route {
   Method method = Method::kGet;
   std::string pattern;  ///< literal segments and "{name}" segments: "/api/v1/tasks/{id}/events"
   Execution execution = Execution::kPool;
-  Handler handler;            ///< this one,
-  StreamHandler stream;       ///< or this one (GET only; runs where `execution` says)
+  Handler handler;       ///< this one,
+  StreamHandler stream;  ///< or this one (GET only; runs where `execution` says)
+  /// or this one: another server answers, and no thread waits for it (net/forwarder.h). Not with LocalServer.
+  std::shared_ptr<Forwarder> forwarder;
   bool requires_auth = true;  ///< false for health and metrics probes
 };
 

@@ -67,6 +67,7 @@ void IoLoop::Tick() {
     if (auto held = connection.lock()) alive.push_back(std::move(held));
   }
   for (const auto& connection : alive) connection->Tick(now_);
+  upstreams_.Tick(now_);
   timer_.expires_after(core_.options.limits.tick);
   timer_.async_wait([this](error_code error) {
     if (!error) Tick();

@@ -8,21 +8,13 @@
 #include <string>
 #include <thread>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-
+#include "net/asio_internal.h"
 #include "net/gate.h"
+#include "net/upstream_pool.h"
 #include "net/worker_pool.h"
 
 // Internal to the server: the only headers of this room that show Asio.
 namespace seedcore::net {
-
-/// Every connection lives on one loop, so its executor needs no type erasure.
-using LoopExecutor = boost::asio::io_context::executor_type;
-using LoopSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
 
 class Connection;
 
@@ -47,6 +39,7 @@ struct ServerCore {
 
   std::atomic<std::size_t> connections{0};
   std::atomic<std::size_t> streams{0};
+  std::atomic<std::size_t> in_flight{0};
   std::atomic<bool> draining{false};
 
   std::mutex mutex;  // guards nothing but the wait below
@@ -75,6 +68,8 @@ class IoLoop : public std::enable_shared_from_this<IoLoop> {
 
   [[nodiscard]] boost::asio::io_context& context() { return context_; }
   [[nodiscard]] ServerCore& core() { return core_; }
+  /// Kept connections to the servers that this loop forwards to.
+  [[nodiscard]] UpstreamPool& upstreams() { return upstreams_; }
   /// The time of the last tick: good enough for limits, free of charge.
   [[nodiscard]] Instant CoarseNow() const { return now_; }
   [[nodiscard]] const std::string& Date() const { return date_; }
@@ -85,6 +80,7 @@ class IoLoop : public std::enable_shared_from_this<IoLoop> {
 
   ServerCore& core_;
   boost::asio::io_context context_;
+  UpstreamPool upstreams_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_running_;
   boost::asio::steady_timer timer_;
   Instant now_;

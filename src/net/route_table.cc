@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "net/forwarder.h"
+
 namespace seedcore::net {
 
 RouteMetrics::RouteMetrics(Metrics& metrics, std::string pattern, std::string_view method)
@@ -31,9 +33,10 @@ RouteTable::RouteTable(Metrics& metrics) : metrics_(metrics), unmatched_(metrics
 
 Result<void> RouteTable::Add(std::vector<Route> routes) {
   for (Route& route : routes) {
-    if (static_cast<bool>(route.handler) == static_cast<bool>(route.stream)) {
-      return Fail(ErrorCode::kInvalidArgument, fmt::format("route '{} {}' needs a handler or a stream handler",
-                                                           ToString(route.method), route.pattern));
+    if ((route.handler ? 1 : 0) + (route.stream ? 1 : 0) + (route.forwarder ? 1 : 0) != 1) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("route '{} {}' needs a handler, a stream handler or a forwarder", ToString(route.method),
+                              route.pattern));
     }
     SEEDCORE_RETURN_IF_ERROR(router_.Add(route.method, route.pattern));
     routes_.emplace_back(std::move(route), metrics_);

@@ -72,6 +72,7 @@ class Server::Impl {
   Result<void> Start();
   void Stop(std::chrono::milliseconds drain);
   const std::vector<HostPort>& endpoints() const { return endpoints_; }
+  std::size_t InFlight() const { return core_.in_flight.load(std::memory_order_relaxed); }
 
  private:
   Result<void> Bind(Listener& listener, const std::string& text);
@@ -212,6 +213,7 @@ Result<void> Server::AddRoutes(std::size_t listener, std::vector<Route> routes) 
 }
 Result<void> Server::Start() { return impl_->Start(); }
 const std::vector<HostPort>& Server::endpoints() const { return impl_->endpoints(); }
+std::size_t Server::InFlight() const { return impl_->InFlight(); }
 void Server::Stop(std::chrono::milliseconds drain) { impl_->Stop(drain); }
 
 }  // namespace seedcore::net

@@ -47,6 +47,8 @@ class Server {
   [[nodiscard]] Result<void> Start();
   /// What the listeners are bound to, in the order of ServerOptions::listen. After Start.
   [[nodiscard]] const std::vector<HostPort>& endpoints() const;
+  /// Requests that wait for a worker, are being handled, streamed or forwarded. Any thread.
+  [[nodiscard]] std::size_t InFlight() const;
   /// Refuses new connections, closes idle ones and streams, lets requests under way finish, and cuts what is left after
   /// `drain`. Returns when every handler has returned: one that ignores its call's stop token and deadline holds it up.
   /// Idempotent.

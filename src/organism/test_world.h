@@ -76,6 +76,7 @@ class ForwardingRegistry : public store::RegistryStore {
   Result<std::vector<store::Instance>> ActiveInstances(const std::string& id) override {
     return real_.ActiveInstances(id);
   }
+  Result<std::vector<store::Instance>> ActiveListeners() override { return real_.ActiveListeners(); }
   Result<int> ExpireInstances(std::chrono::seconds older_than) override { return real_.ExpireInstances(older_than); }
   Result<void> EnsureOrgan(const std::string& id, const std::string& kind, const json::object& props) override {
     return real_.EnsureOrgan(id, kind, props);

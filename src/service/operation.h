@@ -186,9 +186,9 @@ auto Delete(std::string_view path, std::string_view summary) {
   return operation_internal::Make<Member>(net::Method::kDelete, path, summary);
 }
 
-/// The HTTP routes of a table. `service` must outlive them.
-template <class Service>
-std::vector<net::Route> Routes(const OperationTable<Service>& table, Service& service) {
+/// The HTTP routes of a table, with what `answer` adds to each: a handler, or whatever else is to answer.
+template <class Service, class Answer>
+std::vector<net::Route> RoutesAnsweredBy(const OperationTable<Service>& table, Answer answer) {
   std::vector<net::Route> routes;
   for (const Operation<Service>& operation : table.operations) {
     for (const std::string* prefix : {&table.prefix, &table.alias_prefix}) {
@@ -200,14 +200,22 @@ std::vector<net::Route> Routes(const OperationTable<Service>& table, Service& se
       if (route.pattern.size() > 1 && route.pattern.ends_with('/')) route.pattern.pop_back();
       route.execution = operation.info.execution;
       route.requires_auth = operation.info.requires_auth;
-      route.handler = [handle = operation.handle, &service](const net::Request& request) {
-        auto response = handle(service, request);
-        return response ? std::move(*response) : net::ErrorResponse(response.error());
-      };
+      answer(operation, route);
       routes.push_back(std::move(route));
     }
   }
   return routes;
+}
+
+/// The same, answered in place. `service` must outlive them.
+template <class Service>
+std::vector<net::Route> Routes(const OperationTable<Service>& table, Service& service) {
+  return RoutesAnsweredBy(table, [&service](const Operation<Service>& operation, net::Route& route) {
+    route.handler = [handle = operation.handle, &service](const net::Request& request) {
+      auto response = handle(service, request);
+      return response ? std::move(*response) : net::ErrorResponse(response.error());
+    };
+  });
 }
 
 /// A request as it goes over the wire: path with its parameters and query filled in, and the body.

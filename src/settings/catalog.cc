@@ -328,6 +328,50 @@ void AddClientAndCluster(Rows& rows) {
   add("cluster.neo4j_uri", &S::neo4j_uri, "Neo4j as a source of the graph", {"NEO4J_URI"}, true);
 }
 
+void AddDirectAndGateway(Rows& rows) {
+  const auto direct = &Settings::direct;
+  using D = DirectSettings;
+  rows.push_back(Row("direct.enabled", direct, &D::enabled,
+                     {.meaning = "A Serve replica also listens itself, for the gateway and for other services"}));
+  rows.push_back(Row("direct.listen", direct, &D::listen,
+                     {.meaning = "Where it does; anything but loopback needs the cluster token"}));
+  rows.push_back(
+      Row("direct.advertise", direct, &D::advertise,
+          {.meaning = "IP address that others reach it at; empty: what it is bound to, or the address of the "
+                      "node when that is every address"}));
+  rows.push_back(Row("cluster.token", direct, &D::cluster_token,
+                     {.meaning = "Secret between replicas, services and gateway; empty: on loopback one is made and "
+                                 "kept in the store",
+                      .environment = {"SEEDCORE_CLUSTER_TOKEN"},
+                      .secret = true}));
+  rows.push_back(Row("direct.io_threads", direct, &D::io_threads,
+                     {.meaning = "Threads of that listener that move bytes", .limits = Between(1, 256)}));
+  rows.push_back(Row("direct.drain_notice", direct, &D::drain_notice,
+                     {.meaning = "Time between saying that a replica drains and refusing connections",
+                      .limits = {.min = 0, .max = 60}}));
+  rows.push_back(Row("direct.peers", direct, &D::peers,
+                     {.meaning = "Services call the listeners of others where they know one, else Ray Serve"}));
+
+  const auto gateway = &Settings::gateway;
+  using G = GatewaySettings;
+  rows.push_back(Row("gateway.listen", gateway, &G::listen, {.meaning = "Address of `seedcore gateway`"}));
+  rows.push_back(Row("gateway.refresh", gateway, &G::refresh,
+                     {.meaning = "How often the list of live replicas is read", .limits = Between(0.05, 60)}));
+  rows.push_back(
+      Row("gateway.connect_timeout", gateway, &G::connect_timeout,
+          {.meaning = "Time to be connected to a replica; then another one is tried", .limits = Between(0.01, 60)}));
+  rows.push_back(Row("gateway.max_retries", gateway, &G::max_retries,
+                     {.meaning = "Further attempts of a request, on other replicas", .limits = Between(0, 10)}));
+  rows.push_back(
+      Row("gateway.eject_after", gateway, &G::eject_after,
+          {.meaning = "Failures in a row after which a replica gets no requests", .limits = Between(1, 1000)}));
+  rows.push_back(
+      Row("gateway.eject_for", gateway, &G::eject_for,
+          {.meaning = "Until one request may try it again; doubles while that fails", .limits = Between(0.01, 3600)}));
+  rows.push_back(
+      Row("gateway.eject_longest", gateway, &G::eject_longest, {.meaning = "At most", .limits = Between(0.01, 3600)}));
+}
+
 }  // namespace
 
 const std::vector<Setting>& Catalog() {
@@ -340,6 +384,7 @@ const std::vector<Setting>& Catalog() {
     AddOrganism(rows);
     AddMlAndEnergy(rows);
     AddClientAndCluster(rows);
+    AddDirectAndGateway(rows);
     return rows;
   }();
   return catalog;

@@ -131,6 +131,29 @@ struct ClusterSettings {
   std::string neo4j_uri;
 };
 
+/// The listener that a Serve replica opens itself, and the calls between services that go straight to it.
+struct DirectSettings {
+  bool enabled = true;
+  HostPort listen{"127.0.0.1", 0};
+  std::string advertise;      ///< empty: what it is bound to
+  std::string cluster_token;  ///< empty: on loopback one from the store
+  int io_threads = 1;
+  milliseconds drain_notice{1'500};
+  bool peers = true;
+  friend bool operator==(const DirectSettings&, const DirectSettings&) = default;
+};
+
+/// `seedcore gateway`; what is not about listening also holds for direct calls between services.
+struct GatewaySettings {
+  HostPort listen{"127.0.0.1", 8080};
+  milliseconds refresh{1'000};
+  milliseconds connect_timeout{1'000};
+  int max_retries = 2;
+  int eject_after = 3;
+  milliseconds eject_for{1'000};
+  milliseconds eject_longest{30'000};
+};
+
 enum class SourceKind { kDefault, kFile, kEnvironment, kFlag };
 
 /// Where the value of one setting came from; `text` is for people: "flag --listen", "environment SEEDCORE_LISTEN",
@@ -152,6 +175,8 @@ struct Settings {
   EnergySettings energy;
   ClientSettings client;
   ClusterSettings cluster;
+  DirectSettings direct;
+  GatewaySettings gateway;
 
   /// By setting name; every setting of the catalog has an entry.
   std::map<std::string, Source, std::less<>> sources;

@@ -81,6 +81,38 @@ TEST_P(StoreConformance, RegisteringAgainOnlyRefreshesTheHeartbeat) {
   EXPECT_EQ(active[0].last_heartbeat, env_.WallNow());
 }
 
+TEST_P(StoreConformance, ListenersAreTheLiveInstancesThatServeAtAnAddressByService) {
+  RegistryStore& registry = store().registry();
+  const auto listener = [](std::string id, std::string service, std::string address) {
+    Instance instance = SomeInstance(std::move(id), "service:" + service);
+    instance.service = std::move(service);
+    instance.address = std::move(address);
+    return instance;
+  };
+  Must(registry.SetCurrentEpoch("before"));
+  Must(registry.Register(listener("l0", "energy", "10.0.0.1:1")));
+  Must(registry.SetStatus("l0", InstanceStatus::kAlive));
+  Must(registry.SetCurrentEpoch("now"));
+  EXPECT_THAT(Ids(Must(registry.ActiveListeners())), ElementsAre("l0")) << "another epoch does not interrupt it";
+  Advance(seconds(15));
+  EXPECT_THAT(Must(registry.ActiveListeners()), IsEmpty());
+  Must(registry.Register(SomeInstance("organ")));
+  for (const auto& [id, service] : {std::pair("l1", "state"), std::pair("l2", "energy"), std::pair("l3", "energy")}) {
+    Must(registry.Register(listener(id, service, std::string("10.0.0.1:") + id[1])));
+    Advance(seconds(1));
+  }
+  EXPECT_THAT(Must(registry.ActiveListeners()), IsEmpty());
+  for (const char* id : {"organ", "l1", "l2", "l3"}) Must(registry.SetStatus(id, InstanceStatus::kAlive));
+  const auto all = Must(registry.ActiveListeners());
+  EXPECT_THAT(Ids(all), ElementsAre("l2", "l3", "l1"));
+  EXPECT_EQ(all[0].service, "energy");
+  EXPECT_EQ(all[0].address, "10.0.0.1:2");
+  Must(registry.SetStatus("l2", InstanceStatus::kDraining));
+  EXPECT_THAT(Ids(Must(registry.ActiveListeners())), ElementsAre("l3", "l1"));
+  Advance(seconds(14));
+  EXPECT_THAT(Ids(Must(registry.ActiveListeners())), IsEmpty());
+}
+
 TEST_P(StoreConformance, UnknownInstanceIsNotFound) {
   EXPECT_EQ(CodeOf(store().registry().Beat("nobody")), ErrorCode::kNotFound);
   EXPECT_EQ(CodeOf(store().registry().SetStatus("nobody", InstanceStatus::kDead)), ErrorCode::kNotFound);

@@ -240,6 +240,8 @@ struct Instance {
   WallTime started_at;
   std::optional<WallTime> stopped_at;
   WallTime last_heartbeat;
+  std::string service;  ///< what it serves at `address`: "energy"; empty when it serves nothing itself
+  std::string address;  ///< HOST:PORT of its own listener; empty when it has none
 };
 struct RoutingRule {
   std::string task_type;
@@ -260,6 +262,9 @@ class RegistryStore {
   [[nodiscard]] virtual Result<void> Beat(const std::string& instance_id) = 0;
   /// Current epoch, alive, heartbeat younger than 15 s; newest heartbeat first.
   [[nodiscard]] virtual Result<std::vector<Instance>> ActiveInstances(const std::string& logical_id) = 0;
+  /// Those that serve at an address of their own, alive, heartbeat younger than 15 s; by service, then by start. Of
+  /// whatever epoch: a listener outlives the organism that begins one, and registers anew in it while it goes on serving.
+  [[nodiscard]] virtual Result<std::vector<Instance>> ActiveListeners() = 0;
   /// Marks instances without a heartbeat for `older_than`, and those of other epochs, dead. Returns how many.
   [[nodiscard]] virtual Result<int> ExpireInstances(std::chrono::seconds older_than) = 0;
 

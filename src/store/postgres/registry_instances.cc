@@ -13,14 +13,20 @@ constexpr char kSetEpoch[] = "SELECT set_current_epoch($1, $2)";
 // Of several that begin at once, the first one's epoch stays.
 constexpr char kMakeEpoch[] =
     "INSERT INTO cluster_metadata (id, current_epoch, updated_at) VALUES (1, $1, $2) ON CONFLICT (id) DO NOTHING";
-constexpr char kRegister[] = "SELECT register_instance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+constexpr char kRegister[] = "SELECT register_instance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 constexpr char kSetStatus[] = "SELECT set_instance_status($1, $2, $3)";
 constexpr char kBeat[] = "SELECT beat($1, $2)";
 constexpr char kActive[] =
     "SELECT instance_id, logical_id, cluster_epoch, status, actor_name, serve_route, node_id, ip_address, pid, "
-    "started_at, stopped_at, last_heartbeat FROM registry_instance WHERE logical_id = $1 AND status = 'alive' "
+    "started_at, stopped_at, last_heartbeat, service, address FROM registry_instance "
+    "WHERE logical_id = $1 AND status = 'alive' "
     "AND cluster_epoch = (SELECT current_epoch FROM cluster_metadata WHERE id = 1) AND last_heartbeat > $2 "
     "ORDER BY last_heartbeat DESC, started_at, instance_id";
+constexpr char kListeners[] =
+    "SELECT instance_id, logical_id, cluster_epoch, status, actor_name, serve_route, node_id, ip_address, pid, "
+    "started_at, stopped_at, last_heartbeat, service, address FROM registry_instance "
+    "WHERE status = 'alive' AND address <> '' AND last_heartbeat > $1 "
+    "ORDER BY service, started_at, instance_id";
 constexpr char kExpire[] =
     "UPDATE registry_instance SET status = 'dead', stopped_at = $2 WHERE status <> 'dead' AND (last_heartbeat < $1 "
     "OR cluster_epoch IS DISTINCT FROM (SELECT current_epoch FROM cluster_metadata WHERE id = 1))";
@@ -57,7 +63,17 @@ Result<Instance> ReadInstance(const Rows& rows, int row) {
                   .pid = static_cast<int>(rows.Int(row, 8)),
                   .started_at = rows.Time(row, 9),
                   .stopped_at = rows.OptionalTime(row, 10),
-                  .last_heartbeat = rows.Time(row, 11)};
+                  .last_heartbeat = rows.Time(row, 11),
+                  .service = std::string(rows.Text(row, 12)),
+                  .address = std::string(rows.Text(row, 13))};
+}
+
+Result<std::vector<Instance>> ReadInstances(const Rows& rows) {
+  std::vector<Instance> out;
+  for (int row = 0; row < rows.size(); ++row) {
+    SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), ReadInstance(rows, row));
+  }
+  return out;
 }
 
 }  // namespace
@@ -83,9 +99,10 @@ Result<void> PostgresRegistryStore::Register(const Instance& instance) {
     if (epoch.empty()) {
       SEEDCORE_ASSIGN_OR_RETURN(epoch, EnsureEpoch(context));
     }
-    SEEDCORE_RETURN_IF_ERROR(context.db.Query(
-        kRegister, instance.instance_id, instance.logical_id, epoch, instance.actor_name, instance.serve_route,
-        instance.node_id, instance.ip_address, instance.pid, context.now, EnumToString(instance.status)));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kRegister, instance.instance_id, instance.logical_id, epoch,
+                                              instance.actor_name, instance.serve_route, instance.node_id,
+                                              instance.ip_address, instance.pid, context.now,
+                                              EnumToString(instance.status), instance.service, instance.address));
     return {};
   });
 }
@@ -107,11 +124,14 @@ Result<std::vector<Instance>> PostgresRegistryStore::ActiveInstances(const std::
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, database_.Read([&](Connection& connection) {
     return connection.Query(kActive, logical_id, oldest);
   }));
-  std::vector<Instance> out;
-  for (int row = 0; row < rows.size(); ++row) {
-    SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), ReadInstance(rows, row));
-  }
-  return out;
+  return ReadInstances(rows);
+}
+
+Result<std::vector<Instance>> PostgresRegistryStore::ActiveListeners() {
+  const WallTime oldest = env_.WallNow() - kHeartbeatFresh;
+  SEEDCORE_ASSIGN_OR_RETURN(
+      const Rows rows, database_.Read([&](Connection& connection) { return connection.Query(kListeners, oldest); }));
+  return ReadInstances(rows);
 }
 
 Result<int> PostgresRegistryStore::ExpireInstances(std::chrono::seconds older_than) {

@@ -23,5 +23,6 @@ extern const char kSchemaFinishFunctions[];
 extern const char kSchemaEnqueue[];  ///< seedcore_submit and seedcore_enqueue
 extern const char kSchemaKnowledge[];
 extern const char kSchemaRegistry[];
+extern const char kSchemaListeners[];
 
 }  // namespace seedcore::store::postgres

@@ -17,6 +17,7 @@ class SqliteRegistryStore final : public RegistryStore {
   Result<void> SetStatus(const std::string& instance_id, InstanceStatus status) override;
   Result<void> Beat(const std::string& instance_id) override;
   Result<std::vector<Instance>> ActiveInstances(const std::string& logical_id) override;
+  Result<std::vector<Instance>> ActiveListeners() override;
   Result<int> ExpireInstances(std::chrono::seconds older_than) override;
 
   Result<void> EnsureOrgan(const std::string& organ_id, const std::string& kind, const json::object& props) override;

@@ -15,7 +15,8 @@ constexpr char kSetEpoch[] =
     "ON CONFLICT (id) DO UPDATE SET current_epoch = excluded.current_epoch, updated_at = excluded.updated_at";
 constexpr char kRegister[] =
     "INSERT INTO registry_instance (instance_id, logical_id, cluster_epoch, status, actor_name, serve_route, node_id, "
-    "ip_address, pid, started_at, last_heartbeat) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10) "
+    "ip_address, pid, started_at, last_heartbeat, service, address) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12) "
     "ON CONFLICT (instance_id) DO UPDATE SET last_heartbeat = excluded.last_heartbeat";
 // ?1 id, ?2 status, ?3 when it stopped, or NULL
 constexpr char kSetStatus[] =
@@ -23,10 +24,15 @@ constexpr char kSetStatus[] =
 constexpr char kBeat[] = "UPDATE registry_instance SET last_heartbeat = ?2 WHERE instance_id = ?1";
 constexpr char kActive[] =
     "SELECT instance_id, logical_id, cluster_epoch, status, actor_name, serve_route, node_id, ip_address, pid, "
-    "started_at, "
-    "stopped_at, last_heartbeat FROM registry_instance WHERE logical_id = ?1 AND status = 'alive' "
+    "started_at, stopped_at, last_heartbeat, service, address FROM registry_instance "
+    "WHERE logical_id = ?1 AND status = 'alive' "
     "AND cluster_epoch = (SELECT current_epoch FROM cluster_metadata WHERE id = 1) AND last_heartbeat > ?2 "
     "ORDER BY last_heartbeat DESC, started_at, instance_id";
+constexpr char kListeners[] =
+    "SELECT instance_id, logical_id, cluster_epoch, status, actor_name, serve_route, node_id, ip_address, pid, "
+    "started_at, stopped_at, last_heartbeat, service, address FROM registry_instance "
+    "WHERE status = 'alive' AND address <> '' AND last_heartbeat > ?1 "
+    "ORDER BY service, started_at, instance_id";
 constexpr char kExpire[] =
     "UPDATE registry_instance SET status = 'dead', stopped_at = ?2 WHERE status <> 'dead' AND (last_heartbeat < ?1 "
     "OR cluster_epoch IS NOT (SELECT current_epoch FROM cluster_metadata WHERE id = 1))";
@@ -65,7 +71,18 @@ Result<Instance> ReadInstance(const Statement& row) {
                   .pid = static_cast<int>(row.Int(8)),
                   .started_at = row.Time(9),
                   .stopped_at = row.OptionalTime(10),
-                  .last_heartbeat = row.Time(11)};
+                  .last_heartbeat = row.Time(11),
+                  .service = std::string(row.Text(12)),
+                  .address = std::string(row.Text(13))};
+}
+
+Result<std::vector<Instance>> ReadInstances(Statement rows) {
+  std::vector<Instance> out;
+  for (;;) {
+    SEEDCORE_ASSIGN_OR_RETURN(const bool more, rows.Next());
+    if (!more) return out;
+    SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), ReadInstance(rows));
+  }
 }
 
 }  // namespace
@@ -90,9 +107,10 @@ Result<void> SqliteRegistryStore::Register(const Instance& instance) {
     if (epoch.empty()) {
       SEEDCORE_ASSIGN_OR_RETURN(epoch, EnsureEpoch(context));
     }
-    SEEDCORE_RETURN_IF_ERROR(context.db.Execute(
-        kRegister, instance.instance_id, instance.logical_id, epoch, EnumToString(instance.status), instance.actor_name,
-        instance.serve_route, instance.node_id, instance.ip_address, instance.pid, context.now));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kRegister, instance.instance_id, instance.logical_id, epoch,
+                                                EnumToString(instance.status), instance.actor_name,
+                                                instance.serve_route, instance.node_id, instance.ip_address,
+                                                instance.pid, context.now, instance.service, instance.address));
     return {};
   });
 }
@@ -116,12 +134,15 @@ Result<std::vector<Instance>> SqliteRegistryStore::ActiveInstances(const std::st
   const WallTime oldest = env_.WallNow() - kHeartbeatFresh;
   return readers_.Run([&](Database& database) -> Result<std::vector<Instance>> {
     SEEDCORE_ASSIGN_OR_RETURN(Statement rows, database.Query(kActive, logical_id, oldest));
-    std::vector<Instance> out;
-    for (;;) {
-      SEEDCORE_ASSIGN_OR_RETURN(const bool more, rows.Next());
-      if (!more) return out;
-      SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), ReadInstance(rows));
-    }
+    return ReadInstances(std::move(rows));
+  });
+}
+
+Result<std::vector<Instance>> SqliteRegistryStore::ActiveListeners() {
+  const WallTime oldest = env_.WallNow() - kHeartbeatFresh;
+  return readers_.Run([&](Database& database) -> Result<std::vector<Instance>> {
+    SEEDCORE_ASSIGN_OR_RETURN(Statement rows, database.Query(kListeners, oldest));
+    return ReadInstances(std::move(rows));
   });
 }
 

@@ -19,5 +19,6 @@ struct Migration {
 extern const char kSchemaTasks[];
 extern const char kSchemaKnowledge[];
 extern const char kSchemaRegistry[];
+extern const char kSchemaListeners[];
 
 }  // namespace seedcore::store::sqlite

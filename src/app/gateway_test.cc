@@ -1,0 +1,237 @@
+#include "app/gateway.h"
+
+#include <atomic>
+#include <filesystem>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/engine.h"
+#include "app/foundation.h"
+#include "net/client.h"
+
+namespace seedcore::app {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+constexpr char kState[] = R"({"unified_state":{"agents":{}}})";
+
+/// Replicas and a gateway on one shared store.
+class GatewayTest : public testing::Test {
+ protected:
+  GatewayTest() {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    directory_ = std::filesystem::temp_directory_path() / ("seedcore-gateway-" + std::string(test->name()));
+    std::filesystem::remove_all(directory_);
+  }
+  ~GatewayTest() override {
+    gateway_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  std::unique_ptr<ServiceEngine> Replica(const std::string& service, json::object user_config = {}) {
+    user_config["store.data_dir"] = directory_.string();
+    user_config.emplace("direct.drain_notice", "0s");
+    auto engine = ServiceEngine::Start({.service = service,
+                                        .gateway_url = "http://127.0.0.1:9",
+                                        .user_config = std::move(user_config),
+                                        .settings_file = {},
+                                        .place = {.node_id = "node-1", .node_ip = "127.0.0.1"}},
+                                       RealEnv());
+    EXPECT_TRUE(engine) << (engine ? "" : ToString(engine.error()));
+    return engine ? std::move(*engine) : nullptr;
+  }
+  settings::Settings Settings() const {
+    settings::Settings settings;
+    settings.store.data_dir = directory_;
+    settings.gateway.listen.port = 0;
+    settings.gateway.refresh = milliseconds(200);
+    return settings;
+  }
+  net::Client& Open(const settings::Settings& settings, const std::string& token = "") {
+    auto started = Gateway::Start(settings, RealEnv());
+    EXPECT_TRUE(started) << (started ? "" : ToString(started.error()));
+    gateway_ = std::move(*started);
+    net::ClientOptions options{.base_url = gateway_->url(), .token = token};
+    options.retry.max_retries = 0;
+    options.breaker.failures_to_open = 1'000'000;
+    client_ = std::make_unique<net::Client>(options, RealEnv());
+    return *client_;
+  }
+  net::Response Ask(const std::string& target, std::string body = "", CallContext call = {}) {
+    const auto method = body.empty() ? net::Method::kGet : net::Method::kPost;
+    auto response = client_->SendForAnyStatus({.method = method, .target = target, .body = std::move(body)}, call);
+    EXPECT_TRUE(response) << ToString(response.error());
+    return response ? std::move(*response) : net::Response{.status = 0};
+  }
+  json::object Json(const std::string& target) {
+    const auto body = ParseJson(Ask(target).body);
+    return body && body->is_object() ? body->get_object() : json::object{};
+  }
+  /// The replicas of a service as the gateway sees them.
+  json::array Replicas(std::string_view service) {
+    const json::object view = Json("/-/routes");
+    for (const json::value& entry : view.at("services").as_array()) {
+      if (entry.at("service").as_string() == service) return entry.at("replicas").as_array();
+    }
+    return {};
+  }
+
+  std::filesystem::path directory_;
+  std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<net::Client> client_;
+};
+
+TEST_F(GatewayTest, RequestsReachTheReplicaAndComeBackAsFromTheEmbeddedServer) {
+  const auto energy = Replica("energy");
+  const auto ml = Replica("ml");
+  Open(Settings());
+  EXPECT_EQ(Ask("/ml/health").status, 200);
+  const auto computed = Ask("/energy/compute-energy", kState);
+  EXPECT_EQ(computed.status, 200) << computed.body;
+  const auto wrong = Ask("/ml/drift/score", R"({"task":{}})");
+  EXPECT_EQ(wrong.status, 422);
+  EXPECT_THAT(wrong.body, HasSubstr(R"("path":"task")"));
+  EXPECT_EQ(Ask("/ml/nowhere").status, 404);
+  EXPECT_EQ(Ask("/ml/drift/score").status, 405);
+}
+
+TEST_F(GatewayTest, AServiceWithoutAReplicaIsUnavailableAndHealthSaysSo) {
+  const auto energy = Replica("energy");
+  Open(Settings());
+  const auto response = Ask("/cognitive/health");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.headers.Find("Retry-After"), "1");
+  EXPECT_THAT(response.body, HasSubstr("cognitive: there is no replica"));
+  const auto health = Json("/health");
+  EXPECT_EQ(health.at("status").as_string(), "degraded");
+  EXPECT_EQ(health.at("replicas").at("energy").to_number<int>(), 1);
+  EXPECT_EQ(health.at("replicas").at("cognitive").to_number<int>(), 0);
+}
+
+TEST_F(GatewayTest, TheViewOfReplicasSaysWhereTheyAreAndHowTheyDo) {
+  const auto energy = Replica("energy");
+  Open(Settings());
+  ASSERT_EQ(Ask("/energy/health").status / 100, 2);
+  const auto replicas = Replicas("energy");
+  ASSERT_EQ(replicas.size(), 1U);
+  EXPECT_EQ(replicas[0].at("address").as_string(), energy->DirectAddress());
+  EXPECT_EQ(replicas[0].at("node_id").as_string(), "node-1");
+  EXPECT_EQ(replicas[0].at("state").as_string(), "serving");
+  EXPECT_EQ(replicas[0].at("requests").to_number<int>(), 1);
+}
+
+TEST_F(GatewayTest, AListenerCanBeSwitchedOff) {
+  EXPECT_EQ(Replica("energy", {{"direct.enabled", false}})->DirectAddress(), "");
+}
+
+TEST_F(GatewayTest, AReplicaIsNotToBeHadWithoutTheClusterToken) {
+  const auto energy = Replica("energy");
+  for (const char* token : {"", "wrong"}) {
+    net::Client direct({.base_url = "http://" + energy->DirectAddress(), .token = token}, RealEnv());
+    const auto refused =
+        direct.SendForAnyStatus({.method = net::Method::kPost, .target = "/energy/compute-energy", .body = kState}, {});
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status, 401) << "'" << token << "'";
+  }
+}
+
+TEST_F(GatewayTest, ClientsNeedATokenOfTheGatewayWhereThereIsOne) {
+  const auto energy = Replica("energy");
+  auto settings = Settings();
+  settings.server.api_tokens = {"front"};
+  Open(settings);
+  EXPECT_EQ(Ask("/energy/compute-energy", kState).status, 401);
+  EXPECT_EQ(Ask("/energy/health").status, 200) << "probes need none";
+  client_ = std::make_unique<net::Client>(net::ClientOptions{.base_url = gateway_->url(), .token = "front"}, RealEnv());
+  EXPECT_EQ(Ask("/energy/compute-energy", kState).status, 200);
+}
+
+TEST_F(GatewayTest, ADrainedReplicaGetsNothingNewAndNoRequestIsLostOverIt) {
+  const auto leaving = Replica("energy", {{"direct.drain_notice", "1s"}});  // longer than the gateway takes to look
+  const auto staying = Replica("energy");
+  Open(Settings());
+  ASSERT_EQ(Replicas("energy").size(), 2U);
+  std::atomic<bool> done = false;
+  std::atomic<int> bad = 0;
+  std::atomic<int> asked = 0;
+  std::vector<std::jthread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([&] {
+      while (!done) {
+        // Without a key: none of them may be repeated, so that none may be cut.
+        const auto response = client_->SendForAnyStatus(
+            {.method = net::Method::kPost, .target = "/energy/compute-energy", .body = kState}, {});
+        bad += response && response->status == 200 ? 0 : 1;
+        ++asked;
+      }
+    });
+  }
+  while (asked < 100) std::this_thread::yield();
+  leaving->Drain(seconds(5));
+  const int before = asked;
+  while (asked < before + 100) std::this_thread::yield();
+  done = true;
+  clients.clear();
+  EXPECT_EQ(bad, 0);
+  ASSERT_EQ(Replicas("energy").size(), 1U);
+  EXPECT_EQ(Replicas("energy")[0].at("address").as_string(), staying->DirectAddress());
+}
+
+TEST_F(GatewayTest, WhenTheRegistryForgetsAReplicaTheGatewayDoesToo) {
+  auto energy = Replica("energy");
+  Open(Settings());
+  ASSERT_EQ(Replicas("energy").size(), 1U);
+  energy.reset();
+  ASSERT_TRUE(gateway_->Refresh());
+  EXPECT_EQ(Replicas("energy").size(), 0U);
+  energy = Replica("energy");
+  ASSERT_TRUE(gateway_->Refresh());
+  EXPECT_EQ(Ask("/energy/health").status, 200);
+}
+
+TEST_F(GatewayTest, ServicesCallEachOtherWithoutServe) {
+  const auto ml = Replica("ml");
+  const auto organism = Replica("organism");
+  const auto cognitive = Replica("cognitive");
+  const auto state = Replica("state");
+  const auto coordinator = Replica("coordinator");  // its Serve gateway answers nobody
+  Open(Settings());
+  const auto routed = Ask("/pipeline/route-and-execute", R"({"type":"health_check","params":{}})");
+  EXPECT_EQ(routed.status, 200) << routed.body;
+  EXPECT_THAT(routed.body, testing::Not(HasSubstr(R"("drift":null)"))) << "ML was not reached";
+}
+
+TEST_F(GatewayTest, AReplicaThatOthersCouldReachNeedsATokenThatWasAgreedOn) {
+  auto refused =
+      ServiceEngine::Start({.service = "energy",
+                            .gateway_url = "http://127.0.0.1:9",
+                            .user_config = {{"store.data_dir", directory_.string()}, {"direct.listen", "0.0.0.0:0"}},
+                            .settings_file = {},
+                            .place = {}},
+                           RealEnv());
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(ToString(refused.error()), HasSubstr("SEEDCORE_CLUSTER_TOKEN"));
+}
+
+TEST_F(GatewayTest, AReconfiguredReplicaAnswersByItsNewSettingsOnItsOwnListenerToo) {
+  const auto cognitive = Replica("cognitive", {{"cognitive.retrieval_limit", 7}});
+  Open(Settings());
+  const auto limit = [&] { return Json("/cognitive/info").at("profiles").at("fast").at("max_facts").to_number<int>(); };
+  EXPECT_EQ(limit(), 7);
+  const auto changed = cognitive->Reconfigure(
+      {{"store.data_dir", directory_.string()}, {"direct.drain_notice", "0s"}, {"cognitive.retrieval_limit", 9}});
+  ASSERT_TRUE(changed) << ToString(changed.error());
+  EXPECT_EQ(limit(), 9);
+  EXPECT_THAT(
+      ToString(cognitive->Reconfigure({{"store.data_dir", directory_.string()}, {"direct.enabled", false}}).error()),
+      HasSubstr("direct"));
+}
+
+}  // namespace
+}  // namespace seedcore::app

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "base/env.h"
+#include "net/breaker.h"
+#include "net/upstreams.h"
+#include "store/store.h"
+
+namespace seedcore::app {
+
+/// The live listeners of every service, as the runtime registry has them; read again every `refresh` and when somebody
+/// had trouble with one. When the registry can't be read, what was known last stays. Thread-safe.
+class ReplicaDirectory {
+ public:
+  /// `registry` and `env` outlive it.
+  ReplicaDirectory(store::RegistryStore& registry, net::BreakerSettings ejection, std::chrono::milliseconds refresh,
+                   Env& env);
+  ~ReplicaDirectory() { Stop(); }
+  ReplicaDirectory(const ReplicaDirectory&) = delete;
+  ReplicaDirectory& operator=(const ReplicaDirectory&) = delete;
+
+  /// Reads once, and goes on by itself.
+  void Start();
+  void Stop();
+  [[nodiscard]] Result<void> Refresh();
+  /// Has it read soon; at most some ten times a second. Does not block.
+  void RefreshSoon();
+
+  /// The replicas of a service of ServiceKinds().
+  [[nodiscard]] const std::shared_ptr<net::Upstreams>& Of(std::string_view service) const;
+  /// When the registry was read last; nullopt: never.
+  [[nodiscard]] std::optional<Instant> ReadAt() const;
+
+ private:
+  void Run(const std::stop_token& stop);
+
+  store::RegistryStore& registry_;
+  const std::chrono::milliseconds refresh_;
+  Env& env_;
+  std::map<std::string, std::shared_ptr<net::Upstreams>, std::less<>> services_;  // its keys are fixed
+
+  mutable std::mutex mutex_;  // guards the two below
+  bool wanted_ = false;
+  std::optional<Instant> read_at_;
+  std::condition_variable_any changed_;
+  std::jthread thread_;
+};
+
+}  // namespace seedcore::app

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/env.h"
+#include "base/metrics.h"
+#include "net/http.h"
+#include "net/upstreams.h"
+
+namespace seedcore::net {
+
+class ForwardCaller;
+struct HandlerCall;
+
+struct ForwarderOptions {
+  std::string name;                                   ///< of the service, in metrics, messages and Host
+  std::string token;                                  ///< bearer token of the hop; empty: none
+  int max_retries = 2;                                ///< attempts after the first
+  std::chrono::milliseconds connect{1'000};           ///< to be connected; then another replica is tried
+  std::chrono::milliseconds stalled{10'000};          ///< no answer for so long at the deadline counts as a failure
+  std::size_t max_response_bytes = 64 * 1024 * 1024;  ///< larger answers are refused; not of streams
+};
+
+/// Has the requests of a route answered by one of several servers: a reverse proxy. A forwarded request lives on the
+/// event loop that it came in on, with kept connections of that loop; it holds no thread.
+///
+/// Request and response are held in full, so that a request can be sent again and an answer is either complete or an
+/// error; server-sent events pass as they come. A request is sent again, to another server if there is one, when it
+/// has not been sent in full, and when it was lost or answered with 502, 503 or 504 and repeating it is harmless
+/// (IsRepeatable). Answers of its own: 503 with Retry-After when there is no server to ask, 502 when the one that was
+/// asked is lost and the request may have been executed.
+class Forwarder {
+ public:
+  /// `on_trouble` is called, on I/O threads, when a server could not be reached: it must not block. `env` and `metrics`
+  /// outlive the forwarder.
+  Forwarder(ForwarderOptions options, std::shared_ptr<Upstreams> upstreams, std::function<void()> on_trouble, Env& env,
+            Metrics& metrics);
+  ~Forwarder();
+  Forwarder(const Forwarder&) = delete;
+  Forwarder& operator=(const Forwarder&) = delete;
+
+  /// For the server: begins to forward `call->request`, and tells `caller` when it is answered. `target` as sent. On
+  /// the caller's loop.
+  void Forward(std::shared_ptr<ForwardCaller> caller, std::shared_ptr<HandlerCall> call, std::string_view target);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace seedcore::net
