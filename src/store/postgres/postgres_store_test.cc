@@ -100,7 +100,7 @@ TEST_F(PostgresStore, ANewerSchemaIsRefusedAndBothVersionsAreNamed) {
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, ErrorCode::kCorrupt);
   EXPECT_THAT(store.error().message, HasSubstr("99"));
-  EXPECT_THAT(store.error().message, HasSubstr("3"));
+  EXPECT_THAT(store.error().message, HasSubstr("up to 4"));
 }
 
 TEST_F(PostgresStore, TablesOfAnotherProgramAreLeftAlone) {
@@ -115,7 +115,7 @@ TEST_F(PostgresStore, SeveralStartersMigrateOnce) {
   std::vector<std::future<bool>> starters;
   for (int i = 0; i < 6; ++i) starters.push_back(std::async(std::launch::async, [&] { return Open().has_value(); }));
   for (auto& starter : starters) EXPECT_TRUE(starter.get());
-  EXPECT_EQ(QueryInt("SELECT count(*) FROM schema_version"), 3);
+  EXPECT_EQ(QueryInt("SELECT count(*) FROM schema_version"), 4);
 }
 
 TEST_F(PostgresStore, HealthTellsWhereWithoutUserAndPassword) {
@@ -257,6 +257,11 @@ TEST_F(PostgresStore, EnqueueKnowsKeysDependenciesAndItsLimits) {
   const std::string first = Must(enqueue("'a', idempotency_key => 'k'")).Id(0, 0);
   EXPECT_EQ(Must(enqueue("'a', idempotency_key => 'k'")).Id(0, 0), first);
   EXPECT_EQ(CodeOf(enqueue("'b', idempotency_key => 'k'")), ErrorCode::kConflict);
+  const std::string unique = Must(enqueue("'u', unique_key => 'u', concurrency_key => 'tenant'")).Id(0, 0);
+  EXPECT_EQ(Must(enqueue("'other', unique_key => 'u'")).Id(0, 0), unique);
+  EXPECT_EQ(Must(store->tasks().Get(unique)).concurrency_key, "tenant");
+  EXPECT_EQ(CodeOf(enqueue("'b', concurrency_key => '*'")), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(CodeOf(enqueue("'b', unique_for => interval '1 hour'")), ErrorCode::kInvalidArgument);
   EXPECT_EQ(CodeOf(enqueue("'b', depends_on => ARRAY['" + env_.NewId() + "'::uuid]")), ErrorCode::kNotFound);
   const std::string second = Must(enqueue("'b', depends_on => ARRAY['" + first + "'::uuid]")).Id(0, 0);
   EXPECT_THAT(Must(store->tasks().Get(second)).depends_on, ElementsAre(first));

@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <set>
 #include <unordered_set>
 
-#include "base/uuid.h"
+#include "base/json_binding.h"
+#include "store/postgres/queue_store.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
 
@@ -10,11 +13,13 @@ namespace seedcore::store::postgres {
 namespace {
 
 // $1 now, $2 limit, $3 error, $4 error code
-constexpr char kPrepareClaim[] = "SELECT seedcore_prepare_claim($1, $2, $3, $4)";
+constexpr char kPrepareClaim[] = "SELECT changed, limited FROM seedcore_prepare_claim($1, $2, $3, $4)";
 
 // $1 now, $2 limit, $3 owner, $4 lease end. Both read a partial index that holds claimable tasks alone, in the order of
 // claiming; rows that another claim has locked are passed over.
+// Where limits or pauses are in force they find nothing; LimitedClaim takes their place.
 #define SEEDCORE_PG_CLAIMABLE "runnable = 1 AND (deadline IS NULL OR deadline > $1)"
+#define SEEDCORE_PG_UNLIMITED "AND NOT EXISTS (SELECT 1 FROM queue_limit) AND NOT EXISTS (SELECT 1 FROM queue_pause)"
 #define SEEDCORE_PG_CLAIM_NEXT                                                                                      \
   "claimed AS (UPDATE tasks t SET status = 'running', runnable = 0, attempts = t.attempts + 1, "                    \
   "fencing_token = t.fencing_token + 1, owner_id = $3::text, lease_expires_at = $4::timestamptz, started_at = $1, " \
@@ -23,34 +28,63 @@ constexpr char kPrepareClaim[] = "SELECT seedcore_prepare_claim($1, $2, $3, $4)"
   "SELECT seq, $1, 'claimed', 'running', attempts, fencing_token, owner_id FROM claimed) "                          \
   "SELECT " SEEDCORE_PG_TASK_COLUMNS                                                                                \
   ", NULL::json FROM claimed t JOIN task_payload p ON p.seq = t.seq ORDER BY t.priority DESC, t.seq"
-constexpr char kClaim[] = "WITH next AS MATERIALIZED (SELECT seq FROM tasks WHERE " SEEDCORE_PG_CLAIMABLE
-                          " ORDER BY priority DESC, seq LIMIT $2 FOR UPDATE SKIP LOCKED), " SEEDCORE_PG_CLAIM_NEXT;
+constexpr char kClaim[] =
+    "WITH next AS MATERIALIZED (SELECT seq FROM tasks WHERE " SEEDCORE_PG_CLAIMABLE " " SEEDCORE_PG_UNLIMITED
+    " ORDER BY priority DESC, seq LIMIT $2 FOR UPDATE SKIP LOCKED), " SEEDCORE_PG_CLAIM_NEXT;
 // $5 types, each once
 constexpr char kClaimOfTypes[] =
     "WITH next AS MATERIALIZED (SELECT c.seq FROM unnest($5::text[]) AS wanted (type) CROSS JOIN LATERAL "
-    "(SELECT seq, priority FROM tasks WHERE " SEEDCORE_PG_CLAIMABLE
-    " AND type = wanted.type ORDER BY priority DESC, seq LIMIT $2 FOR UPDATE SKIP LOCKED) c "
+    "(SELECT seq, priority FROM tasks WHERE " SEEDCORE_PG_CLAIMABLE " AND type = wanted.type " SEEDCORE_PG_UNLIMITED
+    " ORDER BY priority DESC, seq LIMIT $2 FOR UPDATE SKIP LOCKED) c "
     "ORDER BY c.priority DESC, c.seq LIMIT $2), " SEEDCORE_PG_CLAIM_NEXT;
 
-// $1 ids, $2 owners, $3 tokens, $4 lease end, $5 now. The number of each renewed lease, and negative the number of each
-// that a cancellation ended.
-constexpr char kRenew[] =
-    "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) WITH ORDINALITY "
-    "AS g (id, owner_id, token, number) ORDER BY g.id), "
-    "renewed AS (UPDATE tasks t SET lease_expires_at = $4, updated_at = $5 FROM given g WHERE t.id = g.id "
-    "AND t.status = 'running' AND t.owner_id = g.owner_id AND t.fencing_token = g.token RETURNING g.number) "
-    "SELECT number FROM renewed UNION ALL SELECT -g.number FROM given g JOIN tasks t ON t.id = g.id "
-    "WHERE t.fencing_token = g.token AND t.cancel_requested";
-
-constexpr char kFailLate[] = "SELECT seedcore_fail_late($1, $2, $3, $4)";
-// $1 now, $2 limit, $3 error, $4 error without an attempt left, $5 code
-constexpr char kExpireLeases[] = "SELECT touched, runnable FROM seedcore_expire_leases($1, $2, $3, $4, $5)";
+// $1 now, $2 the most of each type, $3 types
+constexpr char kCandidates[] =
+    "SELECT c.seq, c.type, c.concurrency_key, c.priority FROM unnest($3::text[]) AS wanted (type) CROSS JOIN LATERAL "
+    "(SELECT seq, type, concurrency_key, priority FROM tasks WHERE " SEEDCORE_PG_CLAIMABLE
+    " AND type = wanted.type ORDER BY priority DESC, seq LIMIT $2 FOR UPDATE SKIP LOCKED) c "
+    "ORDER BY c.priority DESC, c.seq";
+// $2 the numbers of tasks that this transaction has locked
+constexpr char kClaimThese[] = "WITH next AS (SELECT unnest($2::bigint[]) AS seq), " SEEDCORE_PG_CLAIM_NEXT;
+constexpr char kPark[] = "UPDATE tasks SET runnable = 4 WHERE seq = ANY ($1::bigint[])";
+constexpr char kRunnableTypes[] =
+    "WITH RECURSIVE found (type) AS ((SELECT type FROM tasks WHERE runnable = 1 ORDER BY type LIMIT 1) UNION ALL "
+    "SELECT (SELECT t.type FROM tasks t WHERE t.runnable = 1 AND t.type > f.type ORDER BY t.type LIMIT 1) "
+    "FROM found f WHERE f.type IS NOT NULL) SELECT type FROM found WHERE type IS NOT NULL LIMIT 1000";
+constexpr char kRunningOfTypes[] =
+    "SELECT type, count(*) FROM tasks WHERE status = 'running' AND type = ANY ($1::text[]) GROUP BY type";
+// Whoever holds the lock on a key alone decides who of it runs. A claim never waits for one, so no circle of waiting
+// can come about, in whatever order it meets its keys.
+constexpr char kLockKeys[] =
+    "SELECT k FROM unnest($1::text[]) AS wanted (k) WHERE pg_try_advisory_xact_lock(24302, hashtext(k))";
+constexpr char kRunningOfKeys[] =
+    "SELECT concurrency_key, count(*) FROM tasks WHERE status = 'running' AND concurrency_key = ANY ($1::text[]) "
+    "GROUP BY concurrency_key";
+// $1 scope, $2 name, $3 tokens, $4 at
+constexpr char kStoreTokens[] = "UPDATE queue_limit SET tokens = $3, tokens_at = $4 WHERE scope = $1 AND name = $2";
 
 constexpr std::string_view kDeadlinePassed = "the deadline of the task has passed";
-constexpr std::string_view kStoppedRenewing = "the worker stopped renewing its lease";
-constexpr std::string_view kNoAttemptLeft = "the worker stopped renewing its lease, and no attempt is left";
 
-Result<std::vector<TaskRow>> ClaimRows(WriteContext& context, const ClaimRequest& request) {
+std::vector<TaskRow> ReadTaskRows(const Rows& claimed) {
+  std::vector<TaskRow> rows;
+  rows.reserve(static_cast<std::size_t>(claimed.size()));
+  for (int row = 0; row < claimed.size(); ++row) rows.push_back(ReadTaskRow(claimed, row));
+  return rows;
+}
+
+Array DistinctTypes(const ClaimRequest& request) {
+  const std::unordered_set<std::string> distinct(request.types.begin(), request.types.end());
+  Array types(Oid::kText);
+  for (const std::string& type : distinct) types.Add(type);
+  return types;
+}
+
+struct Claimed {
+  std::vector<TaskRow> rows;
+  bool limited = false;  ///< limits or pauses are in force: nothing has been claimed yet
+};
+
+Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request) {
   constexpr int kLeastPrepared = 256;
   const WallTime lease_end = context.now + request.lease;
   std::array<Call, 2> calls{
@@ -58,28 +92,183 @@ Result<std::vector<TaskRow>> ClaimRows(WriteContext& context, const ClaimRequest
                                      ToString(ErrorCode::kDeadlineExceeded))},
       Call{kClaim, MakeParams(context.now, std::int64_t{request.limit}, request.owner_id, lease_end)}};
   if (!request.types.empty()) {
-    const std::unordered_set<std::string> distinct(request.types.begin(), request.types.end());
-    Array types(Oid::kText);
-    for (const std::string& type : distinct) types.Add(type);
     calls[1].sql = kClaimOfTypes;
-    calls[1].params.Add(types);
+    calls[1].params.Add(DistinctTypes(request));
   }
   SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Rows> answers, context.db.Pipeline(calls));
-  const Rows& claimed = answers[1];
-  context.notes.appended_events = !claimed.empty() || answers[0].Bool(0, 0);
-  std::vector<TaskRow> rows;
-  rows.reserve(static_cast<std::size_t>(claimed.size()));
-  for (int row = 0; row < claimed.size(); ++row) rows.push_back(ReadTaskRow(claimed, row));
-  return rows;
+  Claimed out{.rows = ReadTaskRows(answers[1]), .limited = answers[0].Bool(0, 1)};
+  context.notes.appended_events = !out.rows.empty() || answers[0].Bool(0, 0);
+  return out;
 }
+
+/// A claim while limits or pauses are in force. Types are looked at one by one, so that neither a paused type nor one
+/// without room is in the way of the others; tasks whose key has no room are parked. Every statement sees what was
+/// committed before it began: limits are locked first, and what runs is counted afterwards.
+class LimitedClaim {
+ public:
+  LimitedClaim(WriteContext& context, const ClaimRequest& request) : context_(context), request_(request) {}
+
+  Result<std::vector<TaskRow>> Run() {
+    SEEDCORE_RETURN_IF_ERROR(Prepare());
+    bool more = true;
+    for (int round = 0; more && round < kMaxRounds; ++round) {
+      SEEDCORE_ASSIGN_OR_RETURN(more, Round(round == 0 ? Wanted() : std::max(Wanted(), kBatchAfterParking)));
+    }
+    // There is more to park, or a key was in other hands: somebody shall look again at once.
+    if (more || busy_) context_.notes.made_runnable = true;
+    for (const LimitState* state : admission_->Changed()) {
+      SEEDCORE_RETURN_IF_ERROR(context_.db.Query(kStoreTokens, EnumToString(state->limit.scope), state->limit.name,
+                                                 state->tokens, state->tokens_at));
+    }
+    return std::move(claimed_);
+  }
+
+ private:
+  static constexpr int kMaxRounds = 8;
+  static constexpr int kBatchAfterParking = 256;
+
+  struct Candidate {
+    std::int64_t seq = 0;
+    std::string type;
+    std::string key;
+  };
+
+  [[nodiscard]] int Wanted() const { return request_.limit - static_cast<int>(claimed_.size()); }
+
+  Result<void> Prepare() {
+    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<QueuePause> pauses, ReadPauses(context_.db));
+    std::set<std::string> paused;
+    for (const QueuePause& pause : pauses) paused.insert(pause.type);
+    SEEDCORE_RETURN_IF_ERROR(UnparkByTime());
+    types_ = std::set<std::string>(request_.types.begin(), request_.types.end());
+    if (types_.empty()) {
+      SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context_.db.Query(kRunnableTypes));
+      for (int row = 0; row < rows.size(); ++row) types_.emplace(rows.Text(row, 0));
+    }
+    std::erase_if(types_, [&](const std::string& type) { return paused.contains(type); });
+    SEEDCORE_ASSIGN_OR_RETURN(std::vector<LimitState> limits, LockLimits(context_.db, types_));
+    admission_.emplace(std::move(limits), std::move(paused), context_.now);
+    SEEDCORE_RETURN_IF_ERROR(CountRunning(LimitScope::kType, types_, kRunningOfTypes));
+    return {};
+  }
+
+  /// What a rate holds back is let out by time; there is no event that would. Whether there is room is asked again once
+  /// the limit is locked.
+  Result<void> UnparkByTime() {
+    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<LimitState> limits, ReadLimits(context_.db));
+    for (const LimitState& state : limits) {
+      if (state.limit.scope != LimitScope::kKey || !state.limit.rate) continue;
+      const int room = std::min(RoomOf(state, 0, context_.now), kBatchAfterParking);
+      SEEDCORE_RETURN_IF_ERROR(UnparkKey(context_, state.limit.name, room));
+    }
+    return {};
+  }
+
+  /// Tells the admission how many of `names` run, those that it has to know.
+  Result<void> CountRunning(LimitScope scope, const std::set<std::string>& names, const char* sql) {
+    Array wanted(Oid::kText);
+    bool any = false;
+    for (const std::string& name : names) {
+      if (!admission_->NeedsRunning(scope, name)) continue;
+      wanted.Add(name);
+      any = true;
+    }
+    if (!any) return {};
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context_.db.Query(sql, wanted));
+    for (int row = 0; row < rows.size(); ++row) {
+      admission_->SetRunning(scope, std::string(rows.Text(row, 0)), rows.Int(row, 1));
+    }
+    for (const std::string& name : names) {
+      if (admission_->NeedsRunning(scope, name)) admission_->SetRunning(scope, name, 0);
+    }
+    return {};
+  }
+
+  /// Returns whether there may be more.
+  Result<bool> Round(int batch) {
+    Array types(Oid::kText);
+    bool any = false;
+    for (const std::string& type : types_) {
+      if (admission_->RoomFor(LimitScope::kType, type, 1) == 0) continue;
+      types.Add(type);
+      any = true;
+    }
+    if (!any || Wanted() == 0) return false;
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows,
+                              context_.db.Query(kCandidates, context_.now, std::int64_t{batch}, types));
+    std::vector<Candidate> candidates;
+    std::set<std::string> keys;
+    for (int row = 0; row < rows.size(); ++row) {
+      candidates.push_back({rows.Int(row, 0), std::string(rows.Text(row, 1)), std::string(rows.Text(row, 2))});
+      if (admission_->NeedsRunning(LimitScope::kKey, candidates.back().key)) keys.insert(candidates.back().key);
+    }
+    SEEDCORE_RETURN_IF_ERROR(TakeKeys(keys));
+    SEEDCORE_ASSIGN_OR_RETURN(const bool changed, Choose(candidates));
+    return changed && rows.size() >= batch && Wanted() > 0;
+  }
+
+  /// Locks the keys that nobody else has, and counts what runs of them.
+  Result<void> TakeKeys(const std::set<std::string>& keys) {
+    if (keys.empty()) return {};
+    Array wanted(Oid::kText);
+    for (const std::string& key : keys) wanted.Add(key);
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context_.db.Query(kLockKeys, wanted));
+    std::set<std::string> ours;
+    for (int row = 0; row < rows.size(); ++row) ours.emplace(rows.Text(row, 0));
+    if (ours.size() < keys.size()) busy_ = true;
+    return CountRunning(LimitScope::kKey, ours, kRunningOfKeys);
+  }
+
+  /// Claims and parks. Returns whether it did anything.
+  Result<bool> Choose(const std::vector<Candidate>& candidates) {
+    Array claim(Oid::kInt8), park(Oid::kInt8);
+    int claims = 0, parks = 0;
+    for (const Candidate& candidate : candidates) {
+      if (claims == Wanted()) break;
+      if (admission_->RoomFor(LimitScope::kType, candidate.type, 1) == 0) continue;
+      if (!candidate.key.empty()) {
+        if (admission_->NeedsRunning(LimitScope::kKey, candidate.key)) continue;  // in other hands
+        if (admission_->RoomFor(LimitScope::kKey, candidate.key, 1) == 0) {
+          park.Add(candidate.seq);
+          ++parks;
+          continue;
+        }
+      }
+      claim.Add(candidate.seq);
+      ++claims;
+      admission_->Begin(candidate.type, candidate.key);
+    }
+    if (parks > 0) SEEDCORE_RETURN_IF_ERROR(context_.db.Query(kPark, park));
+    if (claims > 0) {
+      const WallTime lease_end = context_.now + request_.lease;
+      SEEDCORE_ASSIGN_OR_RETURN(const Rows rows,
+                                context_.db.Query(kClaimThese, context_.now, claim, request_.owner_id, lease_end));
+      for (TaskRow& row : ReadTaskRows(rows)) claimed_.push_back(std::move(row));
+      context_.notes.appended_events = true;
+    }
+    return claims + parks > 0;
+  }
+
+  WriteContext& context_;
+  const ClaimRequest& request_;
+  std::optional<Admission> admission_;
+  std::set<std::string> types_;
+  std::vector<TaskRow> claimed_;
+  bool busy_ = false;  ///< another transaction holds a key that we met
+};
 
 }  // namespace
 
 Result<std::vector<Claim>> PostgresTaskStore::ClaimTasks(const ClaimRequest& request) {
   if (request.limit < 1) return Fail(ErrorCode::kInvalidArgument, "a claim asks for at least one task", "limit");
   if (request.owner_id.empty()) return Fail(ErrorCode::kInvalidArgument, "a claim names its owner", "owner_id");
-  SEEDCORE_ASSIGN_OR_RETURN(std::vector<TaskRow> rows,
-                            database_.WriteOnce([&](WriteContext& context) { return ClaimRows(context, request); }));
+  SEEDCORE_ASSIGN_OR_RETURN(Claimed claimed,
+                            database_.WriteOnce([&](WriteContext& context) { return ClaimFreely(context, request); }));
+  std::vector<TaskRow>& rows = claimed.rows;
+  if (claimed.limited && rows.empty()) {
+    SEEDCORE_ASSIGN_OR_RETURN(
+        rows, database_.Write([&](WriteContext& context) { return LimitedClaim(context, request).Run(); }));
+  }
   std::vector<Claim> claims;
   claims.reserve(rows.size());
   for (TaskRow& row : rows) {
@@ -87,46 +276,6 @@ Result<std::vector<Claim>> PostgresTaskStore::ClaimTasks(const ClaimRequest& req
     claims.push_back({std::move(task)});
   }
   return claims;
-}
-
-Result<std::vector<RenewResult>> PostgresTaskStore::Renew(std::span<const Lease> leases,
-                                                          std::chrono::milliseconds lease) {
-  Array ids(Oid::kUuid), owners(Oid::kText), tokens(Oid::kInt8);
-  std::vector<std::size_t> places;  // of what is sent, among what is given
-  for (std::size_t i = 0; i < leases.size(); ++i) {
-    if (!IsUuid(leases[i].task_id)) continue;
-    places.push_back(i);
-    ids.Add(Uuid{leases[i].task_id});
-    owners.Add(leases[i].owner_id);
-    tokens.Add(leases[i].fencing_token);
-  }
-  std::vector<RenewResult> out(leases.size());
-  if (places.empty()) return out;
-  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, database_.WriteOnce([&](WriteContext& context) {
-    return context.db.Query(kRenew, ids, owners, tokens, context.now + lease, context.now);
-  }));
-  for (int row = 0; row < rows.size(); ++row) {
-    const std::int64_t number = rows.Int(row, 0);
-    RenewResult& result = out[places[static_cast<std::size_t>(std::abs(number)) - 1]];
-    (number > 0 ? result.renewed : result.cancel_requested) = true;
-  }
-  return out;
-}
-
-Result<int> PostgresTaskStore::Reap(int limit) {
-  if (limit < 1) return 0;
-  return database_.Write([&](WriteContext& context) -> Result<int> {
-    SEEDCORE_ASSIGN_OR_RETURN(const Rows late, context.db.Query(kFailLate, context.now, limit, kDeadlinePassed,
-                                                                ToString(ErrorCode::kDeadlineExceeded)));
-    const int failed = static_cast<int>(late.Int(0, 0));
-    SEEDCORE_ASSIGN_OR_RETURN(const Rows expired,
-                              context.db.Query(kExpireLeases, context.now, limit - failed, kStoppedRenewing,
-                                               kNoAttemptLeft, ToString(ErrorCode::kUnavailable)));
-    const int touched = failed + static_cast<int>(expired.Int(0, 0));
-    context.notes.appended_events = touched > 0;
-    context.notes.made_runnable = expired.Int(0, 1) > 0;
-    return touched;
-  });
 }
 
 }  // namespace seedcore::store::postgres

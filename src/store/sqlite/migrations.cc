@@ -28,10 +28,11 @@ Result<void> Apply(Database& database, WallTime now, const Migration& migration)
 }  // namespace
 
 std::span<const Migration> Migrations() {
-  static constexpr std::array<Migration, 3> kMigrations = {{
+  static constexpr std::array<Migration, 4> kMigrations = {{
       {1, "tasks, their events and dependencies", kSchemaTasks},
       {2, "facts, incidents, energy ledger and stream states", kSchemaKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kSchemaRegistry},
+      {4, "limits, pauses and unique keys of tasks", kSchemaDispatch},
   }};
   return kMigrations;
 }

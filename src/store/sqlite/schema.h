@@ -19,5 +19,6 @@ struct Migration {
 extern const char kSchemaTasks[];
 extern const char kSchemaKnowledge[];
 extern const char kSchemaRegistry[];
+extern const char kSchemaDispatch[];
 
 }  // namespace seedcore::store::sqlite

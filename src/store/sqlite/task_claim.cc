@@ -1,6 +1,10 @@
 #include <algorithm>
+#include <limits>
+#include <optional>
+#include <set>
 
 #include "base/json_binding.h"
+#include "store/sqlite/queue_store.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
 
@@ -19,24 +23,17 @@ constexpr char kClaim[] =
     "owner_id = ?3, lease_expires_at = ?4, started_at = ?2, updated_at = ?2, cancel_requested = 0 "
     "WHERE seq = ?1 AND runnable = 1";
 
-// ?1 id, ?2 owner, ?3 token, ?4 lease end, ?5 now
-constexpr char kRenew[] =
-    "UPDATE tasks SET lease_expires_at = ?4, updated_at = ?5 "
-    "WHERE id = ?1 AND status = 'running' AND owner_id = ?2 AND fencing_token = ?3";
-constexpr char kWasCancelled[] = "SELECT 1 FROM tasks WHERE id = ?1 AND fencing_token = ?2 AND cancel_requested = 1";
+constexpr char kNextRunnableType[] = "SELECT type FROM tasks WHERE runnable = 1 AND type > ?1 ORDER BY type LIMIT 1";
+// The index holds running tasks alone; the one by type would count through all that have ended.
+constexpr char kRunningOfType[] =
+    "SELECT count(*) FROM tasks INDEXED BY idx_tasks_lease_expires_at WHERE status = 'running' AND type = ?1";
+constexpr char kPark[] = "UPDATE tasks SET runnable = 4 WHERE seq = ?1";
+// ?1 scope, ?2 name, ?3 tokens, ?4 at
+constexpr char kStoreTokens[] = "UPDATE queue_limit SET tokens = ?3, tokens_at = ?4 WHERE scope = ?1 AND name = ?2";
 
-constexpr char kPastDeadline[] =
-    "SELECT seq, id, status, attempts, fencing_token, owner_id FROM tasks "
-    "WHERE deadline IS NOT NULL AND finished_at IS NULL AND deadline <= ?1 ORDER BY deadline LIMIT ?2";
-constexpr char kLeaseExpired[] =
-    "SELECT seq, id, status, attempts, fencing_token, owner_id, attempts >= max_attempts FROM tasks "
-    "WHERE status = 'running' AND lease_expires_at <= ?1 ORDER BY lease_expires_at LIMIT ?2";
-// ?1 seq, ?2 now, ?3 error, ?4 error code
-constexpr char kBackToRetry[] =
-    "UPDATE tasks SET status = 'retry', runnable = 1, run_after = NULL, owner_id = NULL, lease_expires_at = NULL, "
-    "error = ?3, error_code = ?4, updated_at = ?2 WHERE seq = ?1 AND status = 'running'";
-
-Error DeadlinePassed() { return {ErrorCode::kDeadlineExceeded, "the deadline of the task has passed", {}}; }
+bool ClaimedBefore(const TaskRow& a, const TaskRow& b) {
+  return a.task.priority != b.task.priority ? a.task.priority > b.task.priority : a.seq < b.seq;
+}
 
 Result<void> ReadCandidates(Statement rows, std::vector<TaskRow>& out) {
   for (;;) {
@@ -57,9 +54,7 @@ Result<std::vector<TaskRow>> Candidates(WriteContext& context, const std::vector
     SEEDCORE_ASSIGN_OR_RETURN(Statement rows, context.db.Query(kCandidatesOfType, limit, type));
     SEEDCORE_RETURN_IF_ERROR(ReadCandidates(std::move(rows), out));
   }
-  std::ranges::sort(out, [](const TaskRow& a, const TaskRow& b) {
-    return a.task.priority != b.task.priority ? a.task.priority > b.task.priority : a.seq < b.seq;
-  });
+  std::ranges::sort(out, ClaimedBefore);
   // A type named twice gives its tasks twice.
   const auto repeated = std::ranges::unique(out, {}, &TaskRow::seq);
   out.erase(repeated.begin(), repeated.end());
@@ -84,20 +79,26 @@ Result<void> ClaimOne(WriteContext& context, const ClaimRequest& request, TaskRo
       context, {row.seq, "claimed", TaskStatus::kRunning, task.attempts, task.fencing_token, request.owner_id, {}});
 }
 
-Result<std::vector<TaskRow>> ClaimRows(WriteContext& context, const ClaimRequest& request) {
-  // Tasks past their deadline may lie before the others; each round removes those it meets, so a few rounds suffice.
-  constexpr int kMaxRounds = 8;
-  SEEDCORE_RETURN_IF_ERROR(PromoteDue(context, std::max(request.limit, 256)));
+/// Whether the task is past its deadline; then it has been failed.
+Result<bool> FailIfLate(WriteContext& context, const TaskRow& row) {
+  if (!row.task.deadline || *row.task.deadline > context.now) return false;
+  const TaskHead head{row.seq, row.task.id, row.task.status, row.task.attempts, row.task.fencing_token, {}};
+  SEEDCORE_RETURN_IF_ERROR(FailTask(context, head, DeadlinePassed()));
+  return true;
+}
+
+// Tasks past their deadline may lie before the others, or such that have to be parked; each round removes those it
+// meets, so a few rounds suffice.
+constexpr int kMaxRounds = 8;
+
+Result<std::vector<TaskRow>> ClaimFreely(WriteContext& context, const ClaimRequest& request) {
   std::vector<TaskRow> claimed;
   for (int round = 0; round < kMaxRounds; ++round) {
     const int wanted = request.limit - static_cast<int>(claimed.size());
     SEEDCORE_ASSIGN_OR_RETURN(std::vector<TaskRow> candidates, Candidates(context, request.types, wanted));
     for (TaskRow& row : candidates) {
-      if (row.task.deadline && *row.task.deadline <= context.now) {
-        const TaskHead head{row.seq, row.task.id, row.task.status, row.task.attempts, row.task.fencing_token, {}};
-        SEEDCORE_RETURN_IF_ERROR(FailTask(context, head, DeadlinePassed()));
-        continue;
-      }
+      SEEDCORE_ASSIGN_OR_RETURN(const bool late, FailIfLate(context, row));
+      if (late) continue;
       SEEDCORE_RETURN_IF_ERROR(ClaimOne(context, request, row));
       claimed.push_back(std::move(row));
     }
@@ -107,45 +108,128 @@ Result<std::vector<TaskRow>> ClaimRows(WriteContext& context, const ClaimRequest
   return claimed;
 }
 
-Result<RenewResult> RenewOne(WriteContext& context, const Lease& lease, WallTime lease_end) {
-  SEEDCORE_ASSIGN_OR_RETURN(const int changed, context.db.Execute(kRenew, lease.task_id, lease.owner_id,
-                                                                  lease.fencing_token, lease_end, context.now));
-  if (changed == 1) return RenewResult{.renewed = true};
-  SEEDCORE_ASSIGN_OR_RETURN(Statement row, context.db.Query(kWasCancelled, lease.task_id, lease.fencing_token));
-  SEEDCORE_ASSIGN_OR_RETURN(const bool cancelled, row.Next());
-  return RenewResult{.renewed = false, .cancel_requested = cancelled};
-}
+/// A claim while limits or pauses are in force. Types are looked at one by one, so that neither a paused type nor one
+/// without room is in the way of the others; tasks whose key has no room are parked.
+class LimitedClaim {
+ public:
+  LimitedClaim(WriteContext& context, const ClaimRequest& request) : context_(context), request_(request) {}
 
-struct Expired {
-  TaskHead head;
-  bool attempts_used_up = false;
+  Result<std::vector<TaskRow>> Run() {
+    SEEDCORE_RETURN_IF_ERROR(Prepare());
+    bool more = true;
+    for (int round = 0; more && round < kMaxRounds; ++round) {
+      SEEDCORE_ASSIGN_OR_RETURN(more, Round(round == 0 ? Wanted() : std::max(Wanted(), kBatchAfterParking)));
+    }
+    // There is more to park or to claim: somebody shall look again at once.
+    if (more) context_.notes.made_runnable = true;
+    for (const LimitState* state : admission_->Changed()) {
+      SEEDCORE_RETURN_IF_ERROR(context_.db.Execute(kStoreTokens, EnumToString(state->limit.scope), state->limit.name,
+                                                   state->tokens, state->tokens_at));
+    }
+    return std::move(claimed_);
+  }
+
+ private:
+  static constexpr int kBatchAfterParking = 256;
+
+  [[nodiscard]] int Wanted() const { return request_.limit - static_cast<int>(claimed_.size()); }
+
+  Result<void> Prepare() {
+    SEEDCORE_ASSIGN_OR_RETURN(std::vector<LimitState> limits, ReadLimits(context_.db));
+    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<QueuePause> pauses, ReadPauses(context_.db));
+    std::set<std::string> paused;
+    for (const QueuePause& pause : pauses) paused.insert(pause.type);
+    admission_.emplace(std::move(limits), std::move(paused), context_.now);
+    // What a rate holds back is let out by time; there is no event that would.
+    for (const LimitState& state : admission_->limits()) {
+      if (state.limit.scope != LimitScope::kKey || !state.limit.rate) continue;
+      SEEDCORE_ASSIGN_OR_RETURN(const int room, RoomOfKey(state.limit.name));
+      SEEDCORE_RETURN_IF_ERROR(UnparkKey(context_, state.limit.name, std::min(room, kBatchAfterParking)));
+    }
+    types_ = std::set<std::string>(request_.types.begin(), request_.types.end());
+    if (types_.empty()) {
+      SEEDCORE_ASSIGN_OR_RETURN(types_, RunnableTypes());
+    }
+    std::erase_if(types_, [&](const std::string& type) { return admission_->IsPaused(type); });
+    for (const std::string& type : types_) {
+      if (!admission_->NeedsRunning(LimitScope::kType, type)) continue;
+      SEEDCORE_ASSIGN_OR_RETURN(Statement row, context_.db.Query(kRunningOfType, type));
+      SEEDCORE_RETURN_IF_ERROR(row.Next());
+      admission_->SetRunning(LimitScope::kType, type, row.Int(0));
+    }
+    return {};
+  }
+
+  Result<std::set<std::string>> RunnableTypes() {
+    constexpr std::size_t kMostTypes = 1000;
+    std::set<std::string> types;
+    std::string after;
+    while (types.size() < kMostTypes) {
+      SEEDCORE_ASSIGN_OR_RETURN(Statement row, context_.db.Query(kNextRunnableType, after));
+      SEEDCORE_ASSIGN_OR_RETURN(const bool found, row.Next());
+      if (!found) break;
+      after = row.Text(0);
+      types.insert(after);
+    }
+    return types;
+  }
+
+  Result<int> RoomOfKey(const std::string& key) {
+    if (admission_->NeedsRunning(LimitScope::kKey, key)) {
+      SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t running, RunningOfKey(context_.db, key));
+      admission_->SetRunning(LimitScope::kKey, key, running);
+    }
+    return admission_->RoomFor(LimitScope::kKey, key, std::numeric_limits<int>::max());
+  }
+
+  /// Returns whether there may be more.
+  Result<bool> Round(int batch) {
+    std::vector<TaskRow> candidates;
+    bool more = false;
+    for (const std::string& type : types_) {
+      const int room = std::min(admission_->RoomFor(LimitScope::kType, type, Wanted()), Wanted());
+      if (room == 0) continue;
+      const std::size_t before = candidates.size();
+      SEEDCORE_ASSIGN_OR_RETURN(Statement rows, context_.db.Query(kCandidatesOfType, batch, type));
+      SEEDCORE_RETURN_IF_ERROR(ReadCandidates(std::move(rows), candidates));
+      if (candidates.size() - before == static_cast<std::size_t>(batch)) more = true;
+    }
+    std::ranges::sort(candidates, ClaimedBefore);
+    for (TaskRow& row : candidates) {
+      if (Wanted() == 0) return false;
+      SEEDCORE_RETURN_IF_ERROR(Consider(row));
+    }
+    return more && Wanted() > 0;
+  }
+
+  Result<void> Consider(TaskRow& row) {
+    SEEDCORE_ASSIGN_OR_RETURN(const bool late, FailIfLate(context_, row));
+    if (late || admission_->RoomFor(LimitScope::kType, row.task.type, 1) == 0) return {};
+    const std::string key = row.task.concurrency_key;
+    if (!key.empty()) {
+      SEEDCORE_ASSIGN_OR_RETURN(const int room, RoomOfKey(key));
+      if (room == 0) {
+        SEEDCORE_RETURN_IF_ERROR(context_.db.Execute(kPark, row.seq));
+        return {};
+      }
+    }
+    SEEDCORE_RETURN_IF_ERROR(ClaimOne(context_, request_, row));
+    admission_->Begin(row.task.type, key);
+    claimed_.push_back(std::move(row));
+    return {};
+  }
+
+  WriteContext& context_;
+  const ClaimRequest& request_;
+  std::optional<Admission> admission_;
+  std::set<std::string> types_;
+  std::vector<TaskRow> claimed_;
 };
 
-Result<std::vector<Expired>> SelectHeads(WriteContext& context, const char* sql, int limit, bool with_attempts) {
-  SEEDCORE_ASSIGN_OR_RETURN(Statement rows, context.db.Query(sql, context.now, limit));
-  std::vector<Expired> out;
-  for (;;) {
-    SEEDCORE_ASSIGN_OR_RETURN(const bool more, rows.Next());
-    if (!more) return out;
-    SEEDCORE_ASSIGN_OR_RETURN(TaskHead head, ReadTaskHead(rows));
-    out.push_back({std::move(head), with_attempts && rows.Int(6) != 0});
-  }
-}
-
-Result<void> ExpireLease(WriteContext& context, const Expired& expired) {
-  const TaskHead& task = expired.head;
-  const Error error{ErrorCode::kUnavailable, "the worker stopped renewing its lease", {}};
-  SEEDCORE_RETURN_IF_ERROR(AppendEvent(
-      context, {task.seq, "lease_expired", expired.attempts_used_up ? TaskStatus::kRunning : TaskStatus::kRetry,
-                task.attempts, task.fencing_token, task.owner_id, error.message}));
-  if (expired.attempts_used_up) {
-    return FailTask(context, task, {error.code, error.message + ", and no attempt is left", {}});
-  }
-  SEEDCORE_RETURN_IF_ERROR(
-      context.db.Execute(kBackToRetry, task.seq, context.now, error.message, ToString(error.code)));
-  context.notes.Moved(TaskStatus::kRunning, TaskStatus::kRetry);
-  context.notes.made_runnable = true;
-  return {};
+Result<std::vector<TaskRow>> ClaimRows(WriteContext& context, const ClaimRequest& request) {
+  SEEDCORE_RETURN_IF_ERROR(PromoteDue(context, std::max(request.limit, 256)));
+  SEEDCORE_ASSIGN_OR_RETURN(const bool limited, HasLimitsOrPauses(context.db));
+  return limited ? LimitedClaim(context, request).Run() : ClaimFreely(context, request);
 }
 
 }  // namespace
@@ -162,29 +246,6 @@ Result<std::vector<Claim>> SqliteTaskStore::ClaimTasks(const ClaimRequest& reque
     claims.push_back({std::move(task)});
   }
   return claims;
-}
-
-Result<std::vector<RenewResult>> SqliteTaskStore::Renew(std::span<const Lease> leases,
-                                                        std::chrono::milliseconds lease) {
-  return writer_.Run([&](WriteContext& context) -> Result<std::vector<RenewResult>> {
-    std::vector<RenewResult> out;
-    out.reserve(leases.size());
-    for (const Lease& held : leases) {
-      SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), RenewOne(context, held, context.now + lease));
-    }
-    return out;
-  });
-}
-
-Result<int> SqliteTaskStore::Reap(int limit) {
-  return writer_.Run([&](WriteContext& context) -> Result<int> {
-    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Expired> late, SelectHeads(context, kPastDeadline, limit, false));
-    for (const Expired& task : late) SEEDCORE_RETURN_IF_ERROR(FailTask(context, task.head, DeadlinePassed()));
-    const int left = limit - static_cast<int>(late.size());
-    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Expired> expired, SelectHeads(context, kLeaseExpired, left, true));
-    for (const Expired& task : expired) SEEDCORE_RETURN_IF_ERROR(ExpireLease(context, task));
-    return static_cast<int>(late.size() + expired.size());
-  });
 }
 
 }  // namespace seedcore::store::sqlite
