@@ -261,16 +261,15 @@ TEST_F(PostgresStore, EnqueueKnowsKeysDependenciesAndItsLimits) {
   const std::string unique = Must(enqueue("'u', unique_key => 'u', concurrency_key => 'tenant'")).Id(0, 0);
   EXPECT_EQ(Must(enqueue("'other', unique_key => 'u'")).Id(0, 0), unique);
   EXPECT_EQ(Must(store->tasks().Get(unique)).concurrency_key, "tenant");
-  EXPECT_EQ(CodeOf(enqueue("'b', concurrency_key => '*'")), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(CodeOf(enqueue("'b', unique_for => interval '1 hour'")), ErrorCode::kInvalidArgument);
   EXPECT_EQ(CodeOf(enqueue("'b', depends_on => ARRAY['" + env_.NewId() + "'::uuid]")), ErrorCode::kNotFound);
   const std::string second = Must(enqueue("'b', depends_on => ARRAY['" + first + "'::uuid]")).Id(0, 0);
   EXPECT_THAT(Must(store->tasks().Get(second)).depends_on, ElementsAre(first));
   for (const char* bad :
-       {"''", "'a', priority => 11", "'a', '[]'", "'a', max_attempts => 0", "'a', retry_base_ms => -1"}) {
+       {"''", "'a', priority => 11", "'a', '[]'", "'a', max_attempts => 0", "'a', retry_base_ms => -1",
+        "'a', concurrency_key => '*'", "'a', unique_for => interval '1 hour'"}) {
     EXPECT_FALSE(enqueue(bad)) << bad;
   }
-  EXPECT_EQ(Must(store->tasks().Counts()).by_status[TaskStatus::kQueued], 2);
+  EXPECT_EQ(Must(store->tasks().Counts()).by_status[TaskStatus::kQueued], 3);
 }
 
 TEST_F(PostgresStore, ATextThatCannotBeStoredFailsOnlyItsOwnCall) {
