@@ -10,6 +10,7 @@
 #include "service/facts.h"
 #include "service/ml.h"
 #include "service/organism.h"
+#include "service/queues.h"
 #include "service/state.h"
 #include "service/system.h"
 #include "service/tasks.h"
@@ -22,7 +23,8 @@ using service::Describe;
 
 std::vector<service::ServiceInfo> TaskApi() {
   return {Describe(service::SystemOperations()), Describe(service::TaskOperations()),
-          Describe(service::WorkerOperations()), Describe(service::FactOperations())};
+          Describe(service::WorkerOperations()), Describe(service::QueueOperations()),
+          Describe(service::FactOperations())};
 }
 
 std::vector<service::ServiceInfo> Services() {

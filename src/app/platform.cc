@@ -13,6 +13,7 @@
 #include "app/units.h"
 #include "queue/event_feed.h"
 #include "service/facts.h"
+#include "service/queues.h"
 #include "service/system.h"
 #include "service/tasks.h"
 #include "service/workers.h"
@@ -63,6 +64,7 @@ struct Platform::Parts {
   std::unique_ptr<ExternalTypes> external_types;
   std::unique_ptr<service::TaskService> tasks;
   std::unique_ptr<service::WorkerService> workers;
+  std::unique_ptr<service::QueueService> queues;
   std::unique_ptr<service::FactService> facts;
   std::unique_ptr<service::SystemService> system;
   std::unique_ptr<queue::EventFeed> feed;
@@ -136,6 +138,7 @@ void Platform::Parts::BuildApi() {
       .check_type = [this](const std::string& type) { return external_types->Check(type); }});
   workers = std::make_unique<service::WorkerService>(
       service::WorkerService::Dependencies{.env = &env, .tasks = &foundation->store->tasks()});
+  queues = std::make_unique<service::QueueService>(foundation->store->queues());
   facts = std::make_unique<service::FactService>(foundation->store->facts());
   system = std::make_unique<service::SystemService>(service::SystemService::Dependencies{
       .env = &env,
@@ -159,6 +162,7 @@ std::vector<net::Route> Platform::Parts::ApiRoutes() {
   std::vector<net::Route> routes = Routes(service::SystemOperations(), *system);
   for (net::Route& route : Routes(service::TaskOperations(), *tasks)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::WorkerOperations(), *workers)) routes.push_back(std::move(route));
+  for (net::Route& route : Routes(service::QueueOperations(), *queues)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::FactOperations(), *facts)) routes.push_back(std::move(route));
   net::Route events;
   events.pattern = "/api/v1/events";

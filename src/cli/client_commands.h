@@ -12,6 +12,7 @@ int RunTask(const Arguments& arguments);
 int RunCancel(const Arguments& arguments);
 int RunRetry(const Arguments& arguments);
 int RunFacts(const Arguments& arguments);
+int RunQueues(const Arguments& arguments);
 int RunHealth(const Arguments& arguments);
 int RunStatus(const Arguments& arguments);
 

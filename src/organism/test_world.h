@@ -109,6 +109,7 @@ class StoreWithRegistry final : public store::Store {
   store::LedgerStore& ledger() override { return real_.ledger(); }
   store::StreamStore& streams() override { return real_.streams(); }
   store::RegistryStore& registry() override { return registry_; }
+  store::QueueStore& queues() override { return real_.queues(); }
   Health CheckHealth() override { return real_.CheckHealth(); }
 
  private:

@@ -20,6 +20,7 @@ constexpr int kMaxRedrive = 10'000;
 constexpr int kMaxAttempts = 100;
 constexpr double kMaxBackoffSeconds = 86'400.0;
 constexpr int kDefaultPriority = 5;
+constexpr double kMaxUniqueSeconds = 366 * 86'400.0;
 
 bool IsTypeChar(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' || c == ':';
@@ -95,6 +96,10 @@ Result<void> TaskCreate::Validate() const {
   if (idempotency_key.size() > kMaxKeyLength) {
     return Invalid(fmt::format("longer than {} bytes", kMaxKeyLength), "idempotency_key");
   }
+  // Further rules for the keys are the store's.
+  if (!(unique_for_s >= 0.0 && unique_for_s <= kMaxUniqueSeconds)) {
+    return Invalid(fmt::format("expected 0 to {} seconds, got {}", kMaxUniqueSeconds, unique_for_s), "unique_for_s");
+  }
   return {};
 }
 
@@ -123,6 +128,8 @@ TaskRead ToTaskRead(store::Task task) {
           .run_after = task.run_after,
           .deadline = task.deadline,
           .depends_on = std::move(task.depends_on),
+          .concurrency_key = NonEmpty(std::move(task.concurrency_key)),
+          .unique_key = NonEmpty(std::move(task.unique_key)),
           .hold_reason = NonEmpty(std::move(task.hold_reason)),
           .dead_letter = task.dead_letter,
           .owner_id = NonEmpty(std::move(task.owner_id)),
@@ -161,6 +168,9 @@ store::NewTask TaskService::ToNewTask(const TaskCreate& request, const CallConte
   if (request.retry.base_s) task.retry.base = ToMilliseconds(*request.retry.base_s);
   if (request.retry.max_s) task.retry.max = ToMilliseconds(*request.retry.max_s);
   task.idempotency_key = request.idempotency_key;
+  task.concurrency_key = request.concurrency_key;
+  task.unique_key = request.unique_key;
+  task.unique_for = ToMilliseconds(request.unique_for_s);
   task.traceparent = call.trace.ToHeader();
   task.run_immediately = request.run_immediately;
   return task;

@@ -38,20 +38,28 @@ struct TaskCreate {
   std::vector<std::string> depends_on;
   RetryOptions retry;
   std::string idempotency_key;
-  static constexpr auto kFields =
-      Fields(Required("type", &TaskCreate::type, "What to do: names the executor, for example general_query"),
-             Optional("params", &TaskCreate::params, "Input of the executor, any JSON object"),
-             Optional("description", &TaskCreate::description, "The task in words; what general_query answers"),
-             Optional("domain", &TaskCreate::domain, "Tenant or subject; with the type it names the drift stream"),
-             Optional("drift_score", &TaskCreate::drift_score, "Drift known beforehand; measured when absent"),
-             Optional("run_immediately", &TaskCreate::run_immediately, "false: stored as created until /run"),
-             Optional("priority", &TaskCreate::priority, "1 (low) to 10 (urgent); default params.priority, else 5"),
-             Optional("run_after", &TaskCreate::run_after, "Not before this time"),
-             Optional("deadline", &TaskCreate::deadline, "Fails when not finished by then"),
-             Optional("depends_on", &TaskCreate::depends_on, "Full ids of tasks that must complete first"),
-             Optional("retry", &TaskCreate::retry, "Retry policy"),
-             Optional("idempotency_key", &TaskCreate::idempotency_key,
-                      "Same key and content: the first task is returned. The Idempotency-Key header does the same"));
+  std::string concurrency_key;
+  std::string unique_key;
+  double unique_for_s = 0.0;
+  static constexpr auto kFields = Fields(
+      Required("type", &TaskCreate::type, "What to do: names the executor, for example general_query"),
+      Optional("params", &TaskCreate::params, "Input of the executor, any JSON object"),
+      Optional("description", &TaskCreate::description, "The task in words; what general_query answers"),
+      Optional("domain", &TaskCreate::domain, "Tenant or subject; with the type it names the drift stream"),
+      Optional("drift_score", &TaskCreate::drift_score, "Drift known beforehand; measured when absent"),
+      Optional("run_immediately", &TaskCreate::run_immediately, "false: stored as created until /run"),
+      Optional("priority", &TaskCreate::priority, "1 (low) to 10 (urgent); default params.priority, else 5"),
+      Optional("run_after", &TaskCreate::run_after, "Not before this time"),
+      Optional("deadline", &TaskCreate::deadline, "Fails when not finished by then"),
+      Optional("depends_on", &TaskCreate::depends_on, "Full ids of tasks that must complete first"),
+      Optional("retry", &TaskCreate::retry, "Retry policy"),
+      Optional("idempotency_key", &TaskCreate::idempotency_key,
+               "Same key and content: the first task is returned. The Idempotency-Key header does the same"),
+      Optional("concurrency_key", &TaskCreate::concurrency_key, "Tasks of one key share a limit; see /api/v1/limits"),
+      Optional("unique_key", &TaskCreate::unique_key,
+               "While a task of this key is not finished, it is returned instead of a second one"),
+      Optional("unique_for_s", &TaskCreate::unique_for_s,
+               "And for so many seconds after its submission, finished or not"));
   [[nodiscard]] Result<void> Validate() const;
 };
 
@@ -73,6 +81,8 @@ struct TaskRead {
   std::optional<WallTime> run_after;
   std::optional<WallTime> deadline;
   std::vector<std::string> depends_on;
+  std::optional<std::string> concurrency_key;
+  std::optional<std::string> unique_key;
   std::optional<std::string> hold_reason;
   bool dead_letter = false;
   std::optional<std::string> owner_id;
@@ -96,6 +106,8 @@ struct TaskRead {
       Required("max_attempts", &TaskRead::max_attempts, "Executions allowed"),
       Optional("run_after", &TaskRead::run_after, "Not before"), Optional("deadline", &TaskRead::deadline, "Not after"),
       Required("depends_on", &TaskRead::depends_on, "Tasks that must complete first"),
+      Optional("concurrency_key", &TaskRead::concurrency_key, "Whose limit it shares"),
+      Optional("unique_key", &TaskRead::unique_key, "Taken by it while it is not finished"),
       Optional("hold_reason", &TaskRead::hold_reason, "Why the task is parked; resume it with /resume"),
       Required("dead_letter", &TaskRead::dead_letter, "Failed for good; /api/v1/tasks/redrive queues it again"),
       Optional("owner_id", &TaskRead::owner_id, "Worker that holds the lease"),
@@ -116,9 +128,9 @@ struct TaskBatch {
 struct TaskBatchRead {
   std::vector<TaskRead> items;
   int duplicates = 0;
-  static constexpr auto kFields =
-      Fields(Required("items", &TaskBatchRead::items, "In the order submitted"),
-             Required("duplicates", &TaskBatchRead::duplicates, "How many were known by their idempotency key"));
+  static constexpr auto kFields = Fields(
+      Required("items", &TaskBatchRead::items, "In the order submitted"),
+      Required("duplicates", &TaskBatchRead::duplicates, "How many were known by their idempotency key or unique key"));
 };
 
 struct TaskId {

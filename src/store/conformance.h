@@ -63,6 +63,7 @@ class StoreConformance : public testing::TestWithParam<StoreFactory> {
 
   Store& store() { return *store_; }
   TaskStore& tasks() { return store_->tasks(); }
+  QueueStore& queues() { return store_->queues(); }
   void Advance(std::chrono::nanoseconds duration) { env_.Advance(duration); }
 
   Task Submit(NewTask task) {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/json_binding.h"
+#include "store/queue_store.h"
 #include "store/stored_task.h"
 
 namespace seedcore::store {
@@ -20,9 +21,20 @@ std::int64_t ContentHash(const NewTask& task, const std::string& depends_on) {
   text += fmt::format("\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", task.type, task.description, task.domain,
                       depends_on, task.drift_score, task.priority, micros(task.run_after), micros(task.deadline),
                       task.retry.max_attempts, task.retry.base.count(), task.retry.max.count(), task.run_immediately);
+  // Only where they are used: the hashes of tasks without them are stored already.
+  if (!task.concurrency_key.empty()) text += fmt::format("\nconcurrency_key {}", task.concurrency_key);
+  if (!task.unique_key.empty()) text += fmt::format("\nunique_key {} {}", task.unique_key, task.unique_for.count());
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
   return static_cast<std::int64_t>(hash);
+}
+
+constexpr std::size_t kMaxKeyBytes = 255;
+constexpr std::chrono::milliseconds kLongestUniqueFor = std::chrono::hours(366 * 24);
+
+Result<void> CheckKey(const std::string& key, const char* field) {
+  if (key.size() <= kMaxKeyBytes) return {};
+  return Fail(ErrorCode::kInvalidArgument, fmt::format("longer than {} bytes", kMaxKeyBytes), field);
 }
 
 }  // namespace
@@ -35,6 +47,17 @@ Result<PreparedTask> PrepareTask(const NewTask& task) {
   if (task.retry.max_attempts < 1 || task.retry.max_attempts > 100) {
     return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to 100, got {}", task.retry.max_attempts),
                 "max_attempts");
+  }
+  SEEDCORE_RETURN_IF_ERROR(CheckKey(task.concurrency_key, "concurrency_key"));
+  SEEDCORE_RETURN_IF_ERROR(CheckKey(task.unique_key, "unique_key"));
+  if (task.unique_for.count() < 0 || task.unique_for > kLongestUniqueFor) {
+    return Fail(ErrorCode::kInvalidArgument, "expected 0 to 366 days", "unique_for");
+  }
+  if (task.unique_for.count() > 0 && task.unique_key.empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "needs a unique_key", "unique_for");
+  }
+  if (task.concurrency_key == kEveryKey) {
+    return Fail(ErrorCode::kInvalidArgument, "'*' stands for every key in limits", "concurrency_key");
   }
   PreparedTask prepared{.task = &task, .params = WriteObject(task.params)};
   if (!task.depends_on.empty()) {
@@ -64,6 +87,8 @@ Task TaskFromNew(const NewTask& task, std::string id, TaskStatus status, std::st
           .depends_on = task.depends_on,
           .idempotency_key = task.idempotency_key,
           .traceparent = task.traceparent,
+          .concurrency_key = task.concurrency_key,
+          .unique_key = task.unique_key,
           .error = std::move(error),
           .error_code = std::string(failed ? ToString(ErrorCode::kNonRetryable) : std::string_view()),
           .dead_letter = failed,

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "store/queue_store.h"
 #include "store/signal.h"
 #include "store/task.h"
 
@@ -19,7 +20,7 @@ namespace seedcore::store {
 
 struct SubmitResult {
   Task task;
-  bool duplicate = false;  ///< the idempotency key was known: `task` is the earlier one
+  bool duplicate = false;  ///< the idempotency key was known or the unique key taken: `task` is the earlier one
 };
 
 // How an execution ended. One of these goes to Finish.
@@ -123,7 +124,8 @@ class TaskStore {
   /// All or none. kConflict: an idempotency key known with other content. kNotFound: an unknown dependency.
   [[nodiscard]] virtual Result<std::vector<SubmitResult>> Submit(std::span<const NewTask> tasks) = 0;
 
-  /// Up to `limit` runnable tasks, by priority, then by age. attempts and fencing_token grow by one.
+  /// Up to `limit` runnable tasks, by priority, then by age; none that a pause or a limit forbids (queue_store.h).
+  /// attempts and fencing_token grow by one.
   [[nodiscard]] virtual Result<std::vector<Claim>> ClaimTasks(const ClaimRequest& request) = 0;
   [[nodiscard]] virtual Result<std::vector<RenewResult>> Renew(std::span<const Lease> leases,
                                                                std::chrono::milliseconds lease) = 0;
@@ -141,7 +143,7 @@ class TaskStore {
   [[nodiscard]] virtual Result<Task> Cancel(const std::string& id) = 0;
   /// created, failed, cancelled, retry -> queued, to run now: attempts, error, result, run_after and a deadline that
   /// has passed are reset; queued, running and completed unchanged. Also resumes a held task. kConflict when a
-  /// dependency has failed. Full id or unique prefix.
+  /// dependency has failed, or an unfinished task has the same unique key. Full id or unique prefix.
   [[nodiscard]] virtual Result<Task> Run(const std::string& id) = 0;
   /// Dead letters that match -> queued, oldest first; those with a failed dependency stay. Returns how many.
   [[nodiscard]] virtual Result<int> Redrive(const TaskFilter& filter, int limit) = 0;
@@ -154,7 +156,8 @@ class TaskStore {
   /// Events with seq > after, in order, at most `limit`.
   [[nodiscard]] virtual Result<std::vector<TaskEvent>> EventsAfter(std::int64_t after, int limit) = 0;
   [[nodiscard]] virtual Result<TaskCounts> Counts() = 0;
-  /// When the next task that waits for its run_after becomes runnable, so that a dispatcher can sleep exactly as long.
+  /// When the next task that waits for its run_after or for the rate of a limit becomes runnable, so that a dispatcher
+  /// can sleep exactly as long.
   [[nodiscard]] virtual Result<std::optional<WallTime>> NextRunAfter() = 0;
   /// Terminal tasks finished before `before`, with their events; facts, ledger and incidents stay. Returns how many.
   [[nodiscard]] virtual Result<int> DeleteFinished(WallTime before, int limit) = 0;
@@ -300,6 +303,7 @@ class Store {
   virtual LedgerStore& ledger() = 0;
   virtual StreamStore& streams() = 0;
   virtual RegistryStore& registry() = 0;
+  virtual QueueStore& queues() = 0;
 
   struct Health {
     std::string backend;   ///< "sqlite" or "postgresql"

@@ -54,6 +54,11 @@ struct NewTask {
   std::string idempotency_key;  ///< empty: none. Same key and content: the first task is returned
   std::string traceparent;
   bool run_immediately = true;  ///< false: stays `created` until Run
+  std::string concurrency_key;  ///< empty: none. Tasks of one key share a limit of scope key, see queue_store.h
+  /// Empty: none. While a task of this key is unfinished, submitting another one returns it as a duplicate, whatever
+  /// its content.
+  std::string unique_key;
+  std::chrono::milliseconds unique_for{0};  ///< and for so long after its submission, finished or not
 };
 
 struct Task {
@@ -72,6 +77,8 @@ struct Task {
   std::vector<std::string> depends_on;
   std::string idempotency_key;
   std::string traceparent;
+  std::string concurrency_key;
+  std::string unique_key;
   json::value result;      ///< null until there is one
   std::string error;       ///< the last failure, empty when none
   std::string error_code;  ///< ErrorCode name of it

@@ -23,6 +23,7 @@ void Checker::EffectsWritten(const store::Effects& effects) {
 
 void Checker::AfterStep(const std::vector<std::string>& believed) {
   for (const test::ModelStore::Row& row : store_.rows()) CheckTask(row);
+  CheckKeys();
   // A wall clock that is set lets the store give a lease away early; the token is then all that protects the task.
   if (weather_.counts.clock_jumps > 0) return;
   std::set<std::string> live;
@@ -43,6 +44,26 @@ void Checker::CheckTask(const test::ModelStore::Row& row) {
   }
   if (task.status == TaskStatus::kRunning) CheckLease(task);
   seen = {task.fencing_token, task.status};
+}
+
+/// No more run than the limits say, and a unique key has one unfinished task.
+void Checker::CheckKeys() {
+  std::map<std::string, int> of_type, of_key, of_unique;
+  for (const test::ModelStore::Row& row : store_.rows()) {
+    const store::Task& task = row.task;
+    if (task.status == TaskStatus::kRunning) {
+      ++of_type[task.type];
+      if (!task.concurrency_key.empty()) ++of_key[task.concurrency_key];
+    }
+    if (!task.unique_key.empty() && !IsTerminal(task.status)) ++of_unique[task.unique_key];
+  }
+  if (of_type["b"] > kMostOfTypeB) Violate(fmt::format("{} tasks of type b run", of_type["b"]));
+  for (const auto& [key, n] : of_key) {
+    if (n > kMostOfAKey) Violate(fmt::format("{} tasks of the key {} run", n, key));
+  }
+  for (const auto& [key, n] : of_unique) {
+    if (n > 1) Violate(fmt::format("{} tasks have the unique key {}", n, key));
+  }
 }
 
 /// A lease that has run out is taken back within a tick of the reaper, unless the weather kept the reaper from it.

@@ -10,6 +10,10 @@
 
 namespace seedcore::sim {
 
+/// The limits that are in force throughout: of tasks of type b, and of each concurrency key.
+inline constexpr int kMostOfTypeB = 2;
+inline constexpr int kMostOfAKey = 1;
+
 /// Looks at the whole world after each step and says what must never be seen.
 class Checker {
  public:
@@ -35,6 +39,7 @@ class Checker {
     store::TaskStatus status = store::TaskStatus::kCreated;
   };
   void CheckTask(const test::ModelStore::Row& row);
+  void CheckKeys();
   void CheckLease(const store::Task& task);
 
   SimEnv& env_;

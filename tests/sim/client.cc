@@ -31,6 +31,8 @@ void Client::MakeBatch() {
     task.priority = 1 + weather_.Below(10);
     task.retry = {.max_attempts = 1 + weather_.Below(4), .base = 1s, .max = 20s};
     task.idempotency_key = fmt::format("{}-{}", env_.Random(), ++made_);
+    if (weather_.Below(3) == 0) task.concurrency_key = weather_.Below(2) == 0 ? "x" : "y";
+    if (weather_.Below(6) == 0) task.unique_key = weather_.Below(2) == 0 ? "u" : "v";
     if (weather_.Below(6) == 0) task.run_after = now + weather_.UpTo(20s);
     if (weather_.Below(6) == 0) task.deadline = now + 1s + weather_.UpTo(60s);
     if (!ids_.empty() && weather_.Below(4) == 0) {

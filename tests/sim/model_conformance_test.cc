@@ -19,6 +19,7 @@ class ModelBackedStore final : public Store {
   LedgerStore& ledger() override { return rest_->ledger(); }
   StreamStore& streams() override { return rest_->streams(); }
   RegistryStore& registry() override { return rest_->registry(); }
+  QueueStore& queues() override { return *model_; }
   Health CheckHealth() override { return rest_->CheckHealth(); }
 
  private:

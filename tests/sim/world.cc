@@ -41,6 +41,11 @@ class World {
         started_(env_.Now()),
         chaos_until_(started_ + 20s + weather_.UpTo(60s)),
         chaos_due_(started_) {
+    const auto limit = [&](store::LimitScope scope, std::string name, int most) {
+      static_cast<void>(store_.PutLimit({scope, std::move(name), most, std::nullopt}));
+    };
+    limit(store::LimitScope::kType, "b", kMostOfTypeB);
+    limit(store::LimitScope::kKey, std::string(store::kEveryKey), kMostOfAKey);
     for (int i = 0; i < 2 + weather_.Below(2); ++i) dispatchers_.push_back({.name = fmt::format("dispatcher {}", i)});
     for (int i = 0; i < 1 + weather_.Below(2); ++i) reapers_.push_back({.name = fmt::format("reaper {}", i)});
     for (int i = 0; i < 2; ++i) {

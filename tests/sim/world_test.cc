@@ -48,7 +48,9 @@ INSTANTIATE_TEST_SUITE_P(Each, PlantedDefect,
                                          Planted{"AttemptsNotBounded", Defect::kAttemptsNotBounded},
                                          Planted{"LeaseNeverExpires", Defect::kLeaseNeverExpires},
                                          Planted{"SubmitForgotten", Defect::kSubmitForgotten},
-                                         Planted{"EffectsOfTheRefused", Defect::kEffectsOfTheRefused}),
+                                         Planted{"EffectsOfTheRefused", Defect::kEffectsOfTheRefused},
+                                         Planted{"LimitNotHeld", Defect::kLimitNotHeld},
+                                         Planted{"UniqueKeyForgotten", Defect::kUniqueKeyForgotten}),
                          [](const auto& planted) { return std::string(planted.param.name); });
 
 }  // namespace

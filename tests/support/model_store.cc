@@ -13,6 +13,7 @@
 
 namespace seedcore::test {
 
+using std::chrono_literals::operator""ms;
 using store::Task;
 using store::TaskStatus;
 
@@ -21,7 +22,8 @@ namespace {
 bool SameContent(const store::NewTask& a, const store::NewTask& b) {
   const auto rest = [](const store::NewTask& t) {
     return std::tuple(t.type, t.description, t.domain, t.depends_on, t.drift_score, t.priority, t.run_after, t.deadline,
-                      t.retry.max_attempts, t.retry.base, t.retry.max, t.run_immediately);
+                      t.retry.max_attempts, t.retry.base, t.retry.max, t.run_immediately, t.concurrency_key,
+                      t.unique_key, t.unique_for);
   };
   return a.params == b.params && rest(a) == rest(b);
 }
@@ -129,6 +131,7 @@ bool ModelStore::Claimable(const Row& row) {
 
 /// The task leaves its worker's hands.
 void ModelStore::Release(Row& row, TaskStatus status) {
+  if (row.task.status == TaskStatus::kRunning && !limits_.empty()) made_runnable_ = true;
   row.task.status = status;
   row.task.owner_id.clear();
   row.task.lease_expires_at.reset();
@@ -199,6 +202,13 @@ Result<store::SubmitResult> ModelStore::SubmitOne(const store::NewTask& task) {
     if (!SameContent(row.given, task)) return seedcore::Fail(ErrorCode::kConflict, "the key has other content");
     return store::SubmitResult{.task = row.task, .duplicate = true};
   }
+  if (task.unique_for.count() < 0 || (task.unique_for.count() > 0 && task.unique_key.empty())) {
+    return seedcore::Fail(ErrorCode::kInvalidArgument, "unique_for needs a unique_key", "unique_for");
+  }
+  if (task.concurrency_key == store::kEveryKey) {
+    return seedcore::Fail(ErrorCode::kInvalidArgument, "not the name of a key", "concurrency_key");
+  }
+  if (const Row* holder = UniqueHolder(task.unique_key)) return store::SubmitResult{holder->task, true};
   for (const std::string& id : task.depends_on) {
     if (FindExact(id) == nullptr) return seedcore::Fail(ErrorCode::kNotFound, "no such task", "depends_on");
   }
@@ -221,6 +231,8 @@ Result<store::SubmitResult> ModelStore::SubmitOne(const store::NewTask& task) {
               .depends_on = task.depends_on,
               .idempotency_key = task.idempotency_key,
               .traceparent = task.traceparent,
+              .concurrency_key = task.concurrency_key,
+              .unique_key = task.unique_key,
               .created_at = now_,
               .updated_at = now_};
   if (const Row* failed = FailedDependency(row)) {
@@ -234,6 +246,46 @@ Result<store::SubmitResult> ModelStore::SubmitOne(const store::NewTask& task) {
     if (Waiting(row)) made_runnable_ = true;
   }
   return store::SubmitResult{.task = row.task};
+}
+
+const ModelStore::Row* ModelStore::UniqueHolder(const std::string& key) {
+  if (key.empty() || (defect_ == Defect::kUniqueKeyForgotten && env_.Random() % 4 == 0)) return nullptr;
+  for (const Row& row : rows_) {
+    if (row.task.unique_key != key) continue;
+    if (!IsTerminal(row.task.status) || row.task.created_at + row.given.unique_for > now_) return &row;
+  }
+  return nullptr;
+}
+
+store::LimitState* ModelStore::LimitOf(store::LimitScope scope, const std::string& name) {
+  store::LimitState* every = nullptr;
+  for (store::LimitState& state : limits_) {
+    if (state.limit.scope != scope) continue;
+    if (state.limit.name == name) return &state;
+    if (scope == store::LimitScope::kKey && state.limit.name == store::kEveryKey) every = &state;
+  }
+  return every;
+}
+
+bool ModelStore::HasRoom(store::LimitScope scope, const std::string& name) {
+  const store::LimitState* state = LimitOf(scope, name);
+  if (state == nullptr || (defect_ == Defect::kLimitNotHeld && env_.Random() % 4 == 0)) return true;
+  const auto running = std::ranges::count_if(rows_, [&](const Row& row) {
+    const std::string& its = scope == store::LimitScope::kType ? row.task.type : row.task.concurrency_key;
+    return row.task.status == TaskStatus::kRunning && its == name;
+  });
+  return store::RoomOf(*state, running, now_) > 0;
+}
+
+/// No pause and no limit forbids to claim it; takes its tokens.
+bool ModelStore::IsAllowed(const Task& task) {
+  if (pauses_.contains(task.type) || !HasRoom(store::LimitScope::kType, task.type)) return false;
+  const bool keyed = !task.concurrency_key.empty();
+  if (keyed && !HasRoom(store::LimitScope::kKey, task.concurrency_key)) return false;
+  if (auto* state = LimitOf(store::LimitScope::kType, task.type)) store::TakeTokens(*state, 1, now_);
+  auto* state = keyed ? LimitOf(store::LimitScope::kKey, task.concurrency_key) : nullptr;
+  if (state != nullptr) store::TakeTokens(*state, 1, now_);
+  return true;
 }
 
 Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimRequest& request) {
@@ -259,6 +311,7 @@ Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimReque
       Fail(*row, {ErrorCode::kDeadlineExceeded, "the deadline of the task has passed", {}});
       continue;
     }
+    if (!IsAllowed(task)) continue;
     task.status = TaskStatus::kRunning;
     ++task.attempts;
     if (defect_ != Defect::kTokenNotGrown || task.fencing_token == 0) ++task.fencing_token;
@@ -409,6 +462,12 @@ Result<void> ModelStore::Requeue(Row& row, std::string_view event_kind) {
     return seedcore::Fail(ErrorCode::kConflict, fmt::format("it depends on task {}", failed->task.id));
   }
   Task& task = row.task;
+  if (IsTerminal(task.status)) {
+    const Row* holder = UniqueHolder(task.unique_key);
+    if (holder != nullptr && !IsTerminal(holder->task.status)) {
+      return seedcore::Fail(ErrorCode::kConflict, "an unfinished task has its unique key");
+    }
+  }
   task.status = TaskStatus::kQueued;
   task.attempts = 0;
   task.run_after.reset();
@@ -516,6 +575,14 @@ Result<std::optional<WallTime>> ModelStore::NextRunAfter() {
     if (!Waiting(row) || row.queued_as_due) continue;
     if (!next || *row.task.run_after < *next) next = row.task.run_after;
   }
+  for (const store::LimitState& state : limits_) {
+    const auto token = store::NextToken(state, now_);
+    const bool waits = std::ranges::any_of(rows_, [&](const Row& row) {
+      const bool type = state.limit.scope == store::LimitScope::kType;
+      return Claimable(row) && (type ? row.task.type : row.task.concurrency_key) == state.limit.name;
+    });
+    if (token && waits && (!next || *token < *next)) next = token;
+  }
   return next;
 }
 
@@ -533,6 +600,77 @@ Result<int> ModelStore::DeleteFinished(WallTime before, int limit) {
     ++deleted;
   }
   return deleted;
+}
+
+Result<void> ModelStore::PutLimit(const store::QueueLimit& limit) {
+  SEEDCORE_RETURN_IF_ERROR(store::CheckLimit(limit));
+  const Transaction transaction(*this);
+  made_runnable_ = true;
+  const auto rate = [](const store::QueueLimit& of) {
+    return of.rate ? std::tuple(of.rate->tasks, of.rate->interval, of.rate->burst) : std::tuple(0, 0ms, 0);
+  };
+  for (store::LimitState& state : limits_) {
+    if (state.limit.scope != limit.scope || state.limit.name != limit.name) continue;
+    if (rate(state.limit) != rate(limit)) {
+      state.tokens = limit.rate ? limit.rate->burst : 0;
+      state.tokens_at = now_;
+    }
+    state.limit = limit;
+    return {};
+  }
+  limits_.push_back({limit, limit.rate ? static_cast<double>(limit.rate->burst) : 0.0, now_});
+  std::ranges::sort(limits_, {}, [](const auto& state) { return std::pair(state.limit.scope, state.limit.name); });
+  return {};
+}
+
+Result<bool> ModelStore::DeleteLimit(store::LimitScope scope, const std::string& name) {
+  const Transaction transaction(*this);
+  made_runnable_ = true;
+  return std::erase_if(limits_,
+                       [&](const auto& state) { return state.limit.scope == scope && state.limit.name == name; }) > 0;
+}
+
+Result<std::vector<store::QueueLimit>> ModelStore::Limits() {
+  const Transaction transaction(*this);
+  std::vector<store::QueueLimit> out;
+  for (const store::LimitState& state : limits_) out.push_back(state.limit);
+  return out;
+}
+
+Result<store::QueuePause> ModelStore::Pause(const std::string& type, const std::string& reason) {
+  SEEDCORE_RETURN_IF_ERROR(store::CheckPause(type, reason));
+  const Transaction transaction(*this);
+  store::QueuePause& pause = pauses_.try_emplace(type, store::QueuePause{type, reason, now_}).first->second;
+  pause.reason = reason;
+  return pause;
+}
+
+Result<bool> ModelStore::Resume(const std::string& type) {
+  const Transaction transaction(*this);
+  made_runnable_ = true;
+  return pauses_.erase(type) > 0;
+}
+
+Result<std::vector<store::QueuePause>> ModelStore::Pauses() {
+  const Transaction transaction(*this);
+  std::vector<store::QueuePause> out;
+  for (const auto& [type, pause] : pauses_) out.push_back(pause);
+  return out;
+}
+
+Result<std::vector<store::QueueCounts>> ModelStore::Queues() {
+  const Transaction transaction(*this);
+  std::map<std::string, store::QueueCounts> queues;
+  for (const Row& row : rows_) {
+    const bool running = row.task.status == TaskStatus::kRunning;
+    if (!running && !Waiting(row)) continue;
+    store::QueueCounts& queue = queues[row.task.type];
+    queue.type = row.task.type;
+    ++(running ? queue.running : row.queued_as_due ? queue.ready : queue.scheduled);
+  }
+  std::vector<store::QueueCounts> out;
+  for (const auto& [type, queue] : queues) out.push_back(queue);
+  return out;
 }
 
 }  // namespace seedcore::test

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <span>
@@ -11,6 +12,7 @@
 
 #include "base/env.h"
 #include "base/metrics.h"
+#include "store/admission.h"
 #include "store/signal.h"
 #include "store/store.h"
 
@@ -25,11 +27,13 @@ enum class Defect {
   kLeaseNeverExpires,    ///< the reaper finds nothing
   kSubmitForgotten,      ///< now and then a task is acknowledged and not kept
   kEffectsOfTheRefused,  ///< the effects of a refused result are written all the same
+  kLimitNotHeld,         ///< now and then a claim looks away from max_running
+  kUniqueKeyForgotten,   ///< now and then a second task gets a unique key that is taken
 };
 
 /// The rules of store::TaskStore written in the plainest way: one list of tasks, every operation a loop over it, one
 /// lock. In memory; passes the conformance suite. Thread-safe.
-class ModelStore final : public store::TaskStore {
+class ModelStore final : public store::TaskStore, public store::QueueStore {
  public:
   struct Row {
     store::Task task;
@@ -62,6 +66,14 @@ class ModelStore final : public store::TaskStore {
   store::Subscription OnRunnable(std::function<void()> listener) override { return runnable_.Connect(listener); }
   store::Subscription OnEvents(std::function<void()> listener) override { return events_signal_.Connect(listener); }
 
+  Result<void> PutLimit(const store::QueueLimit& limit) override;
+  Result<bool> DeleteLimit(store::LimitScope scope, const std::string& name) override;
+  Result<std::vector<store::QueueLimit>> Limits() override;
+  Result<store::QueuePause> Pause(const std::string& type, const std::string& reason) override;
+  Result<bool> Resume(const std::string& type) override;
+  Result<std::vector<store::QueuePause>> Pauses() override;
+  Result<std::vector<store::QueueCounts>> Queues() override;
+
   /// In the order of submission. For a checker on the same thread.
   [[nodiscard]] const std::deque<Row>& rows() const { return rows_; }
   [[nodiscard]] const std::vector<store::TaskEvent>& history() const { return events_; }
@@ -87,6 +99,10 @@ class ModelStore final : public store::TaskStore {
   bool DependenciesMet(const Row& row);
   bool Waiting(const Row& row);
   bool Claimable(const Row& row);
+  const Row* UniqueHolder(const std::string& key);
+  store::LimitState* LimitOf(store::LimitScope scope, const std::string& name);
+  bool HasRoom(store::LimitScope scope, const std::string& name);
+  bool IsAllowed(const store::Task& task);
 
   Env& env_;
   Counter& lease_lost_;
@@ -99,6 +115,8 @@ class ModelStore final : public store::TaskStore {
   std::int64_t last_event_ = 0;
   std::deque<Row> rows_;
   std::vector<store::TaskEvent> events_;
+  std::vector<store::LimitState> limits_;
+  std::map<std::string, store::QueuePause> pauses_;
   store::Signal runnable_;
   store::Signal events_signal_;
 };

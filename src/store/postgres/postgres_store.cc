@@ -6,6 +6,7 @@
 
 #include "store/postgres/knowledge_stores.h"
 #include "store/postgres/migrations.h"
+#include "store/postgres/queue_store.h"
 #include "store/postgres/registry.h"
 #include "store/postgres/task_store.h"
 #include "store/tables.h"
@@ -35,6 +36,7 @@ class PostgresStore final : public Store {
   LedgerStore& ledger() override { return ledger_; }
   StreamStore& streams() override { return streams_; }
   RegistryStore& registry() override { return registry_; }
+  QueueStore& queues() override { return queues_; }
 
   Health CheckHealth() override {
     Health health{.backend = "postgresql", .location = "postgresql://" + place_, .schema_version = schema_version_};
@@ -60,6 +62,7 @@ class PostgresStore final : public Store {
   PostgresIncidentStore incidents_{database_};
   PostgresLedgerStore ledger_{database_};
   PostgresStreamStore streams_{database_};
+  PostgresQueueStore queues_{database_};
   PostgresRegistryStore registry_;
 };
 

@@ -10,6 +10,7 @@
 #include "store/conformance.h"
 #include "store/postgres/connection.h"
 #include "store/postgres/migrations.h"
+#include "store/postgres/schema.h"
 #include "store/postgres/testing.h"
 
 namespace seedcore::store::postgres {
@@ -101,7 +102,7 @@ TEST_F(PostgresStore, ANewerSchemaIsRefusedAndBothVersionsAreNamed) {
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, ErrorCode::kCorrupt);
   EXPECT_THAT(store.error().message, HasSubstr("99"));
-  EXPECT_THAT(store.error().message, HasSubstr(std::to_string(Migrations().back().version)));
+  EXPECT_THAT(store.error().message, HasSubstr(fmt::format("up to {}", Migrations().back().version)));
 }
 
 TEST_F(PostgresStore, TablesOfAnotherProgramAreLeftAlone) {
@@ -116,7 +117,7 @@ TEST_F(PostgresStore, SeveralStartersMigrateOnce) {
   std::vector<std::future<bool>> starters;
   for (int i = 0; i < 6; ++i) starters.push_back(std::async(std::launch::async, [&] { return Open().has_value(); }));
   for (auto& starter : starters) EXPECT_TRUE(starter.get());
-  EXPECT_EQ(QueryInt("SELECT count(*) FROM schema_version"), Migrations().back().version);
+  EXPECT_EQ(QueryInt("SELECT count(*) FROM schema_version"), std::ssize(Migrations()));
 }
 
 TEST_F(PostgresStore, HealthTellsWhereWithoutUserAndPassword) {
@@ -258,14 +259,18 @@ TEST_F(PostgresStore, EnqueueKnowsKeysDependenciesAndItsLimits) {
   const std::string first = Must(enqueue("'a', idempotency_key => 'k'")).Id(0, 0);
   EXPECT_EQ(Must(enqueue("'a', idempotency_key => 'k'")).Id(0, 0), first);
   EXPECT_EQ(CodeOf(enqueue("'b', idempotency_key => 'k'")), ErrorCode::kConflict);
+  const std::string unique = Must(enqueue("'u', unique_key => 'u', concurrency_key => 'tenant'")).Id(0, 0);
+  EXPECT_EQ(Must(enqueue("'other', unique_key => 'u'")).Id(0, 0), unique);
+  EXPECT_EQ(Must(store->tasks().Get(unique)).concurrency_key, "tenant");
   EXPECT_EQ(CodeOf(enqueue("'b', depends_on => ARRAY['" + env_.NewId() + "'::uuid]")), ErrorCode::kNotFound);
   const std::string second = Must(enqueue("'b', depends_on => ARRAY['" + first + "'::uuid]")).Id(0, 0);
   EXPECT_THAT(Must(store->tasks().Get(second)).depends_on, ElementsAre(first));
   for (const char* bad :
-       {"''", "'a', priority => 11", "'a', '[]'", "'a', max_attempts => 0", "'a', retry_base_ms => -1"}) {
+       {"''", "'a', priority => 11", "'a', '[]'", "'a', max_attempts => 0", "'a', retry_base_ms => -1",
+        "'a', concurrency_key => '*'", "'a', unique_for => interval '1 hour'"}) {
     EXPECT_FALSE(enqueue(bad)) << bad;
   }
-  EXPECT_EQ(Must(store->tasks().Counts()).by_status[TaskStatus::kQueued], 2);
+  EXPECT_EQ(Must(store->tasks().Counts()).by_status[TaskStatus::kQueued], 3);
 }
 
 TEST_F(PostgresStore, ATextThatCannotBeStoredFailsOnlyItsOwnCall) {

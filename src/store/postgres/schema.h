@@ -24,5 +24,8 @@ extern const char kSchemaEnqueue[];  ///< seedcore_submit and seedcore_enqueue
 extern const char kSchemaKnowledge[];
 extern const char kSchemaRegistry[];
 extern const char kSchemaListeners[];
+extern const char kSchemaDispatch[];  ///< limits, pauses, unique keys
+extern const char kSchemaDispatchFunctions[];
+extern const char kSchemaDispatchFinish[];
 
 }  // namespace seedcore::store::postgres

@@ -32,6 +32,8 @@ Result<TaskRow> CancelTask(WriteContext& context, const std::string& id) {
   SEEDCORE_ASSIGN_OR_RETURN(const TaskName task, FindTask(context.db, id));
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kCancel, context.now, Uuid{task.id}));
   context.notes.appended_events = rows.Bool(0, 0);
+  // It may have left room under a limit.
+  context.notes.made_runnable = rows.Bool(0, 0);
   return SelectTask(context.db, task.seq);
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/json_binding.h"
+#include "store/postgres/queue_store.h"
 #include "store/postgres/task_filter.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
@@ -26,7 +27,13 @@ constexpr char kOldestQueued[] =
     "SELECT created_at FROM tasks WHERE seq = (SELECT min(head) FROM generate_series(1, 10) AS priorities (n) CROSS "
     "JOIN "
     "LATERAL (SELECT seq AS head FROM tasks WHERE runnable = 1 AND priority = n ORDER BY seq LIMIT 1) heads)";
-constexpr char kNextRunAfter[] = "SELECT min(run_after) FROM tasks WHERE runnable = 2";
+constexpr char kNextRunAfter[] =
+    "SELECT min(run_after), EXISTS (SELECT 1 FROM queue_limit WHERE rate_tasks IS NOT NULL) FROM tasks WHERE runnable "
+    "= 2";
+// $1 scope, $2 name
+constexpr char kWaitsForToken[] =
+    "SELECT CASE $1::text WHEN 'type' THEN EXISTS (SELECT 1 FROM tasks WHERE runnable = 1 AND type = $2) "
+    "ELSE EXISTS (SELECT 1 FROM tasks WHERE runnable = 4 AND concurrency_key = $2) END";
 
 Result<std::vector<TaskEvent>> ReadEvents(const Rows& rows) {
   std::vector<TaskEvent> out;
@@ -119,9 +126,20 @@ Result<TaskCounts> PostgresTaskStore::Counts() {
 }
 
 Result<std::optional<WallTime>> PostgresTaskStore::NextRunAfter() {
+  const WallTime now = env_.WallNow();
   return database_.Read([&](Connection& connection) -> Result<std::optional<WallTime>> {
     SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kNextRunAfter));
-    return rows.OptionalTime(0, 0);
+    std::optional<WallTime> next = rows.OptionalTime(0, 0);
+    if (!rows.Bool(0, 1)) return next;
+    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<LimitState> limits, ReadLimits(connection));
+    for (const LimitState& state : limits) {
+      const auto token = NextToken(state, now);
+      if (!token || (next && *next <= *token)) continue;
+      SEEDCORE_ASSIGN_OR_RETURN(const Rows waits, connection.Query(kWaitsForToken, EnumToString(state.limit.scope),
+                                                                   std::string_view(state.limit.name)));
+      if (waits.Bool(0, 0)) next = token;
+    }
+    return next;
   });
 }
 

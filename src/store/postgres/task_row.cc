@@ -52,6 +52,8 @@ TaskRow ReadTaskRow(const Rows& rows, int row) {
   out.depends_on = text();
   task.traceparent = text();
   task.idempotency_key = text();
+  task.concurrency_key = text();
+  task.unique_key = text();
   out.result = text();
   return out;
 }

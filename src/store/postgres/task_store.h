@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,8 @@
 
 namespace seedcore::store::postgres {
 
-/// What one caller of Submit wants stored, all plain tasks: without idempotency key and dependencies.
+/// What one caller of Submit wants stored, all plain tasks: without idempotency key, unique key and
+/// dependencies.
 struct SubmitJob {
   std::span<const PreparedTask> tasks;
   std::span<const std::string> ids;
@@ -27,9 +29,9 @@ struct FinishJob {
   Result<void> outcome;
 };
 
-/// Tasks on PostgreSQL. One .cc file per group of operations: task_submit, task_claim, task_finish, task_control,
-/// task_query. What takes several steps is a function in the database (schema_functions.cc), so that it is one round
-/// trip.
+/// Tasks on PostgreSQL. One .cc file per group of operations: task_submit, task_claim, task_lease, task_finish,
+/// task_control, task_query. What takes several steps is a function in the database (schema_functions.cc), so that it
+/// is one round trip.
 class PostgresTaskStore final : public TaskStore {
  public:
   PostgresTaskStore(Database& database, Env& env, std::size_t queue_bound);
@@ -67,6 +69,8 @@ class PostgresTaskStore final : public TaskStore {
   Env& env_;
   Combiner<SubmitJob> submits_;
   Combiner<FinishJob> finishes_;
+  std::mutex cursor_mutex_;  // guards parked_cursor_
+  std::string parked_cursor_;
 };
 
 }  // namespace seedcore::store::postgres

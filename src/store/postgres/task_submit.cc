@@ -14,13 +14,15 @@ constexpr char kStorePlain[] =
     "WITH given AS MATERIALIZED (SELECT g.*, nextval('tasks_seq_seq') AS seq, "
     "CASE WHEN g.run THEN 'queued' ELSE 'created' END::taskstatus AS status "
     "FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::json[], $7::integer[], $8::double precision[], "
-    "$9::timestamptz[], $10::timestamptz[], $11::integer[], $12::bigint[], $13::bigint[], $14::text[], $15::boolean[]) "
-    "AS g (id, type, domain, description, params, priority, drift_score, run_after, deadline, max_attempts, "
-    "retry_base_ms, retry_max_ms, traceparent, run)), "
+    "$9::timestamptz[], $10::timestamptz[], $11::integer[], $12::bigint[], $13::bigint[], $14::text[], $15::boolean[], "
+    "$16::text[]) AS g (id, type, domain, description, params, priority, drift_score, run_after, deadline, "
+    "max_attempts, retry_base_ms, retry_max_ms, traceparent, run, concurrency_key)), "
     "stored AS (INSERT INTO tasks (seq, id, created_at, updated_at, run_after, deadline, drift_score, retry_base_ms, "
-    "retry_max_ms, status, runnable, priority, max_attempts, type) "
+    "retry_max_ms, status, runnable, priority, max_attempts, type, concurrency_key) "
     "SELECT seq, id, $1::timestamptz, $1, run_after, deadline, drift_score, retry_base_ms, retry_max_ms, status, "
-    "CASE WHEN NOT run THEN 0 WHEN run_after > $1 THEN 2 ELSE 1 END, priority, max_attempts, type FROM given), "
+    "CASE WHEN NOT run THEN 0 WHEN run_after > $1 THEN 2 ELSE 1 END, priority, max_attempts, type, concurrency_key "
+    "FROM "
+    "given), "
     "payload AS (INSERT INTO task_payload (seq, type, domain, description, params, traceparent) "
     "SELECT seq, type, domain, description, params, traceparent FROM given) "
     "INSERT INTO task_event (task_seq, at, kind, status, attempt, fencing_token) "
@@ -28,7 +30,7 @@ constexpr char kStorePlain[] =
 
 constexpr char kSubmitOne[] =
     "SELECT seq, id, status, error, duplicate FROM seedcore_submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-    "$13, $14, $15, $16, $17, $18, $19)";
+    "$13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
 
 /// The columns of kStorePlain.
 class PlainColumns {
@@ -49,19 +51,20 @@ class PlainColumns {
     maxima_.Add(task.retry.max);
     traceparents_.Add(NullIfEmpty(task.traceparent));
     run_.Add(task.run_immediately);
+    concurrency_keys_.Add(NullIfEmpty(task.concurrency_key));
     any_runs_ = any_runs_ || task.run_immediately;
   }
   [[nodiscard]] bool any_runs() const { return any_runs_; }
   [[nodiscard]] Params ToParams(WallTime now) const {
     return MakeParams(now, ids_, types_, domains_, descriptions_, params_, priorities_, drift_scores_, run_after_,
-                      deadlines_, max_attempts_, bases_, maxima_, traceparents_, run_);
+                      deadlines_, max_attempts_, bases_, maxima_, traceparents_, run_, concurrency_keys_);
   }
 
  private:
   Array ids_{Oid::kUuid}, types_{Oid::kText}, domains_{Oid::kText}, descriptions_{Oid::kText}, params_{Oid::kJson};
   Array priorities_{Oid::kInt4}, drift_scores_{Oid::kFloat8}, run_after_{Oid::kTimestamptz};
   Array deadlines_{Oid::kTimestamptz}, max_attempts_{Oid::kInt4}, bases_{Oid::kInt8}, maxima_{Oid::kInt8};
-  Array traceparents_{Oid::kText}, run_{Oid::kBool};
+  Array traceparents_{Oid::kText}, run_{Oid::kBool}, concurrency_keys_{Oid::kText};
   bool any_runs_ = false;
 };
 
@@ -92,12 +95,14 @@ Result<Call> SubmitOneCall(const PreparedTask& prepared, const std::string& id, 
     dependencies.Add(Uuid{dependency});
   }
   const bool keyed = !task.idempotency_key.empty();
-  return Call{kSubmitOne,
-              MakeParams(now, Uuid{id}, task.type, task.domain, task.description, prepared.params, task.priority,
-                         task.drift_score, task.run_after, task.deadline, NullIfEmpty(prepared.depends_on),
-                         dependencies, task.retry.max_attempts, task.retry.base, task.retry.max,
-                         NullIfEmpty(task.idempotency_key), keyed ? std::optional(prepared.content_hash) : std::nullopt,
-                         NullIfEmpty(task.traceparent), task.run_immediately)};
+  return Call{
+      kSubmitOne,
+      MakeParams(now, Uuid{id}, task.type, task.domain, task.description, prepared.params, task.priority,
+                 task.drift_score, task.run_after, task.deadline, NullIfEmpty(prepared.depends_on), dependencies,
+                 task.retry.max_attempts, task.retry.base, task.retry.max, NullIfEmpty(task.idempotency_key),
+                 keyed ? std::optional(prepared.content_hash) : std::nullopt, NullIfEmpty(task.traceparent),
+                 task.run_immediately, NullIfEmpty(task.concurrency_key), NullIfEmpty(task.unique_key),
+                 task.unique_for.count() > 0 ? std::optional(now + task.unique_for) : std::nullopt)};
 }
 
 /// What SubmitOneCall returned.
@@ -152,8 +157,9 @@ Result<std::vector<SubmitResult>> PostgresTaskStore::Submit(std::span<const NewT
   for (const NewTask& task : tasks) {
     SEEDCORE_ASSIGN_OR_RETURN(prepared.emplace_back(), PrepareTask(task));
   }
-  const bool plain = std::ranges::all_of(
-      tasks, [](const NewTask& task) { return task.idempotency_key.empty() && task.depends_on.empty(); });
+  const bool plain = std::ranges::all_of(tasks, [](const NewTask& task) {
+    return task.idempotency_key.empty() && task.depends_on.empty() && task.unique_key.empty();
+  });
   return plain ? SubmitPlain(prepared) : SubmitOneByOne(prepared);
 }
 

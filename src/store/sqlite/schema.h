@@ -20,5 +20,6 @@ extern const char kSchemaTasks[];
 extern const char kSchemaKnowledge[];
 extern const char kSchemaRegistry[];
 extern const char kSchemaListeners[];
+extern const char kSchemaDispatch[];
 
 }  // namespace seedcore::store::sqlite

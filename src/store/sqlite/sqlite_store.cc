@@ -16,6 +16,7 @@
 #include "store/sqlite/foreign_commits.h"
 #include "store/sqlite/knowledge_stores.h"
 #include "store/sqlite/migrations.h"
+#include "store/sqlite/queue_store.h"
 #include "store/sqlite/registry.h"
 #include "store/sqlite/task_store.h"
 #include "store/tables.h"
@@ -41,6 +42,7 @@ class SqliteStore final : public Store {
         lock_(std::move(lock)),
         writer_(std::move(writer), writer_settings, env, metrics),
         readers_(std::move(readers), max_wait, env),
+        tasks_(writer_, readers_, env),
         registry_(writer_, readers_, env) {
     if (watch) foreign_commits_.emplace(std::move(*watch), writer_.runnable(), writer_.events(), env);
   }
@@ -51,6 +53,7 @@ class SqliteStore final : public Store {
   LedgerStore& ledger() override { return ledger_; }
   StreamStore& streams() override { return streams_; }
   RegistryStore& registry() override { return registry_; }
+  QueueStore& queues() override { return queues_; }
 
   Health CheckHealth() override {
     Health health{.backend = "sqlite", .location = path_, .schema_version = schema_version_, .size_bytes = SizeBytes()};
@@ -84,11 +87,12 @@ class SqliteStore final : public Store {
   FileLock lock_;
   Writer writer_;
   Readers readers_;
-  SqliteTaskStore tasks_{writer_, readers_};
+  SqliteTaskStore tasks_;
   SqliteFactStore facts_{writer_, readers_};
   SqliteIncidentStore incidents_{writer_, readers_};
   SqliteLedgerStore ledger_{writer_, readers_};
   SqliteStreamStore streams_{writer_, readers_};
+  SqliteQueueStore queues_{writer_, readers_};
   SqliteRegistryStore registry_;
   std::optional<ForeignCommits> foreign_commits_;  // signals through the writer
 };

@@ -11,6 +11,7 @@
 
 #include "store/conformance.h"
 #include "store/sqlite/migrations.h"
+#include "store/sqlite/schema.h"
 
 namespace seedcore::store::sqlite {
 namespace {
@@ -144,6 +145,24 @@ TEST_F(SqliteFileTest, AMigrationThatFailsLeavesTheVersionBeforeAndRunsAgain) {
     Must(Migrate(database, env_.WallNow(), mended));
     EXPECT_EQ(Must(SchemaVersion(database)), 2);
   }
+}
+
+TEST_F(SqliteFileTest, AStoreFromBeforeLimitsGoesOnWithThem) {
+  {
+    auto database = Must(Database::Open(settings_.path, OpenMode::kReadWriteCreate, std::chrono::seconds(1)));
+    Must(Migrate(database, env_.WallNow(), Migrations().first(3)));
+    Must(database.ExecuteScript(
+        "INSERT INTO tasks (id, type, domain, status, runnable, priority, max_attempts, retry_base_ms, retry_max_ms, "
+        "drift_score, created_at, updated_at) VALUES ('0194bb96-c607-7fd9-a661-b0f669dd0806', 'work', '', 'queued', 1, "
+        "5, 3, 1000, 1000, 0, 0, 0);"
+        "INSERT INTO task_payload (seq, description, params) VALUES (1, '', '{}');"
+        "UPDATE task_count SET n = 1 WHERE status = 'queued'"));
+  }
+  const auto store = Must(Open());
+  EXPECT_EQ(store->CheckHealth().schema_version, Migrations().back().version);
+  Must(store->queues().PutLimit({.name = "work", .max_running = 1, .rate = std::nullopt}));
+  Must(Submit(*store));
+  EXPECT_EQ(Must(store->tasks().ClaimTasks({.owner_id = "w", .limit = 5})).size(), 1U);
 }
 
 TEST_F(SqliteFileTest, AReadOnlyFolderIsNamed) {

@@ -1,4 +1,5 @@
 #include "base/json_binding.h"
+#include "store/sqlite/queue_store.h"
 #include "store/sqlite/task_filter.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
@@ -25,6 +26,7 @@ Result<TaskRow> CancelTask(WriteContext& context, const std::string& id) {
         context,
         {task.seq, "cancelled", TaskStatus::kCancelled, task.attempts, task.fencing_token, task.owner_id, {}}));
     SEEDCORE_RETURN_IF_ERROR(FailDependants(context, task.id, TaskStatus::kCancelled));
+    SEEDCORE_RETURN_IF_ERROR(NoteRoom(context));
   }
   return SelectTask(context.db, task.seq);
 }

@@ -2,6 +2,7 @@
 
 #include "base/json_binding.h"
 #include "store/sqlite/knowledge_writes.h"
+#include "store/sqlite/queue_store.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
 
@@ -175,6 +176,7 @@ Result<std::vector<Result<void>>> SqliteTaskStore::FinishTasks(std::span<const F
     for (const Prepared& finish : prepared) {
       SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), FinishOne(context, finish));
     }
+    SEEDCORE_RETURN_IF_ERROR(NoteRoom(context));
     return out;
   });
 }

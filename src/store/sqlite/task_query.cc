@@ -4,6 +4,7 @@
 
 #include "base/json_binding.h"
 #include "store/sqlite/ids.h"
+#include "store/sqlite/queue_store.h"
 #include "store/sqlite/task_filter.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
@@ -27,6 +28,11 @@ constexpr char kOldestQueued[] =
     "SELECT created_at FROM tasks WHERE seq = (SELECT min(head) FROM (SELECT (SELECT seq FROM tasks WHERE runnable = 1 "
     "AND priority = n ORDER BY seq LIMIT 1) AS head FROM priority))";
 constexpr char kNextRunAfter[] = "SELECT min(run_after) FROM tasks WHERE runnable = 2";
+
+// ?1 scope, ?2 name
+constexpr char kWaitsForToken[] =
+    "SELECT 1 WHERE (?1 = 'type' AND EXISTS (SELECT 1 FROM tasks WHERE runnable = 1 AND type = ?2)) "
+    "OR (?1 = 'key' AND EXISTS (SELECT 1 FROM tasks WHERE runnable = 4 AND concurrency_key = ?2))";
 
 Result<std::vector<TaskEvent>> ReadEvents(Statement rows) {
   std::vector<TaskEvent> out;
@@ -140,7 +146,20 @@ Result<TaskCounts> SqliteTaskStore::Counts() {
 }
 
 Result<std::optional<WallTime>> SqliteTaskStore::NextRunAfter() {
-  return readers_.Run([](Database& database) { return QueryTime(database, kNextRunAfter); });
+  const WallTime now = env_.WallNow();
+  return readers_.Run([&](Database& database) -> Result<std::optional<WallTime>> {
+    SEEDCORE_ASSIGN_OR_RETURN(std::optional<WallTime> next, QueryTime(database, kNextRunAfter));
+    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<LimitState> limits, ReadLimits(database));
+    for (const LimitState& state : limits) {
+      const auto token = NextToken(state, now);
+      if (!token || (next && *next <= *token)) continue;
+      SEEDCORE_ASSIGN_OR_RETURN(Statement row, database.Query(kWaitsForToken, EnumToString(state.limit.scope),
+                                                              std::string_view(state.limit.name)));
+      SEEDCORE_ASSIGN_OR_RETURN(const bool waits, row.Next());
+      if (waits) next = token;
+    }
+    return next;
+  });
 }
 
 Subscription SqliteTaskStore::OnRunnable(std::function<void()> listener) {

@@ -9,11 +9,11 @@
 
 namespace seedcore::store::sqlite {
 
-/// Tasks on SQLite. One .cc file per group of operations: task_submit, task_claim, task_finish, task_control,
-/// task_query.
+/// Tasks on SQLite. One .cc file per group of operations: task_submit, task_claim, task_lease, task_finish,
+/// task_control, task_query.
 class SqliteTaskStore final : public TaskStore {
  public:
-  SqliteTaskStore(Writer& writer, Readers& readers) : writer_(writer), readers_(readers) {}
+  SqliteTaskStore(Writer& writer, Readers& readers, Env& env) : writer_(writer), readers_(readers), env_(env) {}
 
   Result<std::vector<SubmitResult>> Submit(std::span<const NewTask> tasks) override;
 
@@ -41,6 +41,8 @@ class SqliteTaskStore final : public TaskStore {
  private:
   Writer& writer_;
   Readers& readers_;
+  Env& env_;
+  std::string parked_cursor_;  // the writer's thread alone
 };
 
 }  // namespace seedcore::store::sqlite

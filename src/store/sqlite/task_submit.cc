@@ -9,12 +9,16 @@ namespace seedcore::store::sqlite {
 namespace {
 
 constexpr char kFindByKey[] = "SELECT seq, content_hash FROM task_payload WHERE idempotency_key = ?1";
+constexpr char kFindUniqueLive[] = "SELECT seq FROM tasks WHERE unique_key = ?1 AND finished_at IS NULL";
+constexpr char kFindUniqueUntil[] =
+    "SELECT seq FROM tasks WHERE unique_key = ?1 AND unique_until > ?2 ORDER BY unique_until DESC LIMIT 1";
 constexpr char kFindDependency[] = "SELECT status FROM tasks WHERE id = ?1";
 constexpr char kInsertTask[] =
     "INSERT INTO tasks (id, type, domain, status, runnable, blockers, priority, max_attempts, retry_base_ms, "
     "retry_max_ms, "
-    "drift_score, created_at, updated_at, run_after, deadline, finished_at, dead_letter, error, error_code) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    "drift_score, created_at, updated_at, run_after, deadline, finished_at, dead_letter, error, error_code, "
+    "concurrency_key, unique_key, unique_until) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
 constexpr char kInsertPayload[] =
     "INSERT INTO task_payload (seq, description, params, depends_on, traceparent, idempotency_key, content_hash) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -47,6 +51,25 @@ Result<std::optional<TaskRow>> FindEarlier(WriteContext& context, const Prepared
   }
   SEEDCORE_ASSIGN_OR_RETURN(TaskRow earlier, SelectTask(context.db, seq));
   return earlier;
+}
+
+/// The task that holds the unique key, if it is taken.
+Result<std::optional<TaskRow>> FindUnique(WriteContext& context, const std::string& key) {
+  if (key.empty()) return std::nullopt;
+  std::optional<std::int64_t> seq;
+  {
+    SEEDCORE_ASSIGN_OR_RETURN(Statement row, context.db.Query(kFindUniqueLive, key));
+    SEEDCORE_ASSIGN_OR_RETURN(const bool found, row.Next());
+    if (found) seq = row.Int(0);
+  }
+  if (!seq) {
+    SEEDCORE_ASSIGN_OR_RETURN(Statement row, context.db.Query(kFindUniqueUntil, key, context.now));
+    SEEDCORE_ASSIGN_OR_RETURN(const bool found, row.Next());
+    if (!found) return std::nullopt;
+    seq = row.Int(0);
+  }
+  SEEDCORE_ASSIGN_OR_RETURN(TaskRow holder, SelectTask(context.db, *seq));
+  return holder;
 }
 
 struct Dependencies {
@@ -85,6 +108,9 @@ Start StartOf(const NewTask& task, const Dependencies& dependencies, WallTime no
 Result<Submitted> Insert(WriteContext& context, const PreparedTask& prepared) {
   const NewTask& task = *prepared.task;
   SEEDCORE_ASSIGN_OR_RETURN(std::optional<TaskRow> earlier, FindEarlier(context, prepared));
+  if (!earlier) {
+    SEEDCORE_ASSIGN_OR_RETURN(earlier, FindUnique(context, task.unique_key));
+  }
   if (earlier) return Submitted{.duplicate = true, .earlier = std::move(*earlier)};
 
   SEEDCORE_ASSIGN_OR_RETURN(const Dependencies dependencies, CheckDependencies(context, prepared));
@@ -96,7 +122,9 @@ Result<Submitted> Insert(WriteContext& context, const PreparedTask& prepared) {
       kInsertTask, out.id, task.type, task.domain, EnumToString(start.status), static_cast<int>(start.runnable),
       dependencies.unmet, task.priority, task.retry.max_attempts, task.retry.base, task.retry.max, task.drift_score,
       context.now, task.run_after, task.deadline, failed ? std::optional(context.now) : std::nullopt, failed ? 1 : 0,
-      NullIfEmpty(out.error), NullIfEmpty(failed ? ToString(ErrorCode::kNonRetryable) : std::string_view())));
+      NullIfEmpty(out.error), NullIfEmpty(failed ? ToString(ErrorCode::kNonRetryable) : std::string_view()),
+      NullIfEmpty(task.concurrency_key), NullIfEmpty(task.unique_key),
+      task.unique_for.count() > 0 ? std::optional(context.now + task.unique_for) : std::nullopt));
   const std::int64_t seq = context.db.LastInsertId();
   const bool keyed = !task.idempotency_key.empty();
   SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kInsertPayload, seq, task.description, prepared.params,

@@ -55,6 +55,18 @@ constexpr char kRequeue[] =
     "WHERE seq = ?1 AND status <> 'queued' AND status <> 'running' AND status <> 'completed'";
 constexpr char kDeleteResult[] = "DELETE FROM task_result WHERE seq = ?1";
 
+constexpr char kHoldsUniqueKey[] =
+    "SELECT o.id FROM tasks t JOIN tasks o ON o.unique_key = t.unique_key AND o.unique_key IS NOT NULL "
+    "AND o.finished_at IS NULL AND o.seq <> t.seq WHERE t.seq = ?1";
+
+/// kConflict when another unfinished task has the unique key of this one.
+Result<void> CheckUniqueKeyIsFree(WriteContext& context, std::int64_t seq) {
+  SEEDCORE_ASSIGN_OR_RETURN(Statement row, context.db.Query(kHoldsUniqueKey, seq));
+  SEEDCORE_ASSIGN_OR_RETURN(const bool found, row.Next());
+  if (!found) return {};
+  return Fail(ErrorCode::kConflict, fmt::format("task {} has the same unique key and is not finished", row.Text(0)));
+}
+
 Result<std::vector<TaskHead>> UnfinishedDependants(WriteContext& context, const std::string& id) {
   SEEDCORE_ASSIGN_OR_RETURN(Statement rows, context.db.Query(kSelectDependants, id));
   std::vector<TaskHead> heads;
@@ -174,6 +186,7 @@ Result<void> Requeue(WriteContext& context, const TaskHead& task, std::string_vi
       ++blockers;
     }
   }
+  if (IsTerminal(task.status)) SEEDCORE_RETURN_IF_ERROR(CheckUniqueKeyIsFree(context, task.seq));
   const Runnable runnable = blockers > 0 ? Runnable::kAfterDependencies : Runnable::kNow;
   SEEDCORE_ASSIGN_OR_RETURN(const int changed,
                             context.db.Execute(kRequeue, task.seq, context.now, static_cast<int>(runnable), blockers));

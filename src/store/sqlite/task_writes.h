@@ -11,7 +11,7 @@
 namespace seedcore::store::sqlite {
 
 /// Values of tasks.runnable.
-enum class Runnable { kNo = 0, kNow = 1, kAtRunAfter = 2, kAfterDependencies = 3 };
+enum class Runnable { kNo = 0, kNow = 1, kAtRunAfter = 2, kAfterDependencies = 3, kParked = 4 };
 
 struct NewEvent {
   std::int64_t task_seq = 0;
@@ -39,6 +39,9 @@ struct TaskHead {
 [[nodiscard]] Result<TaskHead> FindTaskHead(Database& database, std::string_view id_or_prefix);
 [[nodiscard]] Result<TaskRow> SelectTask(Database& database, std::int64_t seq);
 
+[[nodiscard]] inline Error DeadlinePassed() {
+  return {ErrorCode::kDeadlineExceeded, "the deadline of the task has passed", {}};
+}
 /// Fails an unfinished task for good, and everything that depends on it.
 [[nodiscard]] Result<void> FailTask(WriteContext& context, const TaskHead& task, const Error& error);
 /// Tasks that wait for `id` alone can run from now on.

@@ -1,0 +1,105 @@
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "base/strings.h"
+#include "cli/api.h"
+#include "cli/client_commands.h"
+#include "cli/terminal.h"
+
+namespace seedcore::cli {
+namespace {
+
+Result<void> NeedsName(const std::string& name) {
+  if (!name.empty()) return {};
+  return Fail(ErrorCode::kInvalidArgument, "give the type, or the key with --key", "NAME");
+}
+
+Result<double> Seconds(const std::string& text) {
+  double value = 0.0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error == std::errc{} && stop == end) return value;
+  return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a number of seconds", text), "--interval");
+}
+
+std::string LimitPath(const Arguments& arguments, const std::string& name) {
+  return fmt::format("/api/v1/limits/{}/{}", arguments.Has("key") ? "key" : "type", PercentEncode(name));
+}
+
+Result<json::value> PutLimit(Api& api, const Arguments& arguments, const std::string& name) {
+  json::object body;
+  if (arguments.Has("max-running")) {
+    SEEDCORE_ASSIGN_OR_RETURN(body["max_running"], arguments.Number("max-running", 0));
+  }
+  if (arguments.Has("rate")) {
+    json::object rate;
+    SEEDCORE_ASSIGN_OR_RETURN(rate["tasks"], arguments.Number("rate", 0));
+    SEEDCORE_ASSIGN_OR_RETURN(rate["interval_s"], Seconds(arguments.Get("interval", "1")));
+    if (arguments.Has("burst")) {
+      SEEDCORE_ASSIGN_OR_RETURN(rate["burst"], arguments.Number("burst", 0));
+    }
+    body["rate"] = std::move(rate);
+  }
+  return api.Put(LimitPath(arguments, name), body);
+}
+
+Result<json::value> Act(Api& api, const Arguments& arguments, const std::string& action) {
+  if (action == "list") return api.Get("/api/v1/queues");
+  const std::string name = arguments.Get("NAME");
+  SEEDCORE_RETURN_IF_ERROR(NeedsName(name));
+  if (action == "limit") return PutLimit(api, arguments, name);
+  if (action == "unlimit") return api.Delete(LimitPath(arguments, name));
+  json::object body;
+  if (action == "pause" && arguments.Has("reason")) body["reason"] = arguments.Get("reason");
+  return api.Post(fmt::format("/api/v1/queues/{}/{}", PercentEncode(name), action), body);
+}
+
+std::string LimitText(const json::value& limit) {
+  if (!limit.is_object()) return "";
+  std::string text;
+  if (const json::value& most = limit.at("max_running"); !most.is_null()) {
+    text += fmt::format("  at most {} running", most.to_number<int>());
+  }
+  if (const json::value& rate = limit.at("rate"); !rate.is_null()) {
+    text +=
+        fmt::format("  {} per {:g} s", rate.at("tasks").to_number<int>(), rate.at("interval_s").to_number<double>());
+  }
+  return text;
+}
+
+void PrintQueue(const json::value& queue) {
+  const auto count = [&](const char* name) { return queue.at(name).to_number<std::int64_t>(); };
+  fmt::print("{:<24} ready {:<8} running {:<6} scheduled {:<6} parked {:<6}{}", TextOf(queue, "type"), count("ready"),
+             count("running"), count("scheduled"), count("parked"), LimitText(queue.at("limit")));
+  if (queue.at("paused").as_bool()) {
+    const std::string reason = TextOf(queue, "pause_reason");
+    fmt::print("  {}", Paint(Color::kYellow, reason.empty() ? "paused" : "paused: " + reason));
+  }
+  fmt::print("\n");
+}
+
+}  // namespace
+
+int RunQueues(const Arguments& arguments) {
+  const auto settings = LoadSettings(arguments);
+  if (!settings) return ReportError(settings.error());
+  Api api(settings->client);
+  const std::string action = arguments.Get("ACTION", "list");
+  const auto reply = Act(api, arguments, action);
+  if (!reply) return ReportError(reply.error());
+  if (arguments.Has("json")) {
+    PrintJson(*reply);
+  } else if (action == "list") {
+    for (const json::value& queue : reply->at("items").as_array()) PrintQueue(queue);
+  } else if (action == "pause" || action == "resume") {
+    PrintQueue(*reply);
+  } else if (action == "limit") {
+    fmt::print("{} {}{}\n", TextOf(*reply, "scope"), TextOf(*reply, "name"), LimitText(*reply));
+  } else {
+    fmt::print("lifted\n");
+  }
+  return kExitOk;
+}
+
+}  // namespace seedcore::cli

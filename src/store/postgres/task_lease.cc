@@ -1,0 +1,89 @@
+#include "base/uuid.h"
+#include "store/postgres/queue_store.h"
+#include "store/postgres/task_row.h"
+#include "store/postgres/task_store.h"
+
+namespace seedcore::store::postgres {
+namespace {
+
+// $1 ids, $2 owners, $3 tokens, $4 lease end, $5 now. The number of each renewed lease, and negative the number of each
+// that a cancellation ended.
+constexpr char kRenew[] =
+    "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) WITH ORDINALITY "
+    "AS g (id, owner_id, token, number) ORDER BY g.id), "
+    "renewed AS (UPDATE tasks t SET lease_expires_at = $4, updated_at = $5 FROM given g WHERE t.id = g.id "
+    "AND t.status = 'running' AND t.owner_id = g.owner_id AND t.fencing_token = g.token RETURNING g.number) "
+    "SELECT number FROM renewed UNION ALL SELECT -g.number FROM given g JOIN tasks t ON t.id = g.id "
+    "WHERE t.fencing_token = g.token AND t.cancel_requested";
+
+constexpr char kHasParked[] = "SELECT 1 FROM tasks WHERE runnable = 4 LIMIT 1";
+constexpr char kFailLate[] = "SELECT seedcore_fail_late($1, $2, $3, $4)";
+// $1 now, $2 limit, $3 error, $4 error without an attempt left, $5 code
+constexpr char kExpireLeases[] = "SELECT touched, runnable FROM seedcore_expire_leases($1, $2, $3, $4, $5)";
+
+constexpr std::string_view kDeadlinePassed = "the deadline of the task has passed";
+constexpr std::string_view kStoppedRenewing = "the worker stopped renewing its lease";
+constexpr std::string_view kNoAttemptLeft = "the worker stopped renewing its lease, and no attempt is left";
+
+/// Parked tasks whose key has room after all.
+Result<void> LookAfterParked(WriteContext& context, std::string& cursor) {
+  constexpr int kMaxKeys = 100;
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows parked, context.db.Query(kHasParked));
+  if (parked.empty()) return {};
+  SEEDCORE_ASSIGN_OR_RETURN(std::vector<LimitState> limits, ReadLimits(context.db));
+  Admission admission(std::move(limits), {}, context.now);
+  return Unpark(context, admission, kMaxKeys, cursor);
+}
+
+}  // namespace
+
+Result<std::vector<RenewResult>> PostgresTaskStore::Renew(std::span<const Lease> leases,
+                                                          std::chrono::milliseconds lease) {
+  Array ids(Oid::kUuid), owners(Oid::kText), tokens(Oid::kInt8);
+  std::vector<std::size_t> places;  // of what is sent, among what is given
+  for (std::size_t i = 0; i < leases.size(); ++i) {
+    if (!IsUuid(leases[i].task_id)) continue;
+    places.push_back(i);
+    ids.Add(Uuid{leases[i].task_id});
+    owners.Add(leases[i].owner_id);
+    tokens.Add(leases[i].fencing_token);
+  }
+  std::vector<RenewResult> out(leases.size());
+  if (places.empty()) return out;
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, database_.WriteOnce([&](WriteContext& context) {
+    return context.db.Query(kRenew, ids, owners, tokens, context.now + lease, context.now);
+  }));
+  for (int row = 0; row < rows.size(); ++row) {
+    const std::int64_t number = rows.Int(row, 0);
+    RenewResult& result = out[places[static_cast<std::size_t>(std::abs(number)) - 1]];
+    (number > 0 ? result.renewed : result.cancel_requested) = true;
+  }
+  return out;
+}
+
+Result<int> PostgresTaskStore::Reap(int limit) {
+  if (limit < 1) return 0;
+  return database_.Write([&](WriteContext& context) -> Result<int> {
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows late, context.db.Query(kFailLate, context.now, limit, kDeadlinePassed,
+                                                                ToString(ErrorCode::kDeadlineExceeded)));
+    const int failed = static_cast<int>(late.Int(0, 0));
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows expired,
+                              context.db.Query(kExpireLeases, context.now, limit - failed, kStoppedRenewing,
+                                               kNoAttemptLeft, ToString(ErrorCode::kUnavailable)));
+    const int touched = failed + static_cast<int>(expired.Int(0, 0));
+    context.notes.appended_events = touched > 0;
+    // A running task that has ended may have left room under a limit.
+    context.notes.made_runnable = touched > 0;
+    std::string cursor;
+    {
+      const std::scoped_lock lock(cursor_mutex_);
+      cursor = parked_cursor_;
+    }
+    SEEDCORE_RETURN_IF_ERROR(LookAfterParked(context, cursor));
+    const std::scoped_lock lock(cursor_mutex_);
+    parked_cursor_ = std::move(cursor);
+    return touched;
+  });
+}
+
+}  // namespace seedcore::store::postgres

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "store/sqlite/task_row.h"
+#include "store/sqlite/writer.h"
+#include "store/store.h"
+
+/// What the two ways of claiming share: task_claim.cc without limits and pauses, limited_claim.cc under them. All run
+/// on the writer's thread, inside the transaction of the claim.
+namespace seedcore::store::sqlite {
+
+/// Tasks past their deadline may lie before the others, or such that have to be parked; each round removes those it
+/// meets, so a few rounds suffice.
+inline constexpr int kMaxClaimRounds = 8;
+
+/// The order of claiming.
+[[nodiscard]] bool ClaimedBefore(const TaskRow& a, const TaskRow& b);
+[[nodiscard]] Result<void> ReadCandidates(Statement rows, std::vector<TaskRow>& out);
+/// Appends the first `limit` claimable tasks of `type`.
+[[nodiscard]] Result<void> CandidatesOfType(Database& database, const std::string& type, int limit,
+                                            std::vector<TaskRow>& out);
+/// Whether the task is past its deadline; then it has been failed.
+[[nodiscard]] Result<bool> FailIfLate(WriteContext& context, const TaskRow& row);
+[[nodiscard]] Result<void> ClaimOne(WriteContext& context, const ClaimRequest& request, TaskRow& row);
+
+/// A claim while limits or pauses are in force.
+[[nodiscard]] Result<std::vector<TaskRow>> ClaimUnderLimits(WriteContext& context, const ClaimRequest& request);
+
+}  // namespace seedcore::store::sqlite
