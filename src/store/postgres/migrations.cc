@@ -59,10 +59,12 @@ std::span<const Migration> Migrations() {
                                         kSchemaEnqueue};
   static constexpr std::array kKnowledge = {kSchemaKnowledge};
   static constexpr std::array kRegistry = {kSchemaRegistry};
-  static constexpr std::array<Migration, 3> kMigrations = {{
+  static constexpr std::array kFinishById = {kSchemaFinishById};
+  static constexpr std::array<Migration, 4> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
+      {4, "results find their tasks by id alone", kFinishById},
   }};
   return kMigrations;
 }
