@@ -8,9 +8,9 @@
 //   seedcore_drain DIR|DSN work    --batch B --lease MS [--hang]   a dispatcher and a reaper, until standard input ends
 //   seedcore_drain DIR|DSN claim   --count N --batch B      microseconds of N single claims
 //
-// `work` prints {"ready"}, then how many tasks it has executed whenever that changes, and at its end the times from
-// submit to start of paced tasks. With --hang it prints {"started"} for its first task and never ends it. --shared:
-// other processes have the SQLite file open, too.
+// `work` prints {"ready"} and begins when it reads a line; it prints how many tasks are done, and at its end the times
+// from submit to start of paced tasks. With --hang it prints {"started"} for its first task and never ends it.
+// --shared: other processes have the SQLite file open, too.
 
 #include <algorithm>
 #include <atomic>
@@ -153,7 +153,9 @@ class Bench {
   }
 
   Result<void> Work() {
-    std::mutex mutex;  // guards latencies
+    Print({{"ready", true}});
+    if (InputEnded(10min)) return {};  // the line that says go
+    std::mutex mutex;                  // guards latencies
     json::array latencies;
     std::atomic<std::int64_t> executed{0};
     queue::Reaper reaper(env_, tasks_, metrics_, {});
@@ -173,7 +175,6 @@ class Bench {
           ++executed;
           return queue::TaskOutcome::Complete(nullptr);
         });
-    Print({{"ready", true}});
     std::int64_t told = 0;
     while (!InputEnded(20ms)) {
       const std::int64_t now = dispatcher.Status().completed;

@@ -111,7 +111,7 @@ class Runner:
         def run(system: System) -> Cost:
             if system.name not in best:
                 raise BenchError("no mode works")
-            return drain(self.bed, system, best[system.name], self.sizes.drain)
+            return drain(self.bed, system, best[system.name], system.scaled(self.sizes.drain))
 
         for name, costs in self._in_turns(section, run).items():
             section.lines.append(cost_line(name, costs, str(best[name])))
@@ -141,7 +141,7 @@ class Runner:
     def bulk(self) -> Section:
         section = Section(f"Bulk enqueue of {self.sizes.bulk:,} tasks, one client", COST_HEADER)
         batch = {system.name: system.fill_batch for system in self.systems}
-        for name, costs in self._in_turns(section, lambda s: bulk(self.bed, s, self.sizes.bulk)).items():
+        for name, costs in self._in_turns(section, lambda s: bulk(self.bed, s, s.scaled(self.sizes.bulk))).items():
             section.lines.append(cost_line(name, costs, f"batches of {batch[name]}"))
         return section
 

@@ -116,6 +116,11 @@ class Worker:
     def cpu_seconds(self) -> float:
         return cpu_seconds_of_tree(self._popen.pid)
 
+    def go(self) -> None:
+        assert self._popen.stdin is not None
+        self._popen.stdin.write("go\n")
+        self._popen.stdin.flush()
+
     def ask_to_stop(self) -> None:
         """Closes its standard input."""
         assert self._popen.stdin is not None
@@ -137,8 +142,9 @@ class Worker:
             reader.join(STOP_LIMIT_S)
 
 
-def start_workers(program: Program, processes: int, words: Sequence[str], log: Path, limit_s: float = 60.0) -> list[Worker]:
-    """Starts them side by side and returns when all are ready."""
+def start_workers(program: Program, processes: int, words: Sequence[str], log: Path) -> list[Worker]:
+    """Starts them side by side and, when all are ready, tells them to go."""
+    limit_s = 60.0
     workers = [Worker(program, words, log) for _ in range(processes)]
     try:
         for worker in workers:
@@ -148,6 +154,8 @@ def start_workers(program: Program, processes: int, words: Sequence[str], log: P
     except BenchError:
         stop_workers(workers)
         raise
+    for worker in workers:
+        worker.go()
     return workers
 
 

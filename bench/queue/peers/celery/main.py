@@ -80,9 +80,10 @@ def work(options: argparse.Namespace) -> None:
         name = f"bench{os.getpid()}@localhost"
         command = [sys.executable, "-m", "celery", "-A", "bench_tasks", "worker", "-n", name, "-c", str(options.processes)]
         command += ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
+        report({"ready": True})
+        sys.stdin.readline()  # go
         # In this process' group, so that whoever kills the group kills the worker.
         worker = subprocess.Popen(command, cwd=HERE, env=env, stdout=sys.stderr)
-        report({"ready": True})
         if options.hang:
             while not read_reports(folder):
                 time.sleep(0.02)

@@ -80,13 +80,18 @@ export class Work {
     this.executed++
   }
 
-  async untilInputEnds() {
+  /** Until the line that says go. */
+  async untilGo() {
     report({ ready: true })
+    await new Promise((resolve) => process.stdin.once('data', resolve))
+  }
+
+  async untilInputEnds() {
     let told = 0
     const timer = setInterval(() => {
       if (this.executed !== told) report({ done: (told = this.executed) })
     }, 20)
-    for await (const _ of process.stdin);
+    await new Promise((resolve) => process.stdin.once('end', resolve).resume())
     clearInterval(timer)
   }
 

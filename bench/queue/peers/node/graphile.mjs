@@ -11,6 +11,7 @@ const CONCURRENCY = 24
 async function work(pgPool) {
   const work = new Work(options)
   const batched = options.batch > 1
+  await work.untilGo()
   const runner = await run({
     preset: {
       worker: {

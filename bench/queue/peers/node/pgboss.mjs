@@ -8,6 +8,7 @@ const leaseSeconds = Math.max(1, Math.round(options.leaseMs / 1000))
 
 async function work(boss) {
   const work = new Work(options)
+  await work.untilGo()
   await boss.work(
     QUEUE,
     {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -113,10 +114,11 @@ func work(ctx context.Context, driver *riverpgxv5.Driver, o options) error {
 	if err != nil {
 		return err
 	}
+	report(map[string]any{"ready": true})
+	bufio.NewReader(os.Stdin).ReadString('\n') // go
 	if err := client.Start(ctx); err != nil {
 		return err
 	}
-	report(map[string]any{"ready": true})
 	ended := make(chan struct{})
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
