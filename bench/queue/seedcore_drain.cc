@@ -5,11 +5,12 @@
 //   seedcore_drain DIR|DSN enqueue --count N --clients C    one task per transaction
 //   seedcore_drain DIR|DSN fill    --count N --batch B      in bulk
 //   seedcore_drain DIR|DSN pace    --count N --rate R       one task per transaction, R per second, each with its time
-//   seedcore_drain DIR|DSN work    --batch B --lease MS [--hang]   a dispatcher and a reaper, until standard input ends
+//   seedcore_drain DIR|DSN work    --batch B --lease MS [--hang] [--retention MS]   a dispatcher and a reaper
 //   seedcore_drain DIR|DSN claim   --count N --batch B      microseconds of N single claims
 //
-// `work` prints {"ready"} and begins when it reads a line; it prints how many tasks are done, and at its end the times
-// from submit to start of paced tasks. With --hang it prints {"started"} for its first task and never ends it.
+// `work` prints {"ready"} and begins when it reads a line; it prints how many tasks are done, and when standard
+// input ends the times from submit to start of paced tasks. With --hang it prints {"started"} for its first task and
+// never ends it.
 // --shared: other processes have the SQLite file open, too.
 
 #include <algorithm>
@@ -47,6 +48,7 @@ struct Options {
   int batch = 128;
   double rate = 50.0;
   std::chrono::milliseconds lease{30'000};
+  std::chrono::milliseconds retention{0};  ///< finished tasks are deleted that often; 0: kept
   bool hang = false;
   bool shared = false;
 };
@@ -71,6 +73,8 @@ Result<Options> ReadOptions(std::span<char* const> arguments) {
       options.rate = std::max(std::atof(value), 0.1);
     } else if (name == "--lease") {
       options.lease = std::chrono::milliseconds(std::atoll(value));
+    } else if (name == "--retention") {
+      options.retention = std::chrono::milliseconds(std::atoll(value));
     } else {
       return Fail(ErrorCode::kInvalidArgument, "no such option", std::string(name));
     }
@@ -158,7 +162,13 @@ class Bench {
     std::mutex mutex;                  // guards latencies
     json::array latencies;
     std::atomic<std::int64_t> executed{0};
-    queue::Reaper reaper(env_, tasks_, metrics_, {});
+    queue::ReaperSettings reaping;
+    if (options_.retention.count() > 0) {
+      reaping.batch = 1'000;
+      reaping.keep_finished = std::chrono::hours(0);
+      reaping.retention_period = options_.retention;
+    }
+    queue::Reaper reaper(env_, tasks_, metrics_, reaping);
     queue::Dispatcher dispatcher(
         env_, tasks_, metrics_,
         {.name = "bench", .concurrency = options_.batch, .claim_batch = options_.batch, .lease = options_.lease},

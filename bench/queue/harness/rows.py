@@ -192,7 +192,7 @@ class Runner:
         section = Section(f"SeedCore on SQLite, synchronous=FULL: drain of {self.sizes.drain:,} tasks", COST_HEADER)
         tried = {
             mode: drain_sqlite(seedcore(), mode, folder, self.bed.log, self.sizes.sweep).per_second
-            for mode in modes((1,), (32, 64, 128, 256))
+            for mode in modes((1,), (32, 128, 512))
         }
         best = max(tried, key=lambda mode: tried[mode])
         for mode in (best, Mode(4, (*best.words, "--shared"))):
@@ -206,7 +206,7 @@ class Runner:
         """The same drain by more and more processes."""
         section = Section(f"SeedCore on PostgreSQL, {self.sizes.drain:,} tasks, by processes", COST_HEADER)
         for processes in (1, 2, 4, 8):
-            mode = Mode(processes, ("--batch", "128"))
+            mode = Mode(processes, ("--batch", "512"))
             costs = [drain(self.bed, seedcore(), mode, self.sizes.drain) for _ in range(self.sizes.rounds)]
             section.lines.append(cost_line("SeedCore", costs, str(mode)))
             section.raw[str(mode)] = [asdict(cost) for cost in costs]

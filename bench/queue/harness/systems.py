@@ -111,7 +111,7 @@ def seedcore() -> System:
     return System(
         "SeedCore",
         (str(ROOT / "build/release/bin/seedcore_drain"),),
-        modes((1, 2, 4), (128, 256, 512)),
+        modes((1, 2, 3, 4), (128, 256, 512)),
         ("--batch", "32"),
         500,
         "SELECT count(*) FROM tasks WHERE finished_at IS NULL",
