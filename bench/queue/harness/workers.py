@@ -29,15 +29,18 @@ class Program:
     env: dict[str, str]
 
     def start(self, words: Sequence[str]) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [*self.command, *words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **self.env},
-            start_new_session=True,
-        )
+        try:
+            return subprocess.Popen(
+                [*self.command, *words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, **self.env},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise BenchError(f"{self.command[0]}: {error.strerror}") from error
 
 
 @dataclass
@@ -148,9 +151,11 @@ def start_workers(program: Program, processes: int, words: Sequence[str], log: P
     workers = [Worker(program, words, log) for _ in range(processes)]
     try:
         for worker in workers:
-            if not worker.ready.wait(limit_s):
+            deadline = time.monotonic() + limit_s
+            while not worker.ready.wait(0.1):
                 worker.check()
-                raise BenchError(f"{program.command[0]} was not ready within {limit_s:.0f} s")
+                if time.monotonic() > deadline:
+                    raise BenchError(f"{program.command[0]} was not ready within {limit_s:.0f} s")
     except BenchError:
         stop_workers(workers)
         raise
