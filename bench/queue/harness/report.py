@@ -18,7 +18,9 @@ def peer_versions(root: Path) -> dict[str, str]:
     peers = root / "bench/queue/peers"
     node = json.loads((peers / "node/package.json").read_text())["dependencies"]
     go = (peers / "river/go.mod").read_text()
-    river = next(line.split()[1] for line in go.splitlines() if line.strip().startswith("github.com/riverqueue/river v"))
+    river = next(
+        line.split()[1] for line in go.splitlines() if line.strip().startswith("github.com/riverqueue/river v")
+    )
     pip = dict(line.split("==") for line in (peers / "celery/requirements.txt").read_text().split())
     return {
         "River": river.lstrip("v"),

@@ -156,7 +156,9 @@ class Runner:
                     cells += [f"not measured: {str(error)[:80]}", ""]
                     continue
                 shares = (0.5, 0.9, 0.99, 1.0)
-                section.raw[f"{system.name} {rate:.0f}/s"] = [{str(x): quantile(late, x) for x in shares} for late in rounds]
+                section.raw[f"{system.name} {rate:.0f}/s"] = [
+                    {str(x): quantile(late, x) for x in shares} for late in rounds
+                ]
                 for share in (0.5, 0.99):
                     value = statistics.median(quantile(late, share) for late in rounds)
                     cells.append(f"{value / 1000:.2f} ms")
@@ -183,7 +185,9 @@ class Runner:
                 self.say(f"{section.title}: {system.name}: {error}")
                 continue
             section.raw[system.name] = times
-            section.lines.append((system.name, f"{statistics.median(times):.1f}", f"{min(times):.1f} to {max(times):.1f}"))
+            section.lines.append(
+                (system.name, f"{statistics.median(times):.1f}", f"{min(times):.1f} to {max(times):.1f}")
+            )
             self.say(f"{section.title}: {system.name}: {times}")
         return section
 
@@ -196,7 +200,9 @@ class Runner:
         }
         best = max(tried, key=lambda mode: tried[mode])
         for mode in (best, Mode(4, (*best.words, "--shared"))):
-            costs = [drain_sqlite(seedcore(), mode, folder, self.bed.log, self.sizes.drain) for _ in range(self.sizes.rounds)]
+            costs = [
+                drain_sqlite(seedcore(), mode, folder, self.bed.log, self.sizes.drain) for _ in range(self.sizes.rounds)
+            ]
             section.lines.append(cost_line("SeedCore", costs, str(mode)))
             section.raw[str(mode)] = [asdict(cost) for cost in costs]
             self.say(f"{section.title}: {section.lines[-1]}")

@@ -94,7 +94,18 @@ class Postgres:
             owner = pwd.getpwnam("postgres")
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         data = self.folder / "data"
-        init = [str(self.binaries / "initdb"), "-D", str(data), "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C"]
+        init = [
+            str(self.binaries / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "bench",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        ]
         run_bounded([*self._as_owner(), *init], 120)
         command = [*self._as_owner(), str(self.binaries / "postgres"), "-D", str(data), "-k", str(self.folder)]
         for name, value in {**POSTGRES_SETTINGS, "port": str(self.port)}.items():

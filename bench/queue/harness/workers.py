@@ -70,7 +70,7 @@ def run_clients(program: Program, runs: Sequence[Sequence[str]], limit_s: float)
                     os.killpg(late.pid, signal.SIGKILL)
             raise BenchError(f"{program.command[0]} took longer than {limit_s:.0f} s") from expired
         if popen.returncode != 0:
-            raise BenchError(f"{' '.join(popen.args)} exited with {popen.returncode}: {(error or out).strip()[-500:]}")
+            raise BenchError(f"{' '.join(program.command)} exited with {popen.returncode}: {(error or out).strip()[-500:]}")
         lines += [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     after = os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
@@ -83,6 +83,7 @@ class Worker:
 
     def __init__(self, program: Program, words: Sequence[str], log: Path) -> None:
         self._popen = program.start(["work", *words])
+        self._name = program.command[0]
         self._log = log
         self.ready = threading.Event()
         self.started = threading.Event()  # its first task, when it hangs
@@ -114,7 +115,7 @@ class Worker:
     def check(self) -> None:
         if self._popen.poll() is not None:
             tail = self._log.read_text()[-500:].strip()
-            raise BenchError(f"{self._popen.args[0]} exited with {self._popen.returncode}: {tail}")
+            raise BenchError(f"{self._name} exited with {self._popen.returncode}: {tail}")
 
     def cpu_seconds(self) -> float:
         return cpu_seconds_of_tree(self._popen.pid)

@@ -78,7 +78,18 @@ def work(options: argparse.Namespace) -> None:
         if options.hang:
             env["BENCH_HANG"] = "1"
         name = f"bench{os.getpid()}@localhost"
-        command = [sys.executable, "-m", "celery", "-A", "bench_tasks", "worker", "-n", name, "-c", str(options.processes)]
+        command = [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            "bench_tasks",
+            "worker",
+            "-n",
+            name,
+            "-c",
+            str(options.processes),
+        ]
         command += ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
         report({"ready": True})
         sys.stdin.readline()  # go
