@@ -113,7 +113,7 @@ def seedcore() -> System:
         (str(ROOT / "build/release/bin/seedcore_drain"),),
         modes((1, 2, 3, 4), (128, 256, 512)),
         ("--batch", "32"),
-        500,
+        1000,
         "SELECT count(*) FROM tasks WHERE finished_at IS NULL",
     )
 
