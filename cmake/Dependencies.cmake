@@ -15,6 +15,7 @@ find_package(PostgreSQL REQUIRED)  # libpq
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(OpenSSL REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 if(SEEDCORE_RAY_CLIENT)
   include(${CMAKE_CURRENT_LIST_DIR}/Grpc.cmake)

@@ -3,7 +3,6 @@
 # Both are linked statically, like Boost: the program does not need some fifty shared libraries to be found, relocated and
 # initialized at every start. Debian's CMake package of gRPC only knows the shared ones, hence pkg-config.
 find_package(PkgConfig REQUIRED)
-find_package(OpenSSL REQUIRED)
 set(Protobuf_USE_STATIC_LIBS ON)
 find_package(Protobuf 3.21 REQUIRED)
 pkg_check_modules(SEEDCORE_GRPC REQUIRED grpc++>=1.51)

@@ -73,7 +73,7 @@ Result<std::optional<std::int64_t>> StartAfter(const net::Request& request) {
 }  // namespace
 
 Result<void> StreamEvents(queue::EventFeed& feed, const net::Request& request,
-                          std::shared_ptr<net::EventStream> stream) {
+                          const std::shared_ptr<net::EventStream>& stream) {
   SEEDCORE_ASSIGN_OR_RETURN(const auto after, StartAfter(request));
   const auto bridge = std::make_shared<Bridge>(stream, std::string(request.QueryParam("task_id").value_or("")));
   SEEDCORE_ASSIGN_OR_RETURN(auto subscription,

@@ -11,6 +11,6 @@ namespace seedcore::app {
 /// them, id = seq. A client that comes back with Last-Event-ID (or `?after=SEQ`) misses nothing; `?task_id=` narrows to
 /// one task. `feed` must outlive the server.
 [[nodiscard]] Result<void> StreamEvents(queue::EventFeed& feed, const net::Request& request,
-                                        std::shared_ptr<net::EventStream> stream);
+                                        const std::shared_ptr<net::EventStream>& stream);
 
 }  // namespace seedcore::app

@@ -26,6 +26,7 @@ class Builder {
   static constexpr std::size_t max_key_size = json::string::max_size();
   static constexpr std::size_t max_string_size = json::string::max_size();
 
+  // The scratch buffer is not zeroed for every text. NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
   Builder() : stack_({}, scratch_.data(), scratch_.size()) { stack_.reset(); }
 
   json::value Release() { return stack_.release(); }

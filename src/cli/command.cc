@@ -117,7 +117,8 @@ std::string Command::Verb() const {
 
 std::string Arguments::Get(const std::string& name, std::string fallback) const {
   const auto found = values_.find(name);
-  return found == values_.end() ? std::move(fallback) : found->second.back();
+  if (found != values_.end()) return found->second.back();
+  return fallback;
 }
 
 std::vector<std::string> Arguments::All(const std::string& name) const {

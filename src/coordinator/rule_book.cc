@@ -100,7 +100,7 @@ bool RuleWatcher::Look() {
 
 void RuleWatcher::Start() {
   if (book_.file().empty()) return;
-  thread_ = std::jthread([this](std::stop_token stop) {
+  thread_ = std::jthread([this](const std::stop_token& stop) {
     while (env_.SleepFor(kLookEvery, stop)) Look();
   });
 }

@@ -76,7 +76,7 @@ std::expected<void, std::string> ScoreSeries(const fs::path& source, const fs::p
     if (!when || !value) {
       return std::unexpected(fmt::format("{}:{}: malformed row", source.string(), number));
     }
-    const auto verdict = detector.Observe(*value, *when);
+    const auto verdict = detector.Observe(*value, when);
     if (!verdict) {
       return std::unexpected(fmt::format("{}:{}: {}", source.string(), number, verdict.error()));
     }

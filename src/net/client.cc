@@ -69,11 +69,20 @@ Result<std::string> WriteRequest(const ClientOptions& options, const BaseUrl& ba
   return out;
 }
 
-/// Reads one response from a socket, piece by piece.
+Result<Endpoint> FindEndpoint(const Result<BaseUrl>& base, const ClientOptions& options) {
+  if (!base) return std::unexpected(base.error());
+  Endpoint endpoint{base->where, nullptr};
+  if (base->tls) {
+    SEEDCORE_ASSIGN_OR_RETURN(endpoint.trust, TlsTrust::Load(options.ca_file));
+  }
+  return endpoint;
+}
+
+/// Reads one response from a connection, piece by piece.
 class ResponseReader {
  public:
-  ResponseReader(Socket& socket, bool head_only, std::size_t max_body_bytes, Env& env)
-      : socket_(socket), env_(env), parser_(head_only, max_body_bytes) {}
+  ResponseReader(Channel& channel, bool head_only, std::size_t max_body_bytes, Env& env)
+      : channel_(channel), env_(env), parser_(head_only, max_body_bytes) {}
 
   /// Goes on until the header or the message is complete, or (kNeedMore) everything received has been parsed.
   Result<ResponseParser::State> Next(Instant deadline) {
@@ -97,13 +106,13 @@ class ResponseReader {
     end_ -= std::exchange(begin_, 0);
     if (end_ == buffer_.size()) return Fail(ErrorCode::kUnavailable, "a response header is too large");
     SEEDCORE_ASSIGN_OR_RETURN(const std::size_t size,
-                              socket_.Read(buffer_.data() + end_, buffer_.size() - end_, deadline, env_));
+                              channel_.Read(buffer_.data() + end_, buffer_.size() - end_, deadline, env_));
     end_ += size;
     ended_ = size == 0;
     return {};
   }
 
-  Socket& socket_;
+  Channel& channel_;
   Env& env_;
   ResponseParser parser_;
   std::vector<char> buffer_ = std::vector<char>(16 * 1024);
@@ -141,8 +150,9 @@ class Client::Impl {
       : options_(std::move(options)),
         env_(env),
         base_(ParseBaseUrl(options_.base_url)),
+        endpoint_(FindEndpoint(base_, options_)),
         breaker_(options_.breaker, env),
-        pool_(base_ ? base_->where : HostPort{}, options_.max_connections, options_.idle, env) {}
+        pool_(endpoint_ ? *endpoint_ : Endpoint{}, options_.max_connections, options_.idle, env) {}
 
   Result<Response> Send(const ClientRequest& request, const CallContext& caller);
   Result<void> Stream(const ClientRequest& request, const CallContext& caller, const EventCallback& callback);
@@ -151,8 +161,8 @@ class Client::Impl {
  private:
   Result<Response> AttemptThroughBreaker(const ClientRequest& request, const CallContext& call);
   Result<Response> Attempt(const ClientRequest& request, const CallContext& call);
-  Result<Exchange> Converse(Socket& socket, const ClientRequest& request, const CallContext& call, bool& answered);
-  Result<void> Follow(Socket& socket, const ClientRequest& request, const CallContext& call,
+  Result<Exchange> Converse(Channel& channel, const ClientRequest& request, const CallContext& call, bool& answered);
+  Result<void> Follow(Channel& channel, const ClientRequest& request, const CallContext& call,
                       const EventCallback& callback);
   CallContext WithDeadline(const CallContext& caller) const;
   Instant WriteDeadline(const CallContext& call) const { return std::min(call.deadline, env_.Now() + options_.write); }
@@ -162,6 +172,7 @@ class Client::Impl {
   const ClientOptions options_;
   Env& env_;
   const Result<BaseUrl> base_;
+  const Result<Endpoint> endpoint_;  // of base_, or its error
   CircuitBreaker breaker_;
   ConnectionPool pool_;
 };
@@ -171,7 +182,7 @@ CallContext Client::Impl::WithDeadline(const CallContext& caller) const {
 }
 
 Result<Response> Client::Impl::Send(const ClientRequest& request, const CallContext& caller) {
-  if (!base_) return std::unexpected(base_.error());
+  if (!endpoint_) return std::unexpected(endpoint_.error());
   const CallContext call = WithDeadline(caller);
   const bool repeatable = IsRepeatable(request.method, call.idempotency_key);
   for (int retry = 0;; ++retry) {
@@ -214,8 +225,8 @@ Result<Response> Client::Impl::Attempt(const ClientRequest& request, const CallC
     SEEDCORE_ASSIGN_OR_RETURN(ConnectionPool::Loan loan, pool_.Borrow(call, options_.connect, fresh));
     bool answered = false;
     Result<Exchange> exchange = [&] {
-      const std::stop_callback interrupt(call.stop, [&] { loan.socket().Interrupt(); });
-      return Converse(loan.socket(), request, call, answered);
+      const std::stop_callback interrupt(call.stop, [&] { loan.channel().Interrupt(); });
+      return Converse(loan.channel(), request, call, answered);
     }();
     if (exchange) {
       if (exchange->reusable && !call.stop.stop_requested()) std::move(loan).Return();
@@ -229,14 +240,14 @@ Result<Response> Client::Impl::Attempt(const ClientRequest& request, const CallC
   }
 }
 
-Result<Exchange> Client::Impl::Converse(Socket& socket, const ClientRequest& request, const CallContext& call,
+Result<Exchange> Client::Impl::Converse(Channel& channel, const ClientRequest& request, const CallContext& call,
                                         bool& answered) {
   SEEDCORE_ASSIGN_OR_RETURN(const std::string text, WriteRequest(options_, *base_, request, call, env_));
   SEEDCORE_RETURN_IF_ERROR(env_.Fault("net.client.send"));
-  const auto written = socket.WriteAll(text, WriteDeadline(call), env_);
+  const auto written = channel.WriteAll(text, WriteDeadline(call), env_);
   // A server that refuses early closes while we still send; its answer may be there all the same.
   if (!written && written.error().code == ErrorCode::kDeadlineExceeded) return std::unexpected(written.error());
-  ResponseReader reader(socket, request.method == Method::kHead, options_.max_response_bytes, env_);
+  ResponseReader reader(channel, request.method == Method::kHead, options_.max_response_bytes, env_);
   auto state = ResponseParser::State::kNeedMore;
   while (state != ResponseParser::State::kDone) {
     const auto next = reader.Next(call.deadline);
@@ -249,29 +260,29 @@ Result<Exchange> Client::Impl::Converse(Socket& socket, const ClientRequest& req
 
 Result<void> Client::Impl::Stream(const ClientRequest& request, const CallContext& call,
                                   const EventCallback& callback) {
-  if (!base_) return std::unexpected(base_.error());
+  if (!endpoint_) return std::unexpected(endpoint_.error());
   SEEDCORE_RETURN_IF_ERROR(call.Check(env_));
   SEEDCORE_ASSIGN_OR_RETURN(const CircuitBreaker::Permit permit, breaker_.Admit());
-  auto socket = Socket::Connect(base_->where, std::min(call.deadline, env_.Now() + options_.connect), env_);
+  auto channel = Channel::Connect(*endpoint_, std::min(call.deadline, env_.Now() + options_.connect), env_);
   using enum CircuitBreaker::Outcome;
-  breaker_.Report(permit, socket ? kSuccess : kFailure);
-  if (!socket) return std::unexpected(std::move(socket).error());
+  breaker_.Report(permit, channel ? kSuccess : kFailure);
+  if (!channel) return std::unexpected(std::move(channel).error());
   const Result<void> result = [&] {
-    const std::stop_callback interrupt(call.stop, [&] { socket->Interrupt(); });
-    return Follow(*socket, request, call, callback);
+    const std::stop_callback interrupt(call.stop, [&] { channel->Interrupt(); });
+    return Follow(*channel, request, call, callback);
   }();
   if (call.stop.stop_requested()) return Fail(ErrorCode::kCancelled, "the call was cancelled");
   return result;
 }
 
-Result<void> Client::Impl::Follow(Socket& socket, const ClientRequest& request, const CallContext& call,
+Result<void> Client::Impl::Follow(Channel& channel, const ClientRequest& request, const CallContext& call,
                                   const EventCallback& callback) {
   ClientRequest stream_request = request;
   stream_request.headers.Add("Accept", "text/event-stream");
   SEEDCORE_ASSIGN_OR_RETURN(const std::string text, WriteRequest(options_, *base_, stream_request, call, env_));
-  SEEDCORE_RETURN_IF_ERROR(socket.WriteAll(text, WriteDeadline(call), env_));
+  SEEDCORE_RETURN_IF_ERROR(channel.WriteAll(text, WriteDeadline(call), env_));
   constexpr auto kNoLimit = std::numeric_limits<std::size_t>::max();  // each event has its own
-  ResponseReader reader(socket, false, kNoLimit, env_);
+  ResponseReader reader(channel, false, kNoLimit, env_);
   SseParser events;
   Response& response = reader.response();
   bool in_header = true;

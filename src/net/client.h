@@ -14,8 +14,9 @@
 namespace seedcore::net {
 
 struct ClientOptions {
-  std::string base_url;                       ///< "http://HOST:PORT[/prefix]"; https is not supported
-  std::string token;                          ///< sent as bearer token; empty: none
+  std::string base_url;  ///< "http://HOST:PORT[/prefix]", or https
+  std::string ca_file;   ///< https: PEM certificates to trust instead of the system's; empty: the system's
+  std::string token;     ///< sent as bearer token; empty: none
   std::chrono::milliseconds connect{5'000};   ///< at most, within the deadline of the call
   std::chrono::milliseconds write{5'000};     ///< to hand the request to the kernel, within the deadline
   std::chrono::milliseconds request{30'000};  ///< deadline of a call that has none

@@ -325,11 +325,6 @@ TEST(Client, WaitsForAFreeConnectionNoLongerThanItsDeadline) {
   EXPECT_TRUE(first.get());
 }
 
-TEST(Client, SaysThatHttpsIsNotSupported) {
-  Client client({.base_url = "https://example.org"}, RealEnv());
-  EXPECT_THAT(client.Send({}, {}).error().message, HasSubstr("https is not supported"));
-}
-
 TEST(Client, NamesThePeerItCanNotReach) {
   std::uint16_t port = 0;
   {

@@ -9,7 +9,7 @@ ConnectionPool::Loan::~Loan() {
   if (pool_ != nullptr) pool_->Release(std::nullopt);
 }
 
-void ConnectionPool::Loan::Return() && { std::exchange(pool_, nullptr)->Release(std::move(socket_)); }
+void ConnectionPool::Loan::Return() && { std::exchange(pool_, nullptr)->Release(std::move(channel_)); }
 
 Result<ConnectionPool::Loan> ConnectionPool::Borrow(const CallContext& call, std::chrono::nanoseconds connect_limit,
                                                     bool fresh) {
@@ -22,10 +22,10 @@ Result<ConnectionPool::Loan> ConnectionPool::Borrow(const CallContext& call, std
     }
     ++lent_;
     if (!fresh) {
-      if (auto socket = TakeKept()) return Loan(*this, std::move(*socket), true);
+      if (auto channel = TakeKept()) return Loan(*this, std::move(*channel), true);
     }
   }
-  auto connected = Socket::Connect(where_, std::min(call.deadline, env_.Now() + connect_limit), env_);
+  auto connected = Channel::Connect(endpoint_, std::min(call.deadline, env_.Now() + connect_limit), env_);
   if (!connected) {
     Release(std::nullopt);
     return std::unexpected(std::move(connected).error());
@@ -33,18 +33,18 @@ Result<ConnectionPool::Loan> ConnectionPool::Borrow(const CallContext& call, std
   return Loan(*this, std::move(*connected), false);
 }
 
-std::optional<Socket> ConnectionPool::TakeKept() {
+std::optional<Channel> ConnectionPool::TakeKept() {
   const Instant now = env_.Now();
   std::erase_if(kept_, [&](const Kept& kept) { return now - kept.since > idle_; });
   while (!kept_.empty()) {
-    Socket socket = std::move(kept_.back().socket);
+    Channel channel = std::move(kept_.back().channel);
     kept_.pop_back();
-    if (socket.IsQuiet()) return socket;
+    if (channel.IsQuiet()) return channel;
   }
   return std::nullopt;
 }
 
-void ConnectionPool::Release(std::optional<Socket> kept) {
+void ConnectionPool::Release(std::optional<Channel> kept) {
   {
     const std::scoped_lock lock(mutex_);
     --lent_;

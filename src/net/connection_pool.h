@@ -8,27 +8,27 @@
 #include <vector>
 
 #include "base/call_context.h"
-#include "net/socket.h"
+#include "net/channel.h"
 
 namespace seedcore::net {
 
 /// Kept connections to one server, and a bound on how many there are at once. Thread-safe.
 class ConnectionPool {
  public:
-  ConnectionPool(HostPort where, std::size_t max_connections, std::chrono::nanoseconds idle, Env& env)
-      : where_(std::move(where)), max_connections_(max_connections), idle_(idle), env_(env) {}
+  ConnectionPool(Endpoint endpoint, std::size_t max_connections, std::chrono::nanoseconds idle, Env& env)
+      : endpoint_(std::move(endpoint)), max_connections_(max_connections), idle_(idle), env_(env) {}
 
   /// A connection on loan. Without Return() it is closed.
   class Loan {
    public:
-    Loan(ConnectionPool& pool, Socket socket, bool reused)
-        : pool_(&pool), socket_(std::move(socket)), reused_(reused) {}
+    Loan(ConnectionPool& pool, Channel channel, bool reused)
+        : pool_(&pool), channel_(std::move(channel)), reused_(reused) {}
     Loan(Loan&& other) noexcept
-        : pool_(std::exchange(other.pool_, nullptr)), socket_(std::move(other.socket_)), reused_(other.reused_) {}
+        : pool_(std::exchange(other.pool_, nullptr)), channel_(std::move(other.channel_)), reused_(other.reused_) {}
     Loan& operator=(Loan&&) = delete;
     ~Loan();
 
-    [[nodiscard]] Socket& socket() { return socket_; }
+    [[nodiscard]] Channel& channel() { return channel_; }
     /// Whether it served an earlier request: the server may have closed it in the meantime.
     [[nodiscard]] bool reused() const { return reused_; }
     /// Keeps the connection for the next call.
@@ -36,7 +36,7 @@ class ConnectionPool {
 
    private:
     ConnectionPool* pool_;
-    Socket socket_;
+    Channel channel_;
     bool reused_;
   };
 
@@ -46,15 +46,15 @@ class ConnectionPool {
 
  private:
   struct Kept {
-    Socket socket;
+    Channel channel;
     Instant since;
   };
 
-  void Release(std::optional<Socket> kept);
+  void Release(std::optional<Channel> kept);
   /// A kept connection that still works. mutex_ is held.
-  std::optional<Socket> TakeKept();
+  std::optional<Channel> TakeKept();
 
-  const HostPort where_;
+  const Endpoint endpoint_;
   const std::size_t max_connections_;
   const std::chrono::nanoseconds idle_;
   Env& env_;

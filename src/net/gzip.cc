@@ -78,7 +78,7 @@ Result<std::string> Gunzip(std::string_view compressed, std::size_t max_bytes) {
   stream.next_in = Input(compressed);
   stream.avail_in = static_cast<uInt>(compressed.size());
   std::string out;
-  std::array<char, kChunk> chunk;
+  std::array<char, kChunk> chunk{};
   while (true) {
     stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
     stream.avail_out = static_cast<uInt>(chunk.size());

@@ -14,13 +14,13 @@ namespace {
 /// What `body` returns, or a 500 for what it throws. The client gets the request id, the log the reason.
 template <class Body>
 Response Guard(const Route& route, const Request& request, Body body) {
-  std::string what = "unknown exception";
+  std::string what;
   try {
     return body();
   } catch (const std::exception& error) {
     what = error.what();
   } catch (...) {
-    // Named above: there is nothing to ask it.
+    what = "unknown exception";
   }
   log::Error("handler failed", {{"route", route.pattern}, {"request_id", request.call.request_id}, {"what", what}});
   return ErrorResponse(

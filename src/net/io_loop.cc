@@ -73,7 +73,7 @@ void IoLoop::Tick() {
   });
 }
 
-void IoLoop::Adopt(int fd, tcp::endpoint peer, RouteTable& routes, bool refuse) {
+void IoLoop::Adopt(int fd, const tcp::endpoint& peer, RouteTable& routes, bool refuse) {
   asio::post(context_, [self = shared_from_this(), fd, peer, &routes, refuse] {
     LoopSocket socket(self->context_);
     error_code error;

@@ -160,13 +160,11 @@ Result<HostPort> ParseHostPort(std::string_view text) {
 
 Result<BaseUrl> ParseBaseUrl(std::string_view text) {
   std::string_view rest = text;
+  bool tls = false;
   if (const std::size_t scheme = rest.find("://"); scheme != std::string_view::npos) {
-    if (rest.substr(0, scheme) == "https") {
-      return Fail(ErrorCode::kInvalidArgument,
-                  fmt::format("'{}': https is not supported; use http, or a proxy that ends TLS", text));
-    }
-    if (rest.substr(0, scheme) != "http") {
-      return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}': expected an http URL", text));
+    tls = rest.substr(0, scheme) == "https";
+    if (!tls && rest.substr(0, scheme) != "http") {
+      return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}': expected an http or https URL", text));
     }
     rest.remove_prefix(scheme + 3);
   }
@@ -180,9 +178,9 @@ Result<BaseUrl> ParseBaseUrl(std::string_view text) {
                 fmt::format("'{}' is not a base URL, for example http://127.0.0.1:8000", text));
   }
   const bool bracketed = authority.back() == ']';
-  if (bracketed || authority.find(':') == std::string::npos) authority += ":80";
+  if (bracketed || authority.find(':') == std::string::npos) authority += tls ? ":443" : ":80";
   SEEDCORE_ASSIGN_OR_RETURN(HostPort where, ParseHostPort(authority));
-  return BaseUrl{std::move(where), std::string(prefix)};
+  return BaseUrl{std::move(where), tls, std::string(prefix)};
 }
 
 bool IsUtf8(std::string_view text) {

@@ -39,15 +39,15 @@ struct HostPort {
 /// An empty host means 127.0.0.1. kInvalidArgument when there is no port or it is not one.
 [[nodiscard]] Result<HostPort> ParseHostPort(std::string_view text);
 
-/// Where a client sends to: "http://127.0.0.1:8000/prefix".
+/// Where a client sends to: "http://127.0.0.1:8000/prefix" or https.
 struct BaseUrl {
   HostPort where;
+  bool tls = false;
   std::string prefix;  ///< "" or "/prefix", without a slash at the end
 
   friend bool operator==(const BaseUrl&, const BaseUrl&) = default;
 };
-/// A missing scheme means http, a missing port 80. kInvalidArgument for https, which is not supported, and for what is
-/// no URL.
+/// A missing scheme means http, a missing port 80, or 443 with https. kInvalidArgument for what is no such URL.
 [[nodiscard]] Result<BaseUrl> ParseBaseUrl(std::string_view text);
 
 /// Strict UTF-8: no overlong forms, no surrogates.

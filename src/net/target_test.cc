@@ -69,12 +69,14 @@ TEST(HostPorts, ParseAndPrint) {
   }
 }
 
-TEST(BaseUrls, ParseHttpOnly) {
-  EXPECT_EQ(ParseBaseUrl("http://h:81/api/"), (BaseUrl{{"h", 81}, "/api"}));
-  EXPECT_EQ(ParseBaseUrl("h"), (BaseUrl{{"h", 80}, ""}));
-  EXPECT_EQ(ParseBaseUrl("http://[::1]/x"), (BaseUrl{{"::1", 80}, "/x"}));
+TEST(BaseUrls, ParseHttpAndHttps) {
+  EXPECT_EQ(ParseBaseUrl("http://h:81/api/"), (BaseUrl{{"h", 81}, false, "/api"}));
+  EXPECT_EQ(ParseBaseUrl("h"), (BaseUrl{{"h", 80}, false, ""}));
+  EXPECT_EQ(ParseBaseUrl("http://[::1]/x"), (BaseUrl{{"::1", 80}, false, "/x"}));
+  EXPECT_EQ(ParseBaseUrl("https://h/x"), (BaseUrl{{"h", 443}, true, "/x"}));
+  EXPECT_EQ(ParseBaseUrl("https://h:80"), (BaseUrl{{"h", 80}, true, ""}));
   for (const std::string_view bad :
-       {"", "http://", "https://h", "ftp://h", "http://u@h", "http://h/a b", "http://h?x"}) {
+       {"", "http://", "https://", "ftp://h", "http://u@h", "http://h/a b", "http://h?x"}) {
     EXPECT_FALSE(ParseBaseUrl(bad)) << bad;
   }
 }

@@ -108,7 +108,7 @@ bool Presence::StillPresent(const std::string& organ_id, const Result<Registrati
   return true;
 }
 
-void Presence::Run(std::stop_token stop) {
+void Presence::Run(const std::stop_token& stop) {
   std::chrono::milliseconds backoff = settings_.backoff;
   while (true) {
     const auto jitter =
@@ -125,7 +125,7 @@ void Presence::Run(std::stop_token stop) {
 
 void Presence::Start() {
   if (thread_.joinable()) return;
-  thread_ = std::jthread([this](std::stop_token stop) { Run(std::move(stop)); });
+  thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
 }
 
 void Presence::Stop() {

@@ -61,7 +61,7 @@ class Presence {
   Result<Registration> Renew(const Registration& known, const std::string& epoch);
   /// Takes over the outcome of a heartbeat; false when the organ has left.
   bool StillPresent(const std::string& organ_id, const Result<Registration>& renewed);
-  void Run(std::stop_token stop);
+  void Run(const std::stop_token& stop);
 
   store::RegistryStore& registry_;
   Env& env_;

@@ -8,10 +8,12 @@
 namespace seedcore::organism {
 
 Result<void> ToolSet::Add(Tool tool) {
+  if (tools_.contains(tool.name)) {
+    return Fail(ErrorCode::kConflict, fmt::format("there is a tool called {} already", tool.name));
+  }
   std::string name = tool.name;
-  const auto [position, added] = tools_.try_emplace(std::move(name), std::move(tool));
-  if (added) return {};
-  return Fail(ErrorCode::kConflict, fmt::format("there is a tool called {} already", position->first));
+  tools_.emplace(std::move(name), std::move(tool));
+  return {};
 }
 
 Result<const Tool*> ToolSet::Find(std::string_view name) const {

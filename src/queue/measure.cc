@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -194,7 +195,7 @@ Result<std::vector<double>> MeasureStartLatency(Env& env, store::TaskStore& stor
 double Quantile(const std::vector<double>& ascending, double share) {
   if (ascending.empty()) return 0.0;
   const double last = static_cast<double>(ascending.size() - 1);
-  return ascending[static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * last + 0.5)];
+  return ascending[static_cast<std::size_t>(std::lround(std::clamp(share, 0.0, 1.0) * last))];
 }
 
 }  // namespace seedcore::queue

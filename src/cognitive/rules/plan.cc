@@ -50,7 +50,7 @@ constexpr double kUnknownConfidence = 0.4;
 constexpr std::size_t kMaxContextQuery = 300;
 
 std::string NormalizeDomain(const std::string& domain) {
-  const std::string lower = ToLower(Trim(domain));
+  std::string lower = ToLower(Trim(domain));
   if (lower == "fact") return "facts";
   if (lower == "admin" || lower == "mgmt") return "management";
   if (lower == "util") return "utility";

@@ -18,9 +18,9 @@ constexpr std::array<std::string_view, 12> kMonths = {"January",   "February", "
                                                       "September", "October",  "November", "December"};
 
 struct Day {
-  std::chrono::year_month_day date;
+  std::chrono::year_month_day date{};
   std::string_view weekday;
-  int day_of_year;
+  int day_of_year = 0;
 
   explicit Day(WallTime now) {
     const auto days = std::chrono::floor<std::chrono::days>(now);

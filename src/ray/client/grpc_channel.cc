@@ -57,7 +57,7 @@ Result<void> ResultOf(const grpc::Status& status) {
   return Fail(CodeOf(status.error_code()), status.error_message());
 }
 
-grpc::ByteBuffer ToBuffer(std::string message) {
+grpc::ByteBuffer ToBuffer(const std::string& message) {
   const grpc::Slice slice(message);
   return {&slice, 1};
 }
@@ -197,7 +197,7 @@ class GrpcChannel::Stream final : public GrpcStream, public std::enable_shared_f
     if (!started_ || writing_ || finishing_) return;
     if (!outgoing_.empty()) {
       writing_ = true;
-      const grpc::ByteBuffer buffer = ToBuffer(std::move(outgoing_.front()));
+      const grpc::ByteBuffer buffer = ToBuffer(outgoing_.front());
       outgoing_.pop_front();
       rpc_->Write(buffer, &write_);
     } else if (half_closed_ && !writes_done_) {

@@ -47,7 +47,7 @@ class Rows {
 
 /// One statement of a pipeline. `sql` has static storage: its address is the key of the statement cache.
 struct Call {
-  const char* sql;
+  const char* sql = nullptr;
   Params params;
 };
 

@@ -21,7 +21,8 @@ struct Conditions {
   template <class T>
   void Add(std::string_view condition, T value) {
     Add(condition);
-    values.push_back([value](Statement& statement, int parameter) { statement.Bind(parameter, value); });
+    values.push_back(
+        [value = std::move(value)](Statement& statement, int parameter) { statement.Bind(parameter, value); });
   }
 };
 
