@@ -12,7 +12,7 @@ TASKS ?= 10000
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test build format lint bench asan tsan fuzz sim kill chaos powerloss clean packages packages-ci docs \
+.PHONY: help run demo test build format lint bench bench-queue asan tsan fuzz sim kill chaos powerloss clean packages packages-ci docs \
   ray ray-lock test-ray wheel lint-python ray-demo ray-stop
 
 help:  ## This list
@@ -49,6 +49,10 @@ lint: packages-ci  ## Check the format of all C++, then clang-tidy over all but 
 
 bench: packages-ci build  ## Run the benchmarks and write build/bench/report.md
 	@bench/run $(BENCH_ARGS)
+
+bench-queue: packages-ci build  ## Measure the queue beside River, graphile-worker, pg-boss and Celery
+	@bench/queue/install-peers build/bench/queue
+	@bench/queue/run $(BENCH_ARGS)
 
 asan: packages-ci  ## Unit suites under AddressSanitizer and UBSan
 	@cmake --preset asan -DSEEDCORE_WERROR=$(WERROR) >/dev/null

@@ -73,15 +73,19 @@ class Process:
 
     def pids(self) -> list[int]:
         """The process and its descendants."""
-        found, queue = [], [self.pid]
+        return [self.pid, *self.pids_below(self.pid)]
+
+    @staticmethod
+    def pids_below(pid: int) -> list[int]:
+        """The descendants of a process; children may be those of any of its threads."""
+        found: list[int] = []
+        queue = [pid]
         while queue:
-            pid = queue.pop()
-            found.append(pid)
-            try:
-                children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-            except OSError:
-                continue
-            queue += [int(child) for child in children.split()]
+            parent = queue.pop()
+            for children in Path(f"/proc/{parent}/task").glob("*/children"):
+                with contextlib.suppress(OSError):
+                    queue += (below := [int(child) for child in children.read_text().split()])
+                    found += below
         return found
 
     def cpu_seconds(self) -> float:

@@ -11,7 +11,7 @@ namespace seedcore::queue {
 namespace {
 
 /// Large enough for any dispatcher's capacity, small enough that one transaction stays short.
-constexpr std::size_t kMaxBatch = 256;
+constexpr std::size_t kMaxBatch = 512;
 
 /// Nothing in it but the error: the form that a store can always take.
 bool IsPlainFailure(const store::Finish& finish) {

@@ -9,7 +9,6 @@
 
 #include "store/conformance.h"
 #include "store/postgres/connection.h"
-#include "store/postgres/migrations.h"
 #include "store/postgres/schema.h"
 #include "store/postgres/testing.h"
 
@@ -117,7 +116,29 @@ TEST_F(PostgresStore, SeveralStartersMigrateOnce) {
   std::vector<std::future<bool>> starters;
   for (int i = 0; i < 6; ++i) starters.push_back(std::async(std::launch::async, [&] { return Open().has_value(); }));
   for (auto& starter : starters) EXPECT_TRUE(starter.get());
-  EXPECT_EQ(QueryInt("SELECT count(*) FROM schema_version"), std::ssize(Migrations()));
+  EXPECT_EQ(QueryInt("SELECT count(*) FROM schema_version"), static_cast<std::int64_t>(Migrations().size()));
+}
+
+TEST_F(PostgresStore, AResultReadsNoOtherRunningTasks) {
+  constexpr int kRunning = 500;
+  const auto store = Must(Open());
+  Must(store->tasks().Submit(std::vector<NewTask>(kRunning, NewTask{.type = "a"})));
+  server_.Execute(database_, "ANALYZE");  // nothing runs yet: an index on what runs looks like the cheapest way
+  EXPECT_EQ(Must(store->tasks().ClaimTasks({.owner_id = "w", .limit = kRunning})).size(), kRunning);
+  const auto connection =
+      Must(Connection::Open({.dsn = server_.Dsn(database_),
+                             .setup = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
+                                      "SET enable_hashjoin = off; SET enable_mergejoin = off"}));
+  ASSERT_TRUE(connection->Script("BEGIN"));
+  const Rows finished = Must(connection->RunOnce(
+      "SELECT count(*) FROM (SELECT array_agg(id) AS ids FROM (SELECT id FROM tasks ORDER BY seq LIMIT 2) t) g, "
+      "seedcore_finish(now(), ids, '{w,w}', '{1,1}', '{0,0}', '{NULL,NULL}', '{NULL,NULL}', '{NULL,NULL}', "
+      "'{NULL,NULL}') f WHERE f.outcome = 'completed'",
+      {}));
+  EXPECT_EQ(finished.Int(0, 0), 2);
+  const Rows read = Must(connection->RunOnce(
+      "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'tasks'", {}));
+  EXPECT_LT(read.Int(0, 0), 10);
 }
 
 TEST_F(PostgresStore, HealthTellsWhereWithoutUserAndPassword) {

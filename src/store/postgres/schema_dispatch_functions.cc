@@ -198,6 +198,10 @@ BEGIN
 END $$;
 )sql";
 
+// seedcore_finish finds its rows by id, one index probe for each. A plain `status = 'running'` would let the planner
+// choose idx_tasks_running instead, which it does whenever its statistics were taken while nothing ran; every batch then
+// compares each of its elements with every running task and with every version of a row that vacuum has not taken away
+// yet. The planner does not look into a CASE.
 const char kSchemaDispatchFinish[] = R"sql(
 CREATE OR REPLACE FUNCTION seedcore_finish(p_now timestamptz, p_ids uuid[], p_owners text[], p_tokens bigint[],
                                 p_outcomes integer[], p_errors text[], p_codes text[], p_run_after timestamptz[],
@@ -231,7 +235,8 @@ BEGIN
       hold_reason = CASE WHEN g.outcome = 3 THEN g.error ELSE t.hold_reason END,
       lease_expires_at = NULL, owner_id = NULL, updated_at = p_now
     FROM given g
-    WHERE t.id = g.id AND t.status = 'running' AND t.owner_id = g.owner_id AND t.fencing_token = g.token
+    WHERE t.id = g.id
+      AND CASE WHEN t.status = 'running' THEN t.owner_id = g.owner_id AND t.fencing_token = g.token ELSE false END
     RETURNING g.number::integer AS number, t.seq, t.id, t.status, t.attempts, g.token, g.owner_id, g.error, g.result),
   events AS (
     INSERT INTO task_event (task_seq, at, kind, status, attempt, fencing_token, owner_id, detail)

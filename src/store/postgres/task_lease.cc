@@ -7,12 +7,13 @@ namespace seedcore::store::postgres {
 namespace {
 
 // $1 ids, $2 owners, $3 tokens, $4 lease end, $5 now. The number of each renewed lease, and negative the number of each
-// that a cancellation ended.
+// that a cancellation ended. The CASE keeps the planner from idx_tasks_running, see schema_dispatch_functions.cc.
 constexpr char kRenew[] =
     "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) WITH ORDINALITY "
     "AS g (id, owner_id, token, number) ORDER BY g.id), "
     "renewed AS (UPDATE tasks t SET lease_expires_at = $4, updated_at = $5 FROM given g WHERE t.id = g.id "
-    "AND t.status = 'running' AND t.owner_id = g.owner_id AND t.fencing_token = g.token RETURNING g.number) "
+    "AND CASE WHEN t.status = 'running' THEN t.owner_id = g.owner_id AND t.fencing_token = g.token ELSE false END "
+    "RETURNING g.number) "
     "SELECT number FROM renewed UNION ALL SELECT -g.number FROM given g JOIN tasks t ON t.id = g.id "
     "WHERE t.fencing_token = g.token AND t.cancel_requested";
 

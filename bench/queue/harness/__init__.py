@@ -1,0 +1,1 @@
+"""What bench/queue/run is made of."""
