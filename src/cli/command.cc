@@ -64,13 +64,20 @@ std::string BashScript() {
       fmt::join(FirstWords(), " "), ForEachWord(one, many));
 }
 
+/// 'word:what it does', as _describe takes it.
+std::string ZshDescribed(std::string_view word, std::string_view summary) {
+  std::string text;
+  for (const char c : summary) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return fmt::format("'{}:{}'", word, text);
+}
+
 std::string ZshScript() {
   std::string commands;
   for (const std::string& word : FirstWords()) {
     const auto group = InGroup(word);
     const auto command = std::ranges::find(Commands(), word, &Command::name);
-    commands +=
-        fmt::format("    '{}:{}'\n", word, group.empty() ? std::string_view(command->summary) : GroupSummary(word));
+    const std::string_view summary = group.empty() ? std::string_view(command->summary) : GroupSummary(word);
+    commands += "    " + ZshDescribed(word, summary) + "\n";
   }
   const auto one = [](const Command& command) {
     return fmt::format("    {}) compadd -- {} ;;\n", command.Verb(), fmt::join(OptionWords(command), " "));
@@ -78,7 +85,7 @@ std::string ZshScript() {
   const auto many = [&](const std::string& name, const std::vector<const Command*>& group) {
     std::string verbs, cases;
     for (const Command* command : group) {
-      verbs += fmt::format("'{}:{}' ", command->Verb(), command->summary);
+      verbs += ZshDescribed(command->Verb(), command->summary) + " ";
       cases += "  " + one(*command);
     }
     return fmt::format(

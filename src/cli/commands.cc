@@ -35,7 +35,7 @@ const std::vector<Command>& Commands() {
        SettingFlags::kAll,
        &RunDispatch},
       {"gateway",
-       "Serve the six services of a Ray cluster on one port, without the proxy of Ray Serve",
+       "Serve the six services of a Ray cluster on one port, without Ray Serve's proxy",
        {{.name = "--json", .help = "Print the ready line as JSON", .is_flag = true}},
        SettingFlags::kAll,
        &RunGateway},

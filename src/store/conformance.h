@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -25,6 +26,13 @@ namespace seedcore::store {
 /// Opens the store that belongs to `directory`, a fresh and empty one; the same directory again means the same store.
 using StoreFactory =
     std::function<Result<std::unique_ptr<Store>>(const std::string& directory, Env& env, Metrics& metrics)>;
+
+struct StoreUnderTest {
+  std::string name;  ///< in the names of the tests
+  StoreFactory open;
+
+  friend std::ostream& operator<<(std::ostream& out, const StoreUnderTest& store) { return out << store.name; }
+};
 
 /// The value, or an exception that ends the test with the error's text.
 template <class T>
@@ -52,13 +60,13 @@ class TempDirectory {
   std::string path_;
 };
 
-class StoreConformance : public testing::TestWithParam<StoreFactory> {
+class StoreConformance : public testing::TestWithParam<StoreUnderTest> {
  protected:
   StoreConformance() { Reopen(); }
 
   void Reopen() {
     store_.reset();
-    store_ = Must(GetParam()(directory_.path(), env_, metrics_));
+    store_ = Must(GetParam().open(directory_.path(), env_, metrics_));
   }
 
   Store& store() { return *store_; }
@@ -115,5 +123,6 @@ ErrorCode CodeOf(const Result<T>& result) {
 
 }  // namespace seedcore::store
 
-#define SEEDCORE_STORE_CONFORMANCE(name, ...) \
-  INSTANTIATE_TEST_SUITE_P(name, StoreConformance, testing::Values(::seedcore::store::StoreFactory(__VA_ARGS__)))
+#define SEEDCORE_STORE_CONFORMANCE(name, ...)      \
+  INSTANTIATE_TEST_SUITE_P(name, StoreConformance, \
+                           testing::Values(::seedcore::store::StoreUnderTest{#name, __VA_ARGS__}))

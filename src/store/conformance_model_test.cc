@@ -341,7 +341,7 @@ TEST_P(StoreConformance, BehavesLikeTheModelUnderRandomOperations) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     const TempDirectory directory;
     SimEnv env(seed);
-    const auto store = Must(GetParam()(directory.path(), env, metrics_));
+    const auto store = Must(GetParam().open(directory.path(), env, metrics_));
     ModelRun run(&store->tasks(), env);
     for (int step = 1; step <= kSteps; ++step) {
       SCOPED_TRACE(testing::Message() << "step " << step);

@@ -20,7 +20,7 @@ extern const char kSchemaTasks[];          ///< tables and indexes of tasks
 extern const char kSchemaTaskTriggers[];   ///< what keeps them consistent whoever writes
 extern const char kSchemaTaskFunctions[];  ///< the state changes that need several steps
 extern const char kSchemaFinishFunctions[];
-extern const char kSchemaEnqueue[];     ///< seedcore_submit and seedcore_enqueue
+extern const char kSchemaEnqueue[];  ///< seedcore_submit and seedcore_enqueue
 extern const char kSchemaKnowledge[];
 extern const char kSchemaRegistry[];
 extern const char kSchemaListeners[];

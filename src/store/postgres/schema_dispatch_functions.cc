@@ -199,9 +199,9 @@ END $$;
 )sql";
 
 // seedcore_finish finds its rows by id, one index probe for each. A plain `status = 'running'` would let the planner
-// choose idx_tasks_running instead, which it does whenever its statistics were taken while nothing ran; every batch then
-// compares each of its elements with every running task and with every version of a row that vacuum has not taken away
-// yet. The planner does not look into a CASE.
+// choose idx_tasks_running instead, which it does whenever its statistics were taken while nothing ran; every batch
+// then compares each of its elements with every running task and with every version of a row that vacuum has not taken
+// away yet. The planner does not look into a CASE.
 const char kSchemaDispatchFinish[] = R"sql(
 CREATE OR REPLACE FUNCTION seedcore_finish(p_now timestamptz, p_ids uuid[], p_owners text[], p_tokens bigint[],
                                 p_outcomes integer[], p_errors text[], p_codes text[], p_run_after timestamptz[],
