@@ -166,8 +166,9 @@ void LocalServer::WatchDeadlines(const std::stop_token& stop) {
     lock.unlock();
     for (const auto& call : late) {
       timeouts_.Increment();
-      call->handler.stop.request_stop();
+      // In this order: what a handler says because it was told to stop is not the answer.
       Refuse(call, ErrorResponse({ErrorCode::kDeadlineExceeded, "the deadline of the request has passed", {}}));
+      call->handler.stop.request_stop();
     }
     late.clear();
     lock.lock();

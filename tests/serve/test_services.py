@@ -27,6 +27,7 @@ def test_every_service_is_healthy_behind_the_gateway(head: Head, prefix: str) ->
 
 def test_serve_took_every_key_of_the_configuration(head: Head) -> None:
     asked = head.config()
+    head.deploy(asked)  # other tests scale
     status = head.serve_status()
     assert status["proxy_location"] == "HeadOnly"
     for application in asked["applications"]:
