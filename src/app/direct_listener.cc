@@ -23,7 +23,7 @@ bool IsIpAddress(const std::string& text) {
 Result<std::string> AdvertisedHost(const settings::DirectSettings& settings, const net::HostPort& bound,
                                    const ReplicaPlace& place) {
   const bool everywhere = bound.host == "0.0.0.0" || bound.host == "::";
-  const std::string host = !settings.advertise.empty() ? settings.advertise : everywhere ? place.node_ip : bound.host;
+  std::string host = !settings.advertise.empty() ? settings.advertise : everywhere ? place.node_ip : bound.host;
   if (IsIpAddress(host)) return host;
   return Fail(ErrorCode::kInvalidArgument,
               host.empty()

@@ -166,8 +166,8 @@ std::vector<net::Route> Platform::Parts::ApiRoutes() {
   for (net::Route& route : Routes(service::FactOperations(), *facts)) routes.push_back(std::move(route));
   net::Route events;
   events.pattern = "/api/v1/events";
-  events.stream = [this](const net::Request& request, std::shared_ptr<net::EventStream> stream) {
-    return StreamEvents(*feed, request, std::move(stream));
+  events.stream = [this](const net::Request& request, const std::shared_ptr<net::EventStream>& stream) {
+    return StreamEvents(*feed, request, stream);
   };
   routes.push_back(std::move(events));
   if (settings.server.debug_env) {
