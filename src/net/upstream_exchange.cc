@@ -174,7 +174,7 @@ asio::awaitable<Fate, LoopExecutor> UpstreamExchange::Read(std::uint64_t upstrea
   }
 }
 
-Fate UpstreamExchange::Lost(bool sent, std::string why) {
+Fate UpstreamExchange::Lost(bool sent, const std::string& why) {
   problem_ = sent ? "the replica was lost while it had the request: " + why : "the request did not get through: " + why;
   return sent ? Fate::kLost : Fate::kNotSent;
 }

@@ -57,7 +57,7 @@ class UpstreamExchange {
   /// More bytes of the answer; false at the end of the connection.
   boost::asio::awaitable<bool, LoopExecutor> Receive();
   Result<ResponseParser::State> Parse();
-  Fate Lost(bool sent, std::string why);
+  Fate Lost(bool sent, const std::string& why);
   Fate Judge(std::uint64_t upstream);
   void OnStop();
 

@@ -15,6 +15,7 @@ namespace seedcore::net {
 
 /// A connection to a server that requests are forwarded to, with the buffer that its answers are read into.
 struct UpstreamConnection {
+  // The buffer is written before it is read. NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
   explicit UpstreamConnection(boost::asio::io_context& context) : socket(context) {}
 
   LoopSocket socket;
