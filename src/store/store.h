@@ -266,7 +266,8 @@ class RegistryStore {
   /// Current epoch, alive, heartbeat younger than 15 s; newest heartbeat first.
   [[nodiscard]] virtual Result<std::vector<Instance>> ActiveInstances(const std::string& logical_id) = 0;
   /// Those that serve at an address of their own, alive, heartbeat younger than 15 s; by service, then by start. Of
-  /// whatever epoch: a listener outlives the organism that begins one, and registers anew in it while it goes on serving.
+  /// whatever epoch: a listener outlives the organism that begins one, and registers anew in it while it goes on
+  /// serving.
   [[nodiscard]] virtual Result<std::vector<Instance>> ActiveListeners() = 0;
   /// Marks instances without a heartbeat for `older_than`, and those of other epochs, dead. Returns how many.
   [[nodiscard]] virtual Result<int> ExpireInstances(std::chrono::seconds older_than) = 0;
