@@ -13,6 +13,8 @@
 
 #include <gtest/gtest.h>
 
+#include "net/testing.h"
+
 // For the tests of this room: a server that says exactly the bytes it is told to.
 namespace seedcore::net::testing {
 
@@ -27,24 +29,14 @@ class ScriptedServer {
   };
 
   explicit ScriptedServer(std::vector<Step> script) : script_(std::move(script)) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(::listen(listener_, 16), 0);
-    socklen_t size = sizeof address;
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
     thread_ = std::jthread([this] { Play(); });
   }
   ~ScriptedServer() {
-    ::shutdown(listener_, SHUT_RDWR);
+    listener_.Stop();
     thread_.join();
-    ::close(listener_);
   }
 
-  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::uint16_t port() const { return listener_.port(); }
   /// After the script has been played.
   [[nodiscard]] std::vector<std::string> Requests() {
     const std::scoped_lock lock(mutex_);
@@ -55,7 +47,7 @@ class ScriptedServer {
   void Play() {
     int fd = -1;
     for (const Step& step : script_) {
-      if (fd < 0) fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      if (fd < 0) fd = listener_.Accept();
       if (fd < 0) return;
       if (!step.ignore_request) ReadRequest(fd);
       std::string_view rest = step.reply;
@@ -83,8 +75,7 @@ class ScriptedServer {
   }
 
   std::vector<Step> script_;
-  int listener_ = -1;
-  std::uint16_t port_ = 0;
+  LoopbackListener listener_;
   std::mutex mutex_;  // guards requests_
   std::vector<std::string> requests_;
   std::jthread thread_;

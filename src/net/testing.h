@@ -39,6 +39,33 @@ struct RawResponse {
   }
 };
 
+/// Listens on a free port of the loopback address.
+class LoopbackListener {
+ public:
+  LoopbackListener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::listen(fd_, 16), 0);
+    socklen_t size = sizeof address;
+    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+  }
+  LoopbackListener(const LoopbackListener&) = delete;
+  LoopbackListener& operator=(const LoopbackListener&) = delete;
+  ~LoopbackListener() { ::close(fd_); }
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  /// The next connection; -1 after Stop.
+  [[nodiscard]] int Accept() const { return ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC); }
+  void Stop() const { ::shutdown(fd_, SHUT_RDWR); }
+
+ private:
+  int fd_;
+  std::uint16_t port_ = 0;
+};
+
 /// A blocking socket. Gives up after ten seconds, so that a fault fails the test rather than hanging it.
 class RawClient {
  public:

@@ -54,30 +54,20 @@ class TlsServer {
   explicit TlsServer(const Identity& identity, bool cut_short = false) : cut_short_(cut_short) {
     SSL_CTX_use_certificate(context_.get(), identity.certificate.get());
     SSL_CTX_use_PrivateKey(context_.get(), identity.key.get());
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(::listen(listener_, 16), 0);
-    socklen_t size = sizeof address;
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
     thread_ = std::jthread([this] {
-      for (int fd = ::accept(listener_, nullptr, nullptr); fd >= 0; fd = ::accept(listener_, nullptr, nullptr)) {
+      for (int fd = listener_.Accept(); fd >= 0; fd = listener_.Accept()) {
         Serve(fd);
         ::close(fd);
       }
     });
   }
   ~TlsServer() {
-    ::shutdown(listener_, SHUT_RDWR);
+    listener_.Stop();
     thread_.join();
-    ::close(listener_);
   }
 
   [[nodiscard]] std::string Url(const std::string& host) const {
-    return "https://" + host + ":" + std::to_string(port_);
+    return "https://" + host + ":" + std::to_string(listener_.port());
   }
 
  private:
@@ -107,8 +97,7 @@ class TlsServer {
 
   const bool cut_short_;
   std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_{SSL_CTX_new(TLS_server_method()), &SSL_CTX_free};
-  int listener_ = -1;
-  std::uint16_t port_ = 0;
+  const LoopbackListener listener_;
   std::jthread thread_;
 };
 
