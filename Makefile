@@ -12,7 +12,7 @@ TASKS ?= 10000
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test build format lint bench bench-queue asan tsan fuzz sim kill chaos powerloss clean packages packages-ci docs \
+.PHONY: help run demo test build format lint bench bench-queue bench-ray asan tsan fuzz sim kill chaos powerloss clean packages packages-ci docs \
   ray ray-lock test-ray wheel lint-python ray-demo ray-stop
 
 help:  ## This list
@@ -53,6 +53,9 @@ bench: packages-ci build  ## Run the benchmarks and write build/bench/report.md
 bench-queue: packages-ci build  ## Measure the queue beside River, graphile-worker, pg-boss and Celery
 	@bench/queue/install-peers build/bench/queue
 	@bench/queue/run $(BENCH_ARGS)
+
+bench-ray: packages-ci build wheel  ## Measure Serve, the gateway and the direct lane on Ray heads beside the embedded server
+	@build/ray-venv/bin/python bench/ray $(BENCH_ARGS)
 
 asan: packages-ci  ## Unit suites under AddressSanitizer and UBSan
 	@cmake --preset asan -DSEEDCORE_WERROR=$(WERROR) >/dev/null
@@ -107,8 +110,8 @@ wheel: packages build/ray-venv/.installed-dev  ## The engine as a Python wheel: 
 	@build/ray-venv/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall build/wheel/seedcore-*.whl
 
 lint-python: build/ray-venv/.installed-dev  ## ruff and mypy --strict over all Python of the package
-	@build/ray-venv/bin/ruff check python tests/serve scripts/ray-demo
-	@build/ray-venv/bin/ruff format --check python tests/serve scripts/ray-demo
+	@build/ray-venv/bin/ruff check python tests/serve tests/deploy scripts/ray-demo deploy/kustomize/schema/update
+	@build/ray-venv/bin/ruff format --check python tests/serve tests/deploy scripts/ray-demo deploy/kustomize/schema/update
 	@cd python && ../build/ray-venv/bin/mypy --config-file ../pyproject.toml
 
 ray-demo: build wheel  ## A Ray head on this host with the six services, and the example through them

@@ -8,9 +8,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from suite.process import BenchError, Process, run_bounded
+from suite.process import BenchError, run_bounded
 
 LOAD_SCRIPT = Path(__file__).resolve().parent.parent / "load.lua"
 
@@ -25,6 +25,13 @@ class Row:
     met: bool | None = None
     note: str = ""
     raw: dict[str, Any] = field(default_factory=dict)
+
+
+class HasCpu(Protocol):
+    """Whatever serves the load, in one process or several."""
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far."""
 
 
 @dataclass
@@ -56,7 +63,7 @@ class Load:
 
 
 def run_wrk(
-    server: Process,
+    server: HasCpu,
     url: str,
     connections: int,
     seconds: float,
