@@ -198,6 +198,19 @@ TEST_F(DispatchHostAndCoordinatorTest, AGatewayThatIsAwayForAWhileUsesUpNoAttemp
   EXPECT_EQ(keys, std::set{proven->front().id}) << "the key of a task is its id, at every repetition";
 }
 
+TEST_F(DispatchHostAndCoordinatorTest, AnExecutionHasItsOwnTimeAndNotThatOfAnyRequest) {
+  std::atomic<std::int64_t> seconds_left = 0;
+  const auto host = Host("a", Coordinator([&](const net::Request& request) {
+                           seconds_left =
+                               std::chrono::duration_cast<seconds>(request.call.deadline - RealEnv().Now()).count();
+                           return Done();
+                         }));
+  ASSERT_TRUE(host->Prove(1, kLong));
+  const auto usual = std::chrono::duration_cast<seconds>(settings_.server.request_timeout).count();
+  EXPECT_GT(seconds_left, usual + 60);
+  EXPECT_LE(seconds_left, std::chrono::duration_cast<seconds>(settings_.queue.execution_timeout).count());
+}
+
 TEST_F(DispatchHostAndCoordinatorTest, ADrainedHostHandsItsTaskToAnother) {
   std::promise<void> entered;
   std::promise<void> release;

@@ -10,6 +10,7 @@
 
 #include "app/engine.h"
 #include "app/foundation.h"
+#include "app/platform.h"
 #include "net/client.h"
 
 namespace seedcore::app {
@@ -205,6 +206,37 @@ TEST_F(GatewayTest, ServicesCallEachOtherWithoutServe) {
   const auto routed = Ask("/pipeline/route-and-execute", R"({"type":"health_check","params":{}})");
   EXPECT_EQ(routed.status, 200) << routed.body;
   EXPECT_THAT(routed.body, testing::Not(HasSubstr(R"("drift":null)"))) << "ML was not reached";
+}
+
+TEST_F(GatewayTest, APlatformWhoseServicesAreElsewhereForwardsToThemAndDisturbsNothing) {
+  const auto replica = Replica("energy");
+  settings::Settings settings = Settings();
+  settings.store.shared = true;
+  const auto foundation = Foundation::Open(settings.store, RealEnv());
+  ASSERT_TRUE(foundation);
+  const auto epoch = (*foundation)->store->registry().CurrentEpoch();
+  ASSERT_TRUE(epoch);
+  settings.server.services_elsewhere = true;
+  settings.server.listen.port = settings.server.api_listen.port = 0;
+  const auto platform = Platform::Start(settings, RealEnv());
+  ASSERT_TRUE(platform) << ToString(platform.error());
+  net::ClientOptions once{.base_url = (*platform)->services_url()};
+  once.retry.max_retries = 0;
+  net::Client services(once, RealEnv());
+  const auto energy =
+      services.Send({.method = net::Method::kPost, .target = "/energy/compute-energy", .body = kState}, {});
+  ASSERT_TRUE(energy) << ToString(energy.error());
+  const auto replicas = services.Send({.target = "/-/routes"}, {});
+  ASSERT_TRUE(replicas) << ToString(replicas.error());
+  EXPECT_THAT(replicas->body, HasSubstr(replica->DirectAddress()));
+  EXPECT_EQ(services.SendForAnyStatus({.target = "/organism/status"}, {})->status, 503) << "it has none of its own";
+  net::Client api({.base_url = (*platform)->api_url()}, RealEnv());
+  const auto ready = api.Send({.target = "/readyz"}, {});
+  ASSERT_TRUE(ready) << ToString(ready.error());
+  EXPECT_THAT(ready->body, HasSubstr(R"("dispatcher":"elsewhere")"));
+  const std::string task = R"({"type":"health_check","description":"later"})";
+  EXPECT_TRUE(api.Send({.method = net::Method::kPost, .target = "/api/v1/tasks", .body = task}, {}));
+  EXPECT_EQ(*(*foundation)->store->registry().CurrentEpoch(), *epoch) << "no organism has begun one";
 }
 
 TEST_F(GatewayTest, AReplicaThatOthersCouldReachNeedsATokenThatWasAgreedOn) {

@@ -8,6 +8,7 @@
 #include "app/dispatch_unit.h"
 #include "app/event_bridge.h"
 #include "app/external_types.h"
+#include "app/forwarding.h"
 #include "app/foundation.h"
 #include "app/section_settings.h"
 #include "app/units.h"
@@ -68,12 +69,15 @@ struct Platform::Parts {
   std::unique_ptr<service::FactService> facts;
   std::unique_ptr<service::SystemService> system;
   std::unique_ptr<queue::EventFeed> feed;
+  std::unique_ptr<Forwarding> forwarding;  // where the services are elsewhere; then no unit is started
   std::unique_ptr<net::Server> server;
   std::unique_ptr<DispatchUnit> dispatch;
 
   Result<void> Start();
   void Stop();
 
+  /// The dispatcher of this process would execute tasks by the services of this process.
+  bool DispatchesElsewhere() const { return settings.queue.dispatch_elsewhere || settings.server.services_elsewhere; }
   /// Those that were built, in the order they start; they stop the other way round.
   std::vector<ServiceUnit*> Units() const;
   Result<void> BuildServices();
@@ -85,19 +89,24 @@ struct Platform::Parts {
 };
 
 Result<void> Platform::Parts::Start() {
-  SEEDCORE_ASSIGN_OR_RETURN(foundation, Foundation::Open(settings.store, env));
+  settings::StoreSettings store = settings.store;
+  store.shared = store.shared || settings.server.services_elsewhere;
+  SEEDCORE_ASSIGN_OR_RETURN(foundation, Foundation::Open(store, env));
   SEEDCORE_RETURN_IF_ERROR(BuildServices());
   BuildApi();
-  for (ServiceUnit* unit : Units()) SEEDCORE_RETURN_IF_ERROR(unit->Start());
+  if (settings.server.services_elsewhere) {
+    SEEDCORE_ASSIGN_OR_RETURN(forwarding, Forwarding::Start(settings, *foundation));
+  } else {
+    for (ServiceUnit* unit : Units()) SEEDCORE_RETURN_IF_ERROR(unit->Start());
+  }
   SEEDCORE_RETURN_IF_ERROR(Listen());
   SEEDCORE_ASSIGN_OR_RETURN(
-      dispatch,
-      DispatchUnit::Start(
-          settings, *foundation,
-          {.dispatcher = settings.queue.dispatch_elsewhere ? "" : "seedcore_dispatcher_0", .reaper = "seedcore_reaper"},
-          external_types->Embedded(), [this](const store::Task& task, const CallContext& call) {
-            return coordinator->service().HandleTask(task, call);
-          }));
+      dispatch, DispatchUnit::Start(
+                    settings, *foundation,
+                    {.dispatcher = DispatchesElsewhere() ? "" : "seedcore_dispatcher_0", .reaper = "seedcore_reaper"},
+                    external_types->Embedded(), [this](const store::Task& task, const CallContext& call) {
+                      return coordinator->service().HandleTask(task, call);
+                    }));
   start_time = std::chrono::duration_cast<std::chrono::milliseconds>(env.Now() - started);
   return {};
 }
@@ -147,10 +156,11 @@ void Platform::Parts::BuildApi() {
           [this] {
             return dispatch ? dispatch->Dispatcher().value_or(queue::DispatcherStatus{}) : queue::DispatcherStatus{};
           },
-      .dispatches_elsewhere = settings.queue.dispatch_elsewhere});
+      .dispatches_elsewhere = DispatchesElsewhere()});
 }
 
 std::vector<net::Route> Platform::Parts::ServiceRoutes() {
+  if (forwarding) return forwarding->Routes();
   std::vector<net::Route> routes;
   for (ServiceUnit* unit : Units()) {
     for (net::Route& route : unit->Routes()) routes.push_back(std::move(route));
@@ -201,6 +211,10 @@ void Platform::Parts::Stop() {
   if (server) server->Stop(settings.server.drain_timeout);
   if (dispatch) dispatch->Stop(deadline);
   if (feed) feed->Stop();
+  if (forwarding) {
+    forwarding->Stop();
+    return;  // nothing else was started
+  }
   CallContext call;
   call = call.Within(settings.server.drain_timeout, env);
   const std::vector<ServiceUnit*> units = Units();

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "app/direct_lane.h"
+#include "app/section_settings.h"
 #include "net/client.h"
 #include "net/target.h"
 #include "ray/plan_input.h"
@@ -56,7 +57,7 @@ class RemoteService {
     net::ClientOptions options;
     options.base_url = gateway_url;
     options.token = settings.api_token;
-    options.breaker = {.failures_to_open = settings.breaker_failures, .open_for = settings.breaker_reset};
+    options.breaker = BreakerFrom(settings);
     return options;
   }
 

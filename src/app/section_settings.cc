@@ -1,5 +1,7 @@
 #include "app/section_settings.h"
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -36,6 +38,7 @@ net::ServerOptions ServerOptionsFrom(const settings::ServerSettings& settings) {
   limits.header_read = settings.header_timeout;
   limits.idle = settings.idle_timeout;
   limits.request = settings.request_timeout;
+  limits.request_max = settings.longest_request;
   return options;
 }
 
@@ -52,6 +55,15 @@ net::ServerOptions DirectServerOptionsFrom(const settings::Settings& settings, c
 net::BreakerSettings EjectionFrom(const settings::GatewaySettings& settings) {
   return {
       .failures_to_open = settings.eject_after, .open_for = settings.eject_for, .longest_open = settings.eject_longest};
+}
+
+net::BreakerSettings BreakerFrom(const settings::ClientSettings& settings) {
+  constexpr std::chrono::milliseconds kFirstProbe{1'000};
+  constexpr double kJitter = 0.5;
+  return {.failures_to_open = settings.breaker_failures,
+          .open_for = std::min(kFirstProbe, settings.breaker_reset),
+          .longest_open = settings.breaker_reset,
+          .jitter = kJitter};
 }
 
 store::sqlite::SqliteSettings SqliteSettingsFrom(const settings::StoreSettings& settings, const std::string& data_dir) {

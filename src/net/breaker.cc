@@ -1,6 +1,7 @@
 #include "net/breaker.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace seedcore::net {
 
@@ -35,7 +36,9 @@ void CircuitBreaker::Report(Permit permit, Outcome outcome) {
 std::chrono::nanoseconds CircuitBreaker::NextWait() const {
   constexpr int kDoublings = 16;
   const auto grown = settings_.open_for * (std::int64_t{1} << std::min(failed_probes_, kDoublings));
-  return std::max(settings_.open_for, std::min(settings_.longest_open, grown));
+  const std::chrono::nanoseconds wait = std::max(settings_.open_for, std::min(settings_.longest_open, grown));
+  const double cut = settings_.jitter > 0.0 ? settings_.jitter * env_.RandomUnit() : 0.0;
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(wait.count()) * (1.0 - cut)));
 }
 
 std::chrono::nanoseconds CircuitBreaker::OpenFor() const {

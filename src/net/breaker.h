@@ -14,6 +14,7 @@ struct BreakerSettings {
   std::chrono::milliseconds open_for{30'000};  ///< until one call may probe whether the peer is back
   /// Each probe that fails doubles the wait for the next one, up to this; less than `open_for`: it stays the same.
   std::chrono::milliseconds longest_open{0};
+  double jitter = 0.0;  ///< share of each wait that is random, so that many callers do not probe as one; 0 to 1
 };
 
 /// Stops calling a peer that keeps failing. Closed: calls pass. Open: calls are refused for `open_for`. Half-open:

@@ -1,5 +1,7 @@
 #include "net/breaker.h"
 
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "base/sim_env.h"
@@ -108,6 +110,37 @@ TEST_F(BreakerTest, IgnoresLateReportsOfCallsFromBeforeItOpened) {
   EXPECT_EQ(breaker_.state(), State::kHalfOpen);
   breaker_.Report(*probe, kSuccess);
   EXPECT_EQ(breaker_.state(), State::kClosed);
+}
+
+TEST(Breaker, ProbesSoonAndThenLessAndLessOften) {
+  SimEnv env;
+  CircuitBreaker breaker({.failures_to_open = 1, .open_for = 1s, .longest_open = 30s}, env);
+  breaker.Report(*breaker.Admit(), kFailure);
+  for (const auto wait : {1s, 2s, 4s, 8s, 16s, 30s, 30s}) {
+    EXPECT_EQ(breaker.OpenFor(), wait);
+    env.Advance(wait);
+    const auto probe = breaker.Admit();
+    ASSERT_TRUE(probe);
+    breaker.Report(*probe, kFailure);
+  }
+  env.Advance(30s);
+  breaker.Report(*breaker.Admit(), kSuccess);
+  EXPECT_EQ(breaker.state(), State::kClosed);
+  breaker.Report(*breaker.Admit(), kFailure);
+  EXPECT_EQ(breaker.OpenFor(), 1s) << "the peer was back meanwhile";
+}
+
+TEST(Breaker, ManyCallersDoNotProbeAtTheSameMoment) {
+  SimEnv env;
+  std::set<std::chrono::nanoseconds> waits;
+  for (int i = 0; i < 100; ++i) {
+    CircuitBreaker breaker({.failures_to_open = 1, .open_for = 1s, .longest_open = 30s, .jitter = 0.5}, env);
+    breaker.Report(*breaker.Admit(), kFailure);
+    EXPECT_GE(breaker.OpenFor(), 500ms);
+    EXPECT_LE(breaker.OpenFor(), 1s);
+    waits.insert(breaker.OpenFor());
+  }
+  EXPECT_GT(waits.size(), 90U);
 }
 
 TEST(Backoff, DoublesUpToItsLimitWithJitterBetweenHalfAndAll) {

@@ -47,6 +47,10 @@ class Forwarder::Impl {
         upstreams_(std::move(upstreams)),
         on_trouble_(std::move(on_trouble)),
         env_(env),
+        budget_(options_.retry_budget, env),
+        over_budget_(metrics.GetCounter("seedcore_gateway_retries_refused_total",
+                                        "Retries left out because there were too many of them lately",
+                                        {{"service", options_.name}})),
         no_replica_(metrics.GetCounter("seedcore_gateway_no_replica_total",
                                        "Requests that no replica could be asked for", {{"service", options_.name}})) {
     for (const Fate fate : {Fate::kNotSent, Fate::kLost, Fate::kRefused, Fate::kBroken, Fate::kAnswered}) {
@@ -71,6 +75,8 @@ class Forwarder::Impl {
   const std::shared_ptr<Upstreams> upstreams_;
   const std::function<void()> on_trouble_;
   Env& env_;
+  RetryBudget budget_;
+  Counter& over_budget_;
   Counter& no_replica_;
   std::vector<Counter*> retries_;  // by Fate
   Counter* failures_ = nullptr;
@@ -92,6 +98,7 @@ Coroutine Forwarder::Impl::Run(std::shared_ptr<ForwardCaller> caller, std::share
 
 Coroutine Forwarder::Impl::Answer(UpstreamExchange& exchange) {
   std::vector<std::uint64_t> tried;
+  budget_.OnRequest();
   for (int retry = 0;; ++retry) {
     auto lease = upstreams_->Pick(tried);
     if (!lease) {
@@ -149,6 +156,10 @@ bool Forwarder::Impl::JudgeAndRetry(Fate fate, Upstreams::Lease& lease, const Up
   }
   if (!worth_it || retry >= options_.max_retries) return false;
   if (fate == Fate::kAnswered && upstreams_->List().size() < 2) return false;
+  if (!budget_.TryRetry()) {
+    over_budget_.Increment();
+    return false;
+  }
   retries_[static_cast<std::size_t>(fate)]->Increment();
   return true;
 }

@@ -10,6 +10,7 @@
 #include "base/env.h"
 #include "base/metrics.h"
 #include "net/http.h"
+#include "net/retry_budget.h"
 #include "net/upstreams.h"
 
 namespace seedcore::net {
@@ -20,7 +21,8 @@ struct HandlerCall;
 struct ForwarderOptions {
   std::string name;                                   ///< of the service, in metrics, messages and Host
   std::string token;                                  ///< bearer token of the hop; empty: none
-  int max_retries = 2;                                ///< attempts after the first
+  int max_retries = 2;                                ///< attempts after the first, within the budget
+  RetryBudgetSettings retry_budget;                   ///< of all requests of the forwarder together
   std::chrono::milliseconds connect{1'000};           ///< to be connected; then another replica is tried
   std::chrono::milliseconds stalled{10'000};          ///< no answer for so long at the deadline counts as a failure
   std::size_t max_response_bytes = 64 * 1024 * 1024;  ///< larger answers are refused; not of streams
@@ -32,7 +34,8 @@ struct ForwarderOptions {
 /// Request and response are held in full, so that a request can be sent again and an answer is either complete or an
 /// error; server-sent events pass as they come. A request is sent again, to another server if there is one, when it
 /// has not been sent in full, and when it was lost or answered with 502, 503 or 504 and repeating it is harmless
-/// (IsRepeatable). Answers of its own: 503 with Retry-After when there is no server to ask, 502 when the one that was
+/// (IsRepeatable); all this within a budget, so that a service that fails is not asked many times as much for it.
+/// Answers of its own: 503 with Retry-After when there is no server to ask, 502 when the one that was
 /// asked is lost and the request may have been executed.
 class Forwarder {
  public:

@@ -171,6 +171,26 @@ TEST_F(ForwarderTest, ABusyServerIsPassedOverForARequestThatMayBeRepeated) {
   EXPECT_GT(plain_refusals, 0) << "without a key the answer of the server stands";
 }
 
+TEST_F(ForwarderTest, AServiceThatFailsIsNotAskedManyTimesAsMuchForIt) {
+  std::atomic<int> asked = 0;
+  const auto busy = [&](const Request&) {
+    ++asked;
+    return Response{.status = 503};
+  };
+  TestServer one({}, {Answering(busy, Method::kGet)});
+  TestServer other({}, {Answering(busy, Method::kGet)});
+  Forward({one.port(), other.port()}, {.max_retries = 2, .retry_budget = {.share = 0.2, .per_second = 0}});
+  constexpr int kRequests = 100;
+  RawClient client(port());
+  for (int i = 0; i < kRequests; ++i) EXPECT_EQ(client.Exchange(Get("/x")).status, 503);
+  EXPECT_GE(asked, kRequests + 10) << "some were repeated";
+  EXPECT_LE(asked, kRequests + 20);
+  const auto& refused = forwarder_metrics_.GetCounter("seedcore_gateway_retries_refused_total",
+                                                      "Retries left out because there were too many of them lately",
+                                                      {{"service", "svc"}});
+  EXPECT_GE(refused.Value(), 80);
+}
+
 TEST_F(ForwarderTest, WithoutAnyServerTheAnswerIs503AndWhenToComeBack) {
   Forward({});
   const auto response = Ask(Get("/x/1"));

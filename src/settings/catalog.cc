@@ -92,9 +92,18 @@ void AddServer(Rows& rows) {
   rows.push_back(Row("server.idle_timeout", section, &S::idle_timeout,
                      {.meaning = "Time a kept-alive connection may be silent", .limits = UpTo(kHour)}));
   rows.push_back(Row("server.request_timeout", section, &S::request_timeout,
-                     {.meaning = "Deadline of a request, from its first byte",
+                     {.meaning = "Deadline of a request whose client names none, from its first byte",
                       .environment = {"SEEDCORE_SERVER_REQUEST_TIMEOUT", "ORCH_HTTP_TIMEOUT"},
                       .limits = UpTo(kHour)}));
+  rows.push_back(Row("server.longest_request", section, &S::longest_request,
+                     {.meaning = "Longest deadline that a client may name in X-Request-Timeout-Ms, as the executions "
+                                 "of tasks do; at least queue.execution_timeout",
+                      .limits = UpTo(std::chrono::hours(24))}));
+  rows.push_back(
+      Row("server.services_elsewhere", section, &S::services_elsewhere,
+          {.meaning = "Run none of the six services here; forward their requests to live replicas, as the gateway "
+                      "does. Tasks are dispatched elsewhere, too",
+           .flag = "services-elsewhere"}));
   rows.push_back(Row("server.drain_timeout", section, &S::drain_timeout,
                      {.meaning = "Time requests under way have to finish at shutdown", .limits = UpTo(kHour)}));
   rows.push_back(
@@ -308,7 +317,9 @@ void AddClientAndCluster(Rows& rows) {
                       .environment = {"CB_FAIL_THRESHOLD"},
                       .limits = Between(1, 1000)}));
   rows.push_back(Row("client.breaker_reset", client, &C::breaker_reset,
-                     {.meaning = "That while", .environment = {"CB_RESET_S"}, .limits = UpTo(kHour)}));
+                     {.meaning = "At most so long: it is tried again after a second, and less and less often",
+                      .environment = {"CB_RESET_S"},
+                      .limits = UpTo(kHour)}));
 
   const auto cluster = &Settings::cluster;
   using S = ClusterSettings;
@@ -362,6 +373,10 @@ void AddDirectAndGateway(Rows& rows) {
           {.meaning = "Time to be connected to a replica; then another one is tried", .limits = Between(0.01, 60)}));
   rows.push_back(Row("gateway.max_retries", gateway, &G::max_retries,
                      {.meaning = "Further attempts of a request, on other replicas", .limits = Between(0, 10)}));
+  rows.push_back(Row("gateway.retry_budget", gateway, &G::retry_budget,
+                     {.meaning = "Share of a service's requests of the last ten seconds that may be sent again, beside "
+                                 "ten a second",
+                      .limits = Between(0, 1)}));
   rows.push_back(
       Row("gateway.eject_after", gateway, &G::eject_after,
           {.meaning = "Failures in a row after which a replica gets no requests", .limits = Between(1, 1000)}));

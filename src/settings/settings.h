@@ -34,6 +34,8 @@ struct ServerSettings {
   milliseconds header_timeout{10'000};
   milliseconds idle_timeout{60'000};
   milliseconds request_timeout{30'000};
+  milliseconds longest_request{600'000};
+  bool services_elsewhere = false;
   milliseconds drain_timeout{10'000};
   bool debug_env = false;
 };
@@ -149,6 +151,7 @@ struct GatewaySettings {
   milliseconds refresh{1'000};
   milliseconds connect_timeout{1'000};
   int max_retries = 2;
+  double retry_budget = 0.2;
   int eject_after = 3;
   milliseconds eject_for{1'000};
   milliseconds eject_longest{30'000};
