@@ -4,6 +4,7 @@ Prints one JSON object: for `compute` and `echo` the rates one call after the ot
 """
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -43,7 +44,7 @@ def main() -> None:
     """Measures in turns."""
     address, body_file, seconds, rounds = sys.argv[1:5]
     body = Path(body_file).read_bytes()
-    ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     actor = EnergyActor.remote()
     answer = json.loads(ray.get(actor.compute.remote(body)))
     assert answer["success"], answer

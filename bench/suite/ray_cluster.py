@@ -50,6 +50,7 @@ class Cluster(RayHead):
                 "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy),
                 "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy / "server-state"),
             }
+        self._throughput = throughput
         self.data_dir = self.folder / "data"
         self.serve_url = f"http://127.0.0.1:{self.ports.serve}"
         self._extra |= {"SEEDCORE_DATA_DIR": str(self.data_dir), "SERVE_GATEWAY": self.serve_url}
@@ -78,6 +79,15 @@ class Cluster(RayHead):
         file = self.folder / "config.yaml"
         file.write_text(yaml.safe_dump(config))
         run_bounded([str(seedcore), "serve", "deploy", str(file), "--dashboard-url", self.dashboard_url], READY_LIMIT_S)
+        if self._throughput != self._runs("haproxy"):
+            raise BenchError(f"HAProxy {'does not run' if self._throughput else 'runs in default mode'}")
+
+    def _runs(self, program: str) -> bool:
+        for pid in self._marked(f"{MARK}={self._mark}"):
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/comm").read_text().strip() == program:
+                    return True
+        return False
 
     def cpu_seconds(self) -> float:
         """Of all processes of the head: Ray's own and what it runs."""

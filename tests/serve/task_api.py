@@ -1,4 +1,4 @@
-"""The task API beside the cluster: `seedcore up` on the same store, executing nothing itself."""
+"""The task API beside the cluster: `seedcore up` on the same store, without services and dispatchers of its own."""
 
 import json
 import os
@@ -15,13 +15,15 @@ class TaskApi:
     """As a context manager."""
 
     def __init__(self, head: Head) -> None:
-        command = [SEEDCORE, "up", "--json", "--dispatch-elsewhere", "--store-shared"]
+        command = [SEEDCORE, "up", "--json", "--services-elsewhere"]
         command += ["--listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0"]
         environment = head.environment() | {"SEEDCORE_DATA_DIR": head.data_dir}
         self._log = (head.folder / "up.log").open("wb")
         self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=self._log)
         assert self._process.stdout is not None
-        self.url = json.loads(self._process.stdout.readline())["api_url"] + "/api/v1"
+        ready = json.loads(self._process.stdout.readline())
+        self.url = ready["api_url"] + "/api/v1"
+        self.services_url = str(ready["services_url"])
 
     def __enter__(self) -> "TaskApi":
         return self
