@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "app/section_settings.h"
 #include "net/server.h"
 
 namespace seedcore::app {
@@ -83,6 +84,16 @@ TEST_F(RemotePeersTest, AnErrorOfTheServiceArrivesAsItIs) {
 
 TEST_F(RemotePeersTest, WhatIsNoUrlIsRefusedAtOnce) {
   EXPECT_EQ(BindRemotePeers(peers_, "ftp://x", settings::ClientSettings{}, RealEnv()).error().path, "gateway_url");
+}
+
+TEST(BreakerFrom, AServiceThatWasDownIsTriedAfterASecondAndNeverLeftAloneForLongerThanItsSetting) {
+  settings::ClientSettings settings;
+  const net::BreakerSettings usual = BreakerFrom(settings);
+  EXPECT_EQ(usual.open_for, std::chrono::seconds(1));
+  EXPECT_EQ(usual.longest_open, settings.breaker_reset);
+  EXPECT_GT(usual.jitter, 0.0);
+  settings.breaker_reset = std::chrono::milliseconds(50);
+  EXPECT_EQ(BreakerFrom(settings).open_for, std::chrono::milliseconds(50));
 }
 
 }  // namespace
