@@ -1,6 +1,7 @@
 """The manifests of deploy/kustomize: what they render to, and that it is what the cluster takes."""
 
 import json
+import os
 import shutil
 import subprocess
 from functools import cache
@@ -14,6 +15,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 KUSTOMIZE = ROOT / "deploy" / "kustomize"
 OVERLAYS = ("dev", "production")
+SEEDCORE = Path(os.environ.get("SEEDCORE") or ROOT / "build" / "release" / "bin" / "seedcore")
 COMPONENT = "app.kubernetes.io/component"
 
 
@@ -170,3 +172,33 @@ def test_the_namespace_of_the_actors_is_that_of_the_pods(overlay: str) -> None:
     documents = _rendered(overlay)
     variables = _one(documents, "ConfigMap", "seedcore-env")
     assert variables["data"]["SEEDCORE_NS"] == variables["data"]["RAY_NAMESPACE"] == variables["metadata"]["namespace"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("place", ["api", "head"])
+def test_a_pod_finds_the_cluster_by_its_variables(overlay: str, place: str) -> None:
+    if not SEEDCORE.exists():
+        pytest.skip(f"{SEEDCORE} is not built")
+    documents = _rendered(overlay)
+    variables: dict[str, str] = _one(documents, "ConfigMap", "seedcore-env")["data"]
+    of_the_place = {
+        "api": _one(documents, "ConfigMap", "seedcore-client-env")["data"],
+        # What KubeRay itself sets.
+        "head": {"KUBERAY_GEN_RAY_START_CMD": "ray start --head", "RAY_ADDRESS": "127.0.0.1:6379", "RAY_PORT": "6379"},
+    }[place]
+    done = subprocess.run(
+        [SEEDCORE, "ray", "plan", "--json"],
+        env={"HOME": "/nonexistent", "KUBERNETES_SERVICE_HOST": "192.0.2.1", **variables, **of_the_place},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["warnings"] == []
+    assert plan["mode"] == ("client" if place == "api" else "cluster")
+    assert plan["address"]["value"] == of_the_place["RAY_ADDRESS"]
+    assert plan["serve_url"]["value"] == "http://seedcore-svc-stable-svc:8000"
+    assert plan["dashboard_url"]["value"] == "http://seedcore-svc-head-svc:8265"
+    assert plan["namespace"]["value"] == variables["SEEDCORE_NS"]
