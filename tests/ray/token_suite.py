@@ -40,7 +40,7 @@ class Token(unittest.TestCase):
     def test_one_line_without_a_token(self) -> None:
         outcome = self.info()
         self.assertEqual(outcome.code, REFUSED)
-        advice = "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+        advice = "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN unless ~/.ray/auth_token has it"
         self.assertEqual(outcome.err, f"seedcore: {self.head.dashboard_url} wants a token and got none: {advice}\n")
 
     def test_one_line_with_the_wrong_token(self) -> None:

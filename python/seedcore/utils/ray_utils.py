@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import ray
+from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 from ray.util.state import list_actors
 
 from seedcore import _core
@@ -73,6 +74,10 @@ def _connect(address: str | None, namespace: str | None) -> None:
     _log.info("connecting to Ray at %s (%s), namespace %s", target, plan["address"]["source"], namespace)
     if target not in ("auto", "local"):
         _wait_for_listener(target, deadline)
+    if plan["auth"] == "token" and not os.getenv("RAY_AUTH_MODE"):
+        # Ray does this by itself only where it looks for the cluster; here the plan has found it.
+        _log.info("sending the token of %s: %s", plan["token_source"], plan["token_reason"])
+        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     ray.init(address=target, namespace=namespace, ignore_reinit_error=True, log_to_driver=False)
 
 

@@ -16,6 +16,10 @@ constexpr const char* kDatapath = "/ray.rpc.RayletDataStreamer/Datapath";
 constexpr std::size_t kChunkBytes = 5 * 1024 * 1024;
 /// Ray's own client acknowledges as often.
 constexpr int kAcknowledgeEvery = 32;
+constexpr const char* kClusterInfo = "/ray.rpc.RayletDriver/ClusterInfo";
+constexpr std::size_t kSmallAnswer = 64 * 1024;
+/// Questions without an answer, one after the other, until a process counts as dead.
+constexpr int kProofs = 2;
 
 /// What an exception says, out of a traceback: its last line.
 std::string LastLine(const std::string& traceback) {
@@ -87,6 +91,7 @@ Result<void> Session::Start(const CallContext& call) {
   }
   const std::lock_guard lock(mutex_);
   is_started_ = true;
+  watcher_ = std::jthread([this](const std::stop_token& stop) { WatchLoop(stop); });
   if (options_.reconnect_grace.count() > 0) {
     reconnector_ = std::jthread([this](const std::stop_token& stop) { ReconnectLoop(stop); });
   }
@@ -126,6 +131,22 @@ Result<rpc::ClientTaskTicket> Session::RunTask(rpc::ClientTask task, const CallC
   return response.task_ticket();
 }
 
+Result<std::string> Session::Get(const std::string& object_id, std::size_t max_bytes, const CallContext& call) {
+  rpc::DataRequest request;
+  request.mutable_get()->add_ids(object_id);
+  request.mutable_get()->set_asynchronous(true);
+  const auto pending = std::make_shared<Pending>();
+  pending->is_get = true;
+  pending->max_bytes = max_bytes;
+  std::vector<rpc::DataRequest> parts;
+  parts.push_back(std::move(request));
+  std::unique_lock lock(mutex_);
+  // No bound on these: each has a thread of the caller's that waits for it.
+  SEEDCORE_ASSIGN_OR_RETURN(const std::int32_t req_id, Send(std::move(parts), pending));
+  SEEDCORE_ASSIGN_OR_RETURN(auto response, Await(lock, req_id, pending, call));
+  return std::move(*response.mutable_get()->mutable_data());
+}
+
 Result<rpc::DataResponse> Session::Exchange(std::vector<rpc::DataRequest> parts, const CallContext& call) {
   std::unique_lock lock(mutex_);
   const auto may_send = [this] {
@@ -135,29 +156,58 @@ Result<rpc::DataResponse> Session::Exchange(std::vector<rpc::DataRequest> parts,
     SEEDCORE_RETURN_IF_ERROR(call.Check(env_));
     return Fail(ErrorCode::kResourceExhausted, "too many requests to Ray are in flight");
   }
+  const auto pending = std::make_shared<Pending>();
+  SEEDCORE_ASSIGN_OR_RETURN(const std::int32_t req_id, Send(std::move(parts), pending));
+  return Await(lock, req_id, pending, call);
+}
+
+// Under the lock.
+Result<std::int32_t> Session::Send(std::vector<rpc::DataRequest> parts, const std::shared_ptr<Pending>& pending) {
   if (state_ == State::kDead) return std::unexpected(reason_);
   if (state_ == State::kClosed) return Fail(ErrorCode::kUnavailable, "the Ray Client is closed");
-
   const std::int32_t req_id = ++last_req_id_;
-  const auto pending = std::make_shared<Pending>();
   for (rpc::DataRequest& part : parts) {
     part.set_req_id(req_id);
     pending->messages.push_back(part.SerializeAsString());
   }
+  // Silence is only what follows a question.
+  if (pending_.empty()) heard_ = env_.Now();
   pending_.emplace(req_id, pending);
   // While the stream is broken the message waits in `pending_`; reconnecting sends it. The parts of one request must
   // not be mixed with those of another, which the lock sees to.
   if (state_ == State::kConnected) {
     for (const std::string& message : pending->messages) stream_->Send(message);
   }
+  return req_id;
+}
+
+// Under the lock, which is released on the way.
+Result<rpc::DataResponse> Session::Await(std::unique_lock<std::mutex>& lock, std::int32_t req_id,
+                                         const std::shared_ptr<Pending>& pending, const CallContext& call) {
   if (env_.WaitUntil(lock, pending->replied, call.deadline, call.stop, [&] { return pending->is_done; })) {
     return std::move(pending->reply);
   }
   pending->is_abandoned = true;
+  if (pending->is_get) {
+    // Its result may never come, and nothing needs to be released when it does.
+    pending_.erase(req_id);
+    changed_.notify_all();
+  }
   if (state_ == State::kBroken) return std::unexpected(reason_);
   lock.unlock();
   SEEDCORE_RETURN_IF_ERROR(call.Check(env_));
   return Fail(ErrorCode::kDeadlineExceeded, "the deadline of the call has passed");
+}
+
+/// Whether that was the last part, or an error.
+bool Session::TakePart(Pending& pending, const rpc::GetResponse& part) {
+  if (!part.valid()) return true;
+  if (pending.parts.size() + part.data().size() > pending.max_bytes) {
+    pending.reply = Fail(ErrorCode::kPayloadTooLarge, fmt::format("a result of more than {} bytes", pending.max_bytes));
+    return true;
+  }
+  pending.parts += part.data();
+  return part.chunk_id() + 1 >= part.total_chunks();
 }
 
 void Session::OnMessage(int generation, std::string_view message) {
@@ -165,6 +215,7 @@ void Session::OnMessage(int generation, std::string_view message) {
   const bool is_readable = response.ParseFromArray(message.data(), static_cast<int>(message.size()));
   const std::lock_guard lock(mutex_);
   if (generation != generation_ || state_ == State::kDead) return;
+  heard_ = env_.Now();
   if (!is_readable) return Die({ErrorCode::kUnavailable, "Ray sent a message that cannot be read", ""});
   if (state_ == State::kBroken) {
     // The first words on a new stream: the server knows the session.
@@ -174,20 +225,26 @@ void Session::OnMessage(int generation, std::string_view message) {
   }
   const auto found = pending_.find(response.req_id());
   if (found == pending_.end()) return;
-  const std::shared_ptr<Pending> pending = std::move(found->second);
+  const std::shared_ptr<Pending> pending = found->second;
+  if (pending->is_get && !TakePart(*pending, response.get())) return;
   pending_.erase(found);
   Acknowledge(response.req_id());
   if (pending->is_abandoned) {
     const auto& ids = response.task_ticket().return_ids();
     if (!ids.empty()) SendRelease({ids.begin(), ids.end()});
   }
-  pending->reply = std::move(response);
+  // What was too large is an error already.
+  if (pending->reply) {
+    if (pending->is_get && response.get().valid()) response.mutable_get()->set_data(std::move(pending->parts));
+    pending->reply = std::move(response);
+  }
   pending->is_done = true;
   pending->replied.notify_all();
   changed_.notify_all();
 }
 
-// Under the lock. Replies come in the order of their requests, so that one acknowledges all before it.
+// Under the lock. What the server keeps until it is acknowledged it answers in order, and before any later `get` whose
+// result is there: so one reply acknowledges all before it. A `get` itself is not kept; it is asked again.
 void Session::Acknowledge(std::int32_t req_id) {
   if (options_.reconnect_grace.count() == 0 || ++unacknowledged_ < kAcknowledgeEvery) return;
   unacknowledged_ = 0;
@@ -245,6 +302,7 @@ void Session::ReconnectLoop(const std::stop_token& stop) {
     if (state_ != State::kBroken) continue;
     OpenStream(true);
     for (const auto& [id, pending] : pending_) {
+      pending->parts.clear();
       for (const std::string& message : pending->messages) stream_->Send(message);
     }
     // Something to answer, so that it shows whether the server still knows the session.
@@ -255,6 +313,51 @@ void Session::ReconnectLoop(const std::stop_token& stop) {
     const Instant give_up = broken_since_ + options_.reconnect_grace;
     const auto is_decided = [this] { return state_ != State::kBroken || stream_ended_; };
     if (!env_.WaitUntil(lock, changed_, give_up, stop, is_decided) && !stop.stop_requested()) stream_->Cancel();
+  }
+}
+
+bool Session::IsSilent(Instant since) {
+  const std::lock_guard lock(mutex_);
+  return state_ == State::kConnected && !pending_.empty() && heard_ < since;
+}
+
+/// One question to the session's own process, through the proxy, which waits half a minute for a dead one; and one that
+/// the proxy answers itself, to tell the two apart.
+bool Session::ServerProcessAnswers(const std::stop_token& stop, bool& proxy_answers) {
+  const auto ask = [&](rpc::ClusterInfoType::TypeEnum type) {
+    rpc::ClusterInfoRequest request;
+    request.set_type(type);
+    CallContext call = CallContext{}.Within(options_.proof, env_);
+    call.stop = stop;
+    const auto answer =
+        channel_.Call(kClusterInfo, request.SerializeAsString(), {{"client_id", client_id_}}, kSmallAnswer, call);
+    return answer.has_value();
+  };
+  if (ask(rpc::ClusterInfoType::IS_INITIALIZED)) return true;
+  proxy_answers = ask(rpc::ClusterInfoType::PING);
+  return false;
+}
+
+void Session::WatchLoop(const std::stop_token& stop) {
+  int unanswered = 0;
+  while (env_.SleepFor(unanswered == 0 ? options_.silence : std::chrono::milliseconds(0), stop)) {
+    const Instant before = env_.Now() - options_.silence;
+    if (!IsSilent(before)) {
+      unanswered = 0;
+      continue;
+    }
+    bool proxy_answers = false;
+    if (ServerProcessAnswers(stop, proxy_answers)) {
+      unanswered = 0;
+      continue;
+    }
+    if (stop.stop_requested()) return;
+    // A proxy that does not answer either is a matter of the connection, whose end shows by itself.
+    unanswered = proxy_answers ? unanswered + 1 : 0;
+    if (unanswered < kProofs) continue;
+    const std::lock_guard lock(mutex_);
+    if (state_ == State::kConnected) Die({ErrorCode::kUnavailable, "the session's server process is gone", ""});
+    return;
   }
 }
 
@@ -285,6 +388,7 @@ Result<void> Session::AwaitConnected(const CallContext& call) {
 
 void Session::Close() {
   reconnector_.request_stop();
+  watcher_.request_stop();
   const CallContext call = CallContext{}.Within(options_.goodbye, env_);
   bool is_polite = false;
   {
@@ -312,6 +416,7 @@ void Session::Close() {
   }
   lock.unlock();
   if (reconnector_.joinable()) reconnector_.join();
+  if (watcher_.joinable()) watcher_.join();
 }
 
 }  // namespace seedcore::ray
