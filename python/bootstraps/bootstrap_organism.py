@@ -56,8 +56,8 @@ def _by_handle(method: str, path: str, timeout_s: float) -> tuple[int, Any]:
     headers = [(name.encode(), value.encode()) for name, value in _headers().items()]
     if not ray_client.is_connected():  # type: ignore[no-untyped-call]
         return _through_handle(method, path, headers, timeout_s)
-    asked = _through_handle_there.remote(method, path, headers, timeout_s)  # type: ignore[call-arg, arg-type]
-    answer: tuple[int, Any] = ray.get(asked, timeout=timeout_s + _PLACED_S)  # type: ignore[call-overload]
+    asked = _through_handle_there.remote(method, path, headers, timeout_s)
+    answer: tuple[int, Any] = ray.get(asked, timeout=timeout_s + _PLACED_S)
     return answer
 
 

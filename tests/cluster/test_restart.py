@@ -131,9 +131,7 @@ def task_api(cold: Head, outside: dict[str, str]) -> Iterator[TaskApi]:
         yield started
 
 
-def test_programs_that_start_before_the_cluster_wait_for_it_and_connect(
-    head: Head, early: dict[str, Driver]
-) -> None:
+def test_programs_that_start_before_the_cluster_wait_for_it_and_connect(head: Head, early: dict[str, Driver]) -> None:
     for name, driver in early.items():
         assert driver.answer() == {"connected": True, "nodes": 1}, (name, driver.log())
 
@@ -188,9 +186,10 @@ print(json.dumps(ensure_ray_initialized()))
 
 
 def test_an_actor_in_another_namespace_is_not_found_and_the_line_says_where_it_looked(head: Head) -> None:
-    ended = seedcore(head, "ray", "call", "word_counter", "add", "[[]]", "--namespace", "other", RAY_ADDRESS=behind_client(head))
+    command = ["ray", "call", "word_counter", "add", "[[]]", "--namespace", "other"]
+    ended = seedcore(head, *command, RAY_ADDRESS=behind_client(head))
     assert ended.code == 3, ended.err
-    assert ended.err == f"seedcore: no actor 'word_counter' in namespace 'other'\n"
+    assert ended.err == "seedcore: no actor 'word_counter' in namespace 'other'\n"
 
 
 def test_an_organism_without_a_serve_handle_is_asked_over_http_and_the_reason_is_told(
@@ -215,6 +214,7 @@ def test_an_organism_without_a_serve_handle_is_asked_over_http_and_the_reason_is
 
 def test_a_head_that_restarts_loses_no_task_and_everybody_connects_again(
     head: Head,
+    *,
     early: dict[str, Driver],
     services: None,
     task_api: TaskApi,

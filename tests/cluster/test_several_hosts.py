@@ -171,7 +171,7 @@ def test_a_task_with_graph_dispatchers_asked_for_says_that_there_are_none(head: 
 
 
 def test_a_host_that_dies_loses_no_task_and_no_request(
-    head: Head, second: int, actors: None, gateway: Gateway, task_api: TaskApi, webhook: Webhook
+    head: Head, second: int, *, actors: None, gateway: Gateway, task_api: TaskApi, webhook: Webhook
 ) -> None:
     wait_until(lambda: len(gateway.replicas("cognitive")) == 2, 60, "a replica of cognitive on each host")
     assert len({replica["node_id"] for replica in gateway.replicas("cognitive")}) == 2
@@ -198,9 +198,7 @@ def test_a_host_that_dies_loses_no_task_and_no_request(
     def load() -> None:
         while not stop.wait(0.02) and len(submitted) < 300:
             number = len(submitted)
-            submitted.append(
-                task_api.submit({"type": "general_query", "description": f"{number} + 1", "params": {}})
-            )
+            submitted.append(task_api.submit({"type": "general_query", "description": f"{number} + 1", "params": {}}))
 
     def ask() -> list[int]:
         statuses = []

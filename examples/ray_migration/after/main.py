@@ -10,6 +10,7 @@ from seedcore.utils.ray_utils import ensure_ray_initialized
 
 
 def main() -> int:
+    """Prints the counts as JSON."""
     if not ensure_ray_initialized():
         return 1
     print(json.dumps(ray.get(counter().add.remote(sys.argv[1:]))))
