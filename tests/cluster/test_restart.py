@@ -131,6 +131,17 @@ def task_api(cold: Head, outside: dict[str, str]) -> Iterator[TaskApi]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Of both sides and of the authority, for RAY_USE_TLS."""
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-keyout", str(key), "-out", str(cert), "-days", "2", "-subj", "/CN=localhost"]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return {"RAY_TLS_SERVER_CERT": str(cert), "RAY_TLS_SERVER_KEY": str(key), "RAY_TLS_CA_CERT": str(cert)}
+
+
 def test_programs_that_start_before_the_cluster_wait_for_it_and_connect(head: Head, early: dict[str, Driver]) -> None:
     for name, driver in early.items():
         assert driver.answer() == {"connected": True, "nodes": 1}, (name, driver.log())
@@ -154,14 +165,24 @@ def test_a_program_with_scattered_inits_runs_on_the_one_connection(head: Head) -
 @pytest.mark.parametrize(
     ("address", "variables", "expected"),
     [
-        (lambda head: f"127.0.0.1:{head.ports.client + 0}", {}, "not connected to Ray: "),
-        (lambda head: f"ray://127.0.0.1:{head.ports.gcs}", {}, "not connected to Ray: "),
-        (behind_client, {"RAY_USE_TLS": "1"}, "not connected to Ray: "),
+        (
+            lambda head: f"127.0.0.1:{head.ports.client}",
+            {},
+            "{where}: that is no head of a cluster (its port is 6379)",
+        ),
+        (
+            lambda head: f"ray://127.0.0.1:{head.ports.gcs}",
+            {},
+            "{where}: that is no Ray Client server (its port is 10001)",
+        ),
+        (lambda head: f"ray://127.0.0.1:{head.ports.dashboard}", {}, "nothing answers at {where}: "),
+        (behind_client, {"RAY_USE_TLS": "1"}, "nothing answers at {where}: "),
+        (in_cluster, {"RAY_USE_TLS": "1"}, "nothing answers at {where}: "),
     ],
-    ids=["client port as a member", "gcs port as a client", "TLS against plain"],
+    ids=["client port as a head", "head as a client server", "dashboard as a client server", "TLS", "TLS to the head"],
 )
 def test_what_cannot_be_connected_is_one_line_in_bounded_time(
-    head: Head, address: Callable[[Head], str], variables: dict[str, str], expected: str
+    head: Head, certificate: dict[str, str], *, address: Callable[[Head], str], variables: dict[str, str], expected: str
 ) -> None:
     program = """
 import json, logging
@@ -177,12 +198,12 @@ print(json.dumps(ensure_ray_initialized()))
         RAY_ADDRESS=where,
         SEEDCORE_RAY_CONNECT_TIMEOUT_S="5",
         **variables,
+        **certificate,
     )
     assert ended.json() is False
     lines = [line for line in ended.err.splitlines() if "not connected to Ray" in line]
     assert len(lines) == 1, ended.err
-    assert expected in lines[0]
-    assert where.removeprefix("ray://") in lines[0], lines[0]
+    assert "not connected to Ray: " + expected.format(where=where) in lines[0]
 
 
 def test_an_actor_in_another_namespace_is_not_found_and_the_line_says_where_it_looked(head: Head) -> None:

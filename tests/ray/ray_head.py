@@ -134,8 +134,9 @@ class RayHead:
         """Ends the head and everything on it, as a loss of power would. `start_again` brings back an empty one."""
         self._end_all()
 
-    def start_again(self) -> None:
+    def start_again(self, environment: Mapping[str, str] | None = None) -> None:
         """A new cluster at the same ports: without storage for its GCS, Ray remembers nothing of the old one."""
+        self._extra |= environment or {}
         self._start()
 
     def add_node(self, address: str, options: Mapping[str, object] | None = None) -> int:
