@@ -15,6 +15,7 @@
 #include "app/section_settings.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "net/auth.h"
 
 namespace seedcore::app {
 namespace {
@@ -82,7 +83,7 @@ Result<void> DispatchHost::Open() {
     SEEDCORE_RETURN_IF_ERROR(BindServices());
     SEEDCORE_ASSIGN_OR_RETURN(types, ClaimedTypes());
   }
-  if (settings_.direct.enabled) SEEDCORE_RETURN_IF_ERROR(Listen());
+  if (settings_.direct.enabled && !IsLocalOnly()) SEEDCORE_RETURN_IF_ERROR(Listen());
   SEEDCORE_ASSIGN_OR_RETURN(
       unit_,
       DispatchUnit::Start(settings_, *foundation_,
@@ -93,6 +94,12 @@ Result<void> DispatchHost::Open() {
                            .address = address_},
                           std::move(types), ExecuteThrough(foundation_->peers, env_, settings_.queue.retry_base)));
   if (control_) control_->Open();
+  if (IsLocalOnly()) {
+    log::Warning(
+        "there are several hosts and listeners are bound to loopback: tasks go through the gateway, and nobody "
+        "calls this dispatcher; SEEDCORE_DIRECT_LISTEN=0.0.0.0:0 with SEEDCORE_CLUSTER_TOKEN changes that",
+        {{"name", options_.name}});
+  }
   log::Info("dispatch host started", {{"name", options_.name},
                                       {"role", options_.role},
                                       {"services", gateway_},
@@ -101,11 +108,15 @@ Result<void> DispatchHost::Open() {
   return {};
 }
 
+/// Whether listeners of this cluster are bound to loopback while there are several hosts: their addresses would lead
+/// each host to itself.
+bool DispatchHost::IsLocalOnly() const { return options_.hosts > 1 && net::IsLoopback(settings_.direct.listen.host); }
+
 /// As ServiceEngine does it.
 Result<void> DispatchHost::BindServices() {
   SEEDCORE_ASSIGN_OR_RETURN(gateway_, GatewayUrl(options_.gateway_url, settings_, env_));
   std::optional<DirectLanes> lanes;
-  if (settings_.direct.peers) {
+  if (settings_.direct.peers && !IsLocalOnly()) {
     SEEDCORE_ASSIGN_OR_RETURN(std::string token, ClusterToken(settings_.direct, foundation_->store->streams()));
     directory_ = std::make_unique<ReplicaDirectory>(foundation_->store->registry(), EjectionFrom(settings_.gateway),
                                                     settings_.gateway.refresh, env_);

@@ -103,6 +103,7 @@ class DispatchHost {
  private:
   DispatchHost(DispatchHostOptions options, settings::Settings settings, Env& env);
   [[nodiscard]] Result<void> Open();
+  [[nodiscard]] bool IsLocalOnly() const;
   [[nodiscard]] Result<void> BindServices();
   [[nodiscard]] Result<void> Listen();
   [[nodiscard]] Result<std::vector<std::string>> ClaimedTypes();

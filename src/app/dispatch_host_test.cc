@@ -15,6 +15,7 @@
 #include "app/platform.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "store/postgres/testing.h"
 
 namespace seedcore::app {
 namespace {
@@ -166,6 +167,24 @@ TEST_F(DispatchHostTest, AHostWithoutAListenerIsRegisteredWithoutAnAddress) {
   const auto host = Host("a", "", "reaper");
   EXPECT_EQ(host->Status().address, "");
   EXPECT_THAT(*OpenStore()->store->registry().ActiveListeners(), IsEmpty());
+}
+
+TEST_F(DispatchHostTest, OnSeveralHostsAListenerOnLoopbackIsNotOpened) {
+  auto& server = store::postgres::TestServer::Shared();
+  server.CreateDatabase("several_hosts");
+  settings_.store.pg_dsn = server.Dsn("several_hosts");
+  DispatchHostOptions options;
+  options.role = "reaper";
+  options.hosts = 2;
+  options.ip_address = "127.0.0.1";
+  const auto closed = DispatchHost::Start(options, settings_, RealEnv());
+  ASSERT_TRUE(closed) << ToString(closed.error());
+  EXPECT_EQ((*closed)->Status().address, "");
+  settings_.direct.listen = {"0.0.0.0", 0};
+  settings_.direct.cluster_token = "a-token-that-was-agreed-on-0123456789";
+  const auto open = DispatchHost::Start(options, settings_, RealEnv());
+  ASSERT_TRUE(open) << ToString(open.error());
+  EXPECT_THAT((*open)->Status().address, testing::StartsWith("127.0.0.1:"));
 }
 
 TEST_F(DispatchHostTest, AListenerThatOthersCanReachNeedsAToken) {

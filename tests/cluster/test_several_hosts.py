@@ -40,6 +40,7 @@ def store(postgres: Postgres) -> dict[str, str]:
 def head(tmp_path_factory: pytest.TempPathFactory, webhook: Webhook, store: dict[str, str]) -> Iterator[Head]:
     more = {
         **store,
+        "SEEDCORE_DIRECT_LISTEN": "0.0.0.0:0",
         "TASK_LEASE_S": str(LEASE_S),
         "SEEDCORE_WEBHOOK_ALLOW": webhook.url,
         "SEEDCORE_ORGANISM_WEBHOOK_TIMEOUT": "60",

@@ -32,7 +32,7 @@ class Head(RayHead):
                 # Coverage of replicas is not measured, and their paths come from the virtual environment alone.
                 "PYTHONPATH": "",
             },
-            options={"num-cpus": num_cpus, "memory": 16_000_000_000},
+            options={"node-ip-address": "127.0.0.1", "num-cpus": num_cpus, "memory": 16_000_000_000},
         )
         self.data_dir = str(data_dir)
         self.gateway_url = f"http://127.0.0.1:{self.ports.serve}"

@@ -21,6 +21,7 @@ namespace {
 /// A blocked GetObject holds one of the server's threads, so that waiting is cut into slices, as Ray's own client does.
 constexpr std::chrono::milliseconds kGetSlice{2'000};
 constexpr std::chrono::milliseconds kMinGetSlice{1};
+constexpr std::size_t kSmallResult = 16 * 1024;
 /// Room for what a broken stream and its thread need to notice each other.
 constexpr std::chrono::milliseconds kRepeatPause{100};
 
@@ -175,7 +176,6 @@ class Client final : public RayClient {
                                                            actor_call.method, ticket.return_ids_size()));
     }
     auto result = ResultOf(ticket.return_ids(0), call);
-    session_->Release({ticket.return_ids(0)});
     // The next call looks the name up again: the actor may be replaced by then.
     if (!result && result.error().code == ErrorCode::kUnavailable) actors_.Forget(space, actor_call.actor);
     return result;
@@ -282,10 +282,20 @@ class Client final : public RayClient {
   /// Along the session's stream, which costs half of a call beside it.
   Result<PyValue> ResultOf(const std::string& id, const CallContext& call) {
     const auto pickle = session_->Get(id, options_.results.max_bytes, call);
-    if (!pickle) return std::unexpected(pickle.error());
-    if (auto value = ReadPickle(*pickle, options_.results)) return value;
+    if (pickle) {
+      if (auto value = ReadPickle(*pickle, options_.results)) {
+        if (pickle->size() <= kSmallResult) {
+          session_->ReleaseSoon(id);
+        } else {
+          session_->Release({id});
+        }
+        return value;
+      }
+    }
     // An exception, a result that is no plain data, or no result: only the other way tells which.
-    return GetObject(id, call);
+    Result<PyValue> result = pickle ? GetObject(id, call) : std::unexpected(pickle.error());
+    session_->Release({id});
+    return result;
   }
 
   Result<PyValue> GetObject(const std::string& id, const CallContext& call) {

@@ -16,6 +16,8 @@ constexpr const char* kDatapath = "/ray.rpc.RayletDataStreamer/Datapath";
 constexpr std::size_t kChunkBytes = 5 * 1024 * 1024;
 /// Ray's own client acknowledges as often.
 constexpr int kAcknowledgeEvery = 32;
+/// Small objects that the server may keep longer than they are needed.
+constexpr std::size_t kReleasedTogether = 32;
 constexpr const char* kClusterInfo = "/ray.rpc.RayletDriver/ClusterInfo";
 constexpr std::size_t kSmallAnswer = 64 * 1024;
 /// Questions without an answer, one after the other, until a process counts as dead.
@@ -365,6 +367,12 @@ void Session::Release(std::vector<std::string> ids) {
   if (ids.empty()) return;
   const std::lock_guard lock(mutex_);
   SendRelease(std::move(ids));
+}
+
+void Session::ReleaseSoon(std::string id) {
+  const std::lock_guard lock(mutex_);
+  to_release_.push_back(std::move(id));
+  if (to_release_.size() >= kReleasedTogether) SendRelease(std::exchange(to_release_, {}));
 }
 
 // Under the lock. Lost when the stream is broken: what is not released then goes with the session.

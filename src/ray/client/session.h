@@ -59,6 +59,8 @@ class Session {
   [[nodiscard]] Result<rpc::ClientTaskTicket> RunTask(rpc::ClientTask task, const CallContext& call);
   /// Lets go of objects or actors without waiting.
   void Release(std::vector<std::string> ids);
+  /// The same for a small object: it goes with others in one message, which is a third of a call's cost otherwise.
+  void ReleaseSoon(std::string id);
 
   /// Returns when the stream is up. The reason when the session is dead, or is still broken at the deadline.
   [[nodiscard]] Result<void> AwaitConnected(const CallContext& call);
@@ -117,7 +119,8 @@ class Session {
   std::int32_t last_req_id_ = 0;
   int unacknowledged_ = 0;
   std::map<std::int32_t, std::shared_ptr<Pending>> pending_;
-  Instant heard_;  // when the last message arrived
+  std::vector<std::string> to_release_;  // fewer than kReleasedTogether
+  Instant heard_;                        // when the last message arrived
 
   std::jthread reconnector_;
   std::jthread watcher_;
