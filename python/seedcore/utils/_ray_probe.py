@@ -14,6 +14,13 @@ from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc, ray_client
 _CALL_S = 5.0
 _PAUSE_S = 0.25
 
+_OPTIONS = [
+    ("grpc.enable_http_proxy", 0),
+    # A server that is just starting is not kept waiting by the backoff of gRPC, which grows to minutes.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
 _TOKEN = "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN unless ~/.ray/auth_token has it"
 
 
@@ -30,7 +37,7 @@ def await_ray(target: str, deadline: float, sends_token: bool) -> None:
     """
     is_client_server = target.startswith("ray://")
     address = urlsplit(target).netloc if is_client_server else target
-    with init_grpc_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
+    with init_grpc_channel(address, _OPTIONS) as channel:
         while True:
             try:
                 _ping(channel, is_client_server, max(0.1, min(_CALL_S, deadline - time.monotonic())))
