@@ -19,9 +19,9 @@ namespace seedcore::app {
 /// The same limits for the listener of a replica, which lets in who presents `token`.
 [[nodiscard]] net::ServerOptions DirectServerOptionsFrom(const settings::Settings& settings, const std::string& token);
 /// When a replica that fails is left alone, and for how long.
+[[nodiscard]] net::BreakerSettings EjectionFrom(const settings::GatewaySettings& settings);
 /// Of a client of one service: it probes after a second, and less and less often up to client.breaker_reset.
 [[nodiscard]] net::BreakerSettings BreakerFrom(const settings::ClientSettings& settings);
-[[nodiscard]] net::BreakerSettings EjectionFrom(const settings::GatewaySettings& settings);
 [[nodiscard]] store::sqlite::SqliteSettings SqliteSettingsFrom(const settings::StoreSettings& settings,
                                                                const std::string& data_dir);
 /// For a DSN that is set.
