@@ -10,6 +10,7 @@
 
 #include "app/dispatch_unit.h"
 #include "app/foundation.h"
+#include "app/graph_worker.h"
 #include "base/json_binding.h"
 
 namespace seedcore::app {
@@ -20,6 +21,7 @@ struct DispatchHostOptions {
   std::string gateway_url;     ///< where the services are; empty: GatewayUrl() decides
   std::string node_id;         ///< where this runs, for the registry; empty: the host name
   std::string ip_address;      ///< likewise; empty: not known
+  std::vector<std::string> types{};  ///< claim only these; empty: whatever the role is for
   int hosts = 1;               ///< hosts on which parties of this store run: beyond one it has to be PostgreSQL
 };
 
@@ -39,18 +41,18 @@ struct DispatchHostStatus {
   std::optional<queue::DispatcherStatus> dispatcher;
   std::optional<queue::ReaperStatus> reaper;
   static constexpr auto kFields =
-      Fields(Required("role", &DispatchHostStatus::role, "queue or reaper"),
+      Fields(Required("role", &DispatchHostStatus::role, "queue, graph or reaper"),
              Required("name", &DispatchHostStatus::name, "Name in the registry"),
              Required("state", &DispatchHostStatus::state, "running, draining or stopped"),
              Required("store_backend", &DispatchHostStatus::store_backend, "sqlite or postgresql"),
              Required("store_location", &DispatchHostStatus::store_location, "Path or redacted DSN"),
-             Required("services", &DispatchHostStatus::services, "Where tasks are executed; empty for a reaper"),
+             Required("services", &DispatchHostStatus::services, "Where tasks are executed; empty when they are executed here, and for a reaper"),
              Required("pid", &DispatchHostStatus::pid, "Process"),
              Required("started_at", &DispatchHostStatus::started_at, "When this host started"),
              Sparse("instance_id", &DispatchHostStatus::instance_id, "Instance in the registry, while it is there"),
              Sparse("epoch", &DispatchHostStatus::epoch, "Cluster epoch of it"),
              Sparse("heartbeat_error", &DispatchHostStatus::heartbeat_error, "Why the last heartbeat failed"),
-             Sparse("dispatcher", &DispatchHostStatus::dispatcher, "Of the role queue"),
+             Sparse("dispatcher", &DispatchHostStatus::dispatcher, "Of the roles queue and graph"),
              Sparse("reaper", &DispatchHostStatus::reaper, "Of the role reaper"));
 };
 
@@ -66,8 +68,9 @@ struct ProvenTask {
              Required("error", &ProvenTask::error, "Why not"));
 };
 
-/// A dispatcher or a reaper over a shared store in a process that hosts no services: each task is executed by the
-/// coordinator behind a gateway. Any number of them share a store; SQLite only on one host. Knows nothing of Python or
+/// A dispatcher or a reaper over a shared store in a process that hosts no services. Of the role queue: each task is
+/// executed by the coordinator behind a gateway. Of the role graph: it claims graph tasks alone, by the same claim, and
+/// executes them itself, since all they need is the store. Any number of them share a store; SQLite only on one host. Knows nothing of Python or
 /// Ray. Thread-safe.
 class DispatchHost {
  public:
@@ -83,7 +86,7 @@ class DispatchHost {
   /// Reads no store.
   [[nodiscard]] DispatchHostStatus Status() const;
 
-  /// Submits `count` (1..1024) tasks of type health_check and waits, `patience` at most, until whatever dispatchers
+  /// Submits `count` (1..1024) tasks of type health_check, or graph_sync_nodes in the role graph, and waits, `patience` at most, until whatever dispatchers
   /// there are have executed them. Those that are not finished by then are cancelled. Errors: the store.
   [[nodiscard]] Result<std::vector<ProvenTask>> Prove(int count, std::chrono::milliseconds patience);
 
@@ -105,6 +108,7 @@ class DispatchHost {
   std::string store_backend_;
   std::string store_location_;
   std::unique_ptr<Foundation> foundation_;
+  std::unique_ptr<GraphWorker> graph_;  ///< of the role graph
   std::unique_ptr<DispatchUnit> unit_;
   std::mutex drain_mutex_;  // held while draining
   std::atomic<const char*> state_{"running"};
