@@ -27,10 +27,12 @@ const std::vector<Command>& Commands() {
       {"dispatch",
        "Execute tasks of a shared store in a process of its own, until Ctrl-C",
        {{.name = "--role",
-         .help = "queue: claim and execute; reaper: bring back what dead workers left (queue)",
+         .help = "queue: claim and have executed; graph: claim and execute graph tasks; reaper: bring back what dead "
+                 "workers left (queue)",
          .choices = {"queue", "graph", "reaper"}},
         {.name = "--name", .help = "Name in the registry and in metrics"},
         {.name = "--concurrency", .help = "Tasks executed at a time (queue.concurrency)"},
+        {.name = "--types", .help = "Claim only these types, separated by commas (all that the role is for)"},
         {.name = "--json", .help = "Print the ready line as JSON", .is_flag = true}},
        SettingFlags::kAll,
        &RunDispatch},

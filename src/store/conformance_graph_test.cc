@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "base/json_binding.h"
@@ -191,7 +195,7 @@ TEST_P(StoreConformance, GraphForgetsWhatIsDeleted) {
 
 TEST_P(StoreConformance, GraphEmbeddingsComeBackToTheLastBit) {
   GraphStore& graph = store().graph();
-  const auto ids = Must(graph.EnsureNodes(std::vector<NodeRef>{{NodeKind::kSkill, "s"}, {NodeKind::kModel, "m"}}));
+  const auto ids = Must(graph.EnsureNodes(std::vector<NodeRef>{{NodeKind::kSkill, "s"}, {NodeKind::kSkill, "t"}}));
   const std::vector<float> vector{0.1F, -1.0F / 3.0F, 1e-38F, 3.4e38F, 0.0F, 16'777'217.0F};
   Must(graph.PutEmbeddings(std::vector{EmbeddingOf(ids[0], vector), EmbeddingOf(ids[1], {1.0F})}));
   Reopen();
