@@ -1,5 +1,5 @@
-// Vector search of the graph: the distance alone, and a whole search over stored embeddings on SQLite. Google Benchmark;
-// items_per_second counts vectors.
+// Vector search of the graph: the distance alone, and a whole search over stored embeddings on SQLite. Google
+// Benchmark; items_per_second counts vectors.
 
 #include <cstdlib>
 #include <filesystem>

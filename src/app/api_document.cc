@@ -25,7 +25,7 @@ using service::Describe;
 std::vector<service::ServiceInfo> TaskApi() {
   return {Describe(service::SystemOperations()), Describe(service::TaskOperations()),
           Describe(service::WorkerOperations()), Describe(service::QueueOperations()),
-          Describe(service::FactOperations()), Describe(service::GraphOperations())};
+          Describe(service::FactOperations()),   Describe(service::GraphOperations())};
 }
 
 std::vector<service::ServiceInfo> Services() {

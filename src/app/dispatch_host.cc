@@ -77,14 +77,12 @@ Result<void> DispatchHost::Open() {
     SEEDCORE_ASSIGN_OR_RETURN(types, ClaimedTypes());
     handler = ExecuteThrough(foundation_->peers, env_, settings_.queue.retry_base);
   }
-  SEEDCORE_ASSIGN_OR_RETURN(
-      unit_,
-      DispatchUnit::Start(settings_, *foundation_,
-                          {.dispatcher = executes ? options_.name : "",
-                           .reaper = executes ? "" : options_.name,
-                           .node_id = options_.node_id,
-                           .ip_address = options_.ip_address},
-                          std::move(types), std::move(handler)));
+  SEEDCORE_ASSIGN_OR_RETURN(unit_, DispatchUnit::Start(settings_, *foundation_,
+                                                       {.dispatcher = executes ? options_.name : "",
+                                                        .reaper = executes ? "" : options_.name,
+                                                        .node_id = options_.node_id,
+                                                        .ip_address = options_.ip_address},
+                                                       std::move(types), std::move(handler)));
   log::Info("dispatch host started",
             {{"name", options_.name}, {"role", options_.role}, {"services", gateway_}, {"store", store_location_}});
   return {};

@@ -16,13 +16,13 @@
 namespace seedcore::app {
 
 struct DispatchHostOptions {
-  std::string role = "queue";  ///< queue, graph or reaper
-  std::string name;            ///< in the registry, metrics and logs; empty: role, host and process id
-  std::string gateway_url;     ///< where the services are; empty: GatewayUrl() decides
-  std::string node_id;         ///< where this runs, for the registry; empty: the host name
-  std::string ip_address;      ///< likewise; empty: not known
+  std::string role = "queue";        ///< queue, graph or reaper
+  std::string name;                  ///< in the registry, metrics and logs; empty: role, host and process id
+  std::string gateway_url;           ///< where the services are; empty: GatewayUrl() decides
+  std::string node_id;               ///< where this runs, for the registry; empty: the host name
+  std::string ip_address;            ///< likewise; empty: not known
   std::vector<std::string> types{};  ///< claim only these; empty: whatever the role is for
-  int hosts = 1;               ///< hosts on which parties of this store run: beyond one it has to be PostgreSQL
+  int hosts = 1;                     ///< hosts on which parties of this store run: beyond one it has to be PostgreSQL
 };
 
 /// What a host is doing, for health and the command line.
@@ -46,7 +46,8 @@ struct DispatchHostStatus {
              Required("state", &DispatchHostStatus::state, "running, draining or stopped"),
              Required("store_backend", &DispatchHostStatus::store_backend, "sqlite or postgresql"),
              Required("store_location", &DispatchHostStatus::store_location, "Path or redacted DSN"),
-             Required("services", &DispatchHostStatus::services, "Where tasks are executed; empty when they are executed here, and for a reaper"),
+             Required("services", &DispatchHostStatus::services,
+                      "Where tasks are executed; empty when they are executed here, and for a reaper"),
              Required("pid", &DispatchHostStatus::pid, "Process"),
              Required("started_at", &DispatchHostStatus::started_at, "When this host started"),
              Sparse("instance_id", &DispatchHostStatus::instance_id, "Instance in the registry, while it is there"),
@@ -70,8 +71,8 @@ struct ProvenTask {
 
 /// A dispatcher or a reaper over a shared store in a process that hosts no services. Of the role queue: each task is
 /// executed by the coordinator behind a gateway. Of the role graph: it claims graph tasks alone, by the same claim, and
-/// executes them itself, since all they need is the store. Any number of them share a store; SQLite only on one host. Knows nothing of Python or
-/// Ray. Thread-safe.
+/// executes them itself, since all they need is the store. Any number of them share a store; SQLite only on one host.
+/// Knows nothing of Python or Ray. Thread-safe.
 class DispatchHost {
  public:
   /// Runs on return; the services need not be there yet. kInvalidArgument: no such role, a setting is wrong, or SQLite
@@ -86,8 +87,9 @@ class DispatchHost {
   /// Reads no store.
   [[nodiscard]] DispatchHostStatus Status() const;
 
-  /// Submits `count` (1..1024) tasks of type health_check, or graph_sync_nodes in the role graph, and waits, `patience` at most, until whatever dispatchers
-  /// there are have executed them. Those that are not finished by then are cancelled. Errors: the store.
+  /// Submits `count` (1..1024) tasks of type health_check, or graph_sync_nodes in the role graph, and waits, `patience`
+  /// at most, until whatever dispatchers there are have executed them. Those that are not finished by then are
+  /// cancelled. Errors: the store.
   [[nodiscard]] Result<std::vector<ProvenTask>> Prove(int count, std::chrono::milliseconds patience);
 
   /// Claims nothing more, lets running tasks finish within `patience`, hands back the rest. Idempotent; a second call

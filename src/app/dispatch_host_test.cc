@@ -144,7 +144,8 @@ TEST_F(DispatchHostTest, AGraphDispatcherExecutesGraphTasksWithoutServicesAndNot
 }
 
 TEST_F(DispatchHostTest, AGraphDispatcherClaimsNoTypeThatIsNotItsOwn) {
-  const auto host = DispatchHost::Start({.role = "graph", .name = "g", .types = {"general_query"}}, settings_, RealEnv());
+  const auto host =
+      DispatchHost::Start({.role = "graph", .name = "g", .types = {"general_query"}}, settings_, RealEnv());
   ASSERT_FALSE(host);
   EXPECT_EQ(host.error().path, "types");
 }

@@ -40,8 +40,7 @@ Result<std::unique_ptr<GraphWorker>> GraphWorker::Make(const settings::GraphSett
   std::unique_ptr<GraphWorker> worker(new GraphWorker());
   SEEDCORE_ASSIGN_OR_RETURN(
       worker->engine_, graph::Engine::Make(foundation.store->graph(), foundation.env, GraphSettingsFrom(settings)));
-  SEEDCORE_RETURN_IF_ERROR(
-      organism::RegisterGraphExecutors(worker->executors_, *worker->engine_, foundation.env));
+  SEEDCORE_RETURN_IF_ERROR(organism::RegisterGraphExecutors(worker->executors_, *worker->engine_, foundation.env));
   return worker;
 }
 

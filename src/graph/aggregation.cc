@@ -46,8 +46,8 @@ Result<Weights> ReadWeights(const json::value& file, int layers) {
   const json::object& object = file.get_object();
   const json::value* const version = object.if_contains("features");
   if (version == nullptr || *version != kFeatureVersion) {
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("the weights are not for features of version {}",
-                                                         kFeatureVersion), "features");
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("the weights are not for features of version {}", kFeatureVersion), "features");
   }
   const json::value* const rows = object.if_contains("layers");
   if (rows == nullptr || !rows->is_array() || rows->get_array().size() != static_cast<std::size_t>(layers)) {

@@ -24,9 +24,9 @@ struct Weights {
   std::string hash;  ///< of the file; empty without one
 };
 
-/// A JSON object {"features": 1, "layers": [{"self": [[…]], "neighbour": [[…]], "bias": […]}]}. kNotFound: no such file.
-/// kMalformed, kInvalidArgument: not such an object, other features, another number of layers, a matrix of another
-/// shape, or a number that is not finite; the path says where.
+/// A JSON object {"features": 1, "layers": [{"self": [[…]], "neighbour": [[…]], "bias": […]}]}. kNotFound: no such
+/// file. kMalformed, kInvalidArgument: not such an object, other features, another number of layers, a matrix of
+/// another shape, or a number that is not finite; the path says where.
 [[nodiscard]] Result<Weights> LoadWeights(const std::filesystem::path& path, int layers);
 
 /// `rounds` times over the whole matrix; with weights their number is that of the layers.

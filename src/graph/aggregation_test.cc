@@ -77,8 +77,7 @@ TEST_F(WeightsTest, OfAnotherShapeAreRefusedWithTheirPlace) {
   EXPECT_EQ(Load(json::object{{"features", 1}, {"layers", json::array{}}}).error().path, "layers");
   json::object layer = LayerOf(1.0, 1.0);
   layer["neighbour"].as_array()[5].as_array().pop_back();
-  EXPECT_EQ(Load(json::object{{"features", 1}, {"layers", json::array{layer}}}).error().path,
-            "layers[0].neighbour[5]");
+  EXPECT_EQ(Load(json::object{{"features", 1}, {"layers", json::array{layer}}}).error().path, "layers[0].neighbour[5]");
   EXPECT_EQ(LoadWeights(directory_.path() + "/none.json", 1).error().code, ErrorCode::kNotFound);
 }
 

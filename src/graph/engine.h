@@ -20,7 +20,7 @@ struct EngineSettings {
   int max_nodes = 5'000;
   int max_edges = 20'000;
   int max_vectors = 1'000'000;
-  int chunk = 200;                 ///< embeddings written in one transaction
+  int chunk = 200;                  ///< embeddings written in one transaction
   std::filesystem::path weights{};  ///< empty: none
 };
 /// Hops around the seeds whose nodes are embedded.
@@ -32,7 +32,7 @@ inline constexpr int kMaxK = 6;
 struct Embedded {
   std::vector<store::GraphNode> nodes;  ///< within k hops; seeds first, in their order, each once
   std::vector<int> hops;
-  Matrix vectors;                       ///< kDims numbers a node, of length 1
+  Matrix vectors;  ///< kDims numbers a node, of length 1
   std::size_t seeds = 0;
   bool truncated = false;
   [[nodiscard]] std::span<const float> VectorOf(std::size_t node) const {

@@ -119,9 +119,8 @@ Result<Neighbourhood> Explore(store::GraphStore& store, std::span<const store::N
   Growing set;
   for (const store::NodeRef& seed : seeds) set.Add(seed, 0);
   if (set.refs.size() > static_cast<std::size_t>(options.max_nodes)) {
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("{} nodes to start from, but a neighborhood has at most {}", set.refs.size(),
-                            options.max_nodes));
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("{} nodes to start from, but a neighborhood has at most {}",
+                                                         set.refs.size(), options.max_nodes));
   }
   SEEDCORE_RETURN_IF_ERROR(CheckSeeds(store, set.refs));
   std::size_t first = 0;

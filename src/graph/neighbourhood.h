@@ -28,10 +28,10 @@ struct Link {
 /// Breadth first: the seeds, then what is one hop away, and so on. The same graph gives the same order.
 struct Neighbourhood {
   std::vector<store::GraphNode> nodes;
-  std::vector<int> hops;                                  ///< of each node
-  std::vector<std::vector<Link>> links;                   ///< of each node that was expanded, to nodes of this set
+  std::vector<int> hops;                                   ///< of each node
+  std::vector<std::vector<Link>> links;                    ///< of each node that was expanded, to nodes of this set
   std::vector<std::array<std::uint16_t, kSides>> degrees;  ///< likewise; of each side at most the fan-out
-  bool truncated = false;                                 ///< a bound of nodes or edges left something out
+  bool truncated = false;                                  ///< a bound of nodes or edges left something out
 };
 
 struct NeighbourhoodOptions {

@@ -73,8 +73,7 @@ TEST_F(SearchTest, FindsExactlyTheNearestAcrossPages) {
 
 TEST_F(SearchTest, RefusesMoreVectorsThanItsBound) {
   Fill(3);
-  const SearchOptions options{
-      .model = "m", .model_version = "1", .kinds = {}, .exclude = {}, .max_vectors = 2};
+  const SearchOptions options{.model = "m", .model_version = "1", .kinds = {}, .exclude = {}, .max_vectors = 2};
   const auto refused = Search(world.graph(), std::vector<float>(20), options, world.call, world.env);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kResourceExhausted);

@@ -50,8 +50,8 @@ class StartReader {
     SEEDCORE_ASSIGN_OR_RETURN(const auto known, store_.Describe(refs));
     for (std::size_t i = 0; i < refs.size(); ++i) {
       if (i >= known.size() || known[i].ref != refs[i]) {
-        return std::unexpected(Named(
-            {ErrorCode::kInvalidArgument, fmt::format("there is no {}", store::ToString(refs[i])), {}}, param));
+        return std::unexpected(
+            Named({ErrorCode::kInvalidArgument, fmt::format("there is no {}", store::ToString(refs[i])), {}}, param));
       }
       SEEDCORE_RETURN_IF_ERROR(Add(refs[i]));
     }
@@ -112,7 +112,7 @@ struct Round {
   std::size_t embeddings = 0;
   store::EmbeddingsWritten written;
   bool truncated = false;
-  json::array meta;                    ///< of the first kMaxMeta nodes
+  json::array meta;  ///< of the first kMaxMeta nodes
   std::set<std::int64_t> seed_ids;
   std::vector<float> seed_sum = std::vector<float>(kDims);  ///< of the vectors of the start
 };
@@ -224,8 +224,8 @@ Result<TaskReport> RunQuery(const Engine& engine, const StartParams& params, con
   TaskReport report;
   report.found = static_cast<int>(hits->size());
   report.quality = static_cast<double>(hits->size()) / params.topk;
-  report.result = {{"neighbors", std::move(neighbours)},   {"neighbor_count", hits->size()},
-                   {"seed_count", round.seed_ids.size()},  {"topk", params.topk},
+  report.result = {{"neighbors", std::move(neighbours)},    {"neighbor_count", hits->size()},
+                   {"seed_count", round.seed_ids.size()},   {"topk", params.topk},
                    {"metric", EnumToString(params.metric)}, {"centroid_computed", true}};
   AddCommon(report.result, engine, params, type, round);
   return report;

@@ -45,25 +45,25 @@ struct StartParams {
   int topk = 10;
   Metric metric = Metric::kL2;
   std::vector<store::NodeKind> node_kinds;
-  static constexpr auto kFields = Fields(
-      Optional("start_node_ids", &StartParams::start_node_ids, "Node ids to start from"),
-      Optional("start_ids", &StartParams::start_ids, "The same"),
-      Optional("start_task_ids", &StartParams::start_task_ids, "Tasks to start from, full ids"),
-      Optional("start_agent_ids", &StartParams::start_agent_ids, "Agents"),
-      Optional("start_organ_ids", &StartParams::start_organ_ids, "Organs"),
-      Optional("start_fact_ids", &StartParams::start_fact_ids, "Facts, full ids"),
-      Optional("start_artifact_ids", &StartParams::start_artifact_ids, "Artifacts"),
-      Optional("start_capability_ids", &StartParams::start_capability_ids, "Capabilities"),
-      Optional("start_memory_cell_ids", &StartParams::start_memory_cell_ids, "Memory cells"),
-      Optional("start_model_ids", &StartParams::start_model_ids, "Models, by name"),
-      Optional("start_policy_ids", &StartParams::start_policy_ids, "Policies, by name"),
-      Optional("start_service_ids", &StartParams::start_service_ids, "Services, by name"),
-      Optional("start_skill_ids", &StartParams::start_skill_ids, "Skills, by name"),
-      Optional("k", &StartParams::k, "Hops around the start that are embedded, 0 to 6"),
-      Optional("chunk", &StartParams::chunk, "Start nodes whose neighborhoods are read at once; 0: all"),
-      Optional("topk", &StartParams::topk, "Neighbors to return, 1 to 1000; queries only"),
-      Optional("metric", &StartParams::metric, "l2 or cosine; queries only"),
-      Optional("node_kinds", &StartParams::node_kinds, "Only neighbors of these kinds; queries only"));
+  static constexpr auto kFields =
+      Fields(Optional("start_node_ids", &StartParams::start_node_ids, "Node ids to start from"),
+             Optional("start_ids", &StartParams::start_ids, "The same"),
+             Optional("start_task_ids", &StartParams::start_task_ids, "Tasks to start from, full ids"),
+             Optional("start_agent_ids", &StartParams::start_agent_ids, "Agents"),
+             Optional("start_organ_ids", &StartParams::start_organ_ids, "Organs"),
+             Optional("start_fact_ids", &StartParams::start_fact_ids, "Facts, full ids"),
+             Optional("start_artifact_ids", &StartParams::start_artifact_ids, "Artifacts"),
+             Optional("start_capability_ids", &StartParams::start_capability_ids, "Capabilities"),
+             Optional("start_memory_cell_ids", &StartParams::start_memory_cell_ids, "Memory cells"),
+             Optional("start_model_ids", &StartParams::start_model_ids, "Models, by name"),
+             Optional("start_policy_ids", &StartParams::start_policy_ids, "Policies, by name"),
+             Optional("start_service_ids", &StartParams::start_service_ids, "Services, by name"),
+             Optional("start_skill_ids", &StartParams::start_skill_ids, "Skills, by name"),
+             Optional("k", &StartParams::k, "Hops around the start that are embedded, 0 to 6"),
+             Optional("chunk", &StartParams::chunk, "Start nodes whose neighborhoods are read at once; 0: all"),
+             Optional("topk", &StartParams::topk, "Neighbors to return, 1 to 1000; queries only"),
+             Optional("metric", &StartParams::metric, "l2 or cosine; queries only"),
+             Optional("node_kinds", &StartParams::node_kinds, "Only neighbors of these kinds; queries only"));
 };
 
 struct SyncParams {

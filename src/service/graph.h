@@ -45,14 +45,13 @@ struct GraphEntityWrite {
   std::string scope;
   int version = 1;
   json::object props;
-  static constexpr auto kFields =
-      Fields(Required("kind", &GraphEntityWrite::kind,
-                      "artifact, capability, memory_cell, model, policy, service or skill"),
-             Required("id", &GraphEntityWrite::id, "UUID of an artifact, a capability or a memory cell, else the name"),
-             Optional("name", &GraphEntityWrite::name, "URI of an artifact, name of a capability, key of a memory cell"),
-             Optional("scope", &GraphEntityWrite::scope, "Kind of an artifact, scope of a memory cell"),
-             Optional("version", &GraphEntityWrite::version, "Of a memory cell"),
-             Optional("props", &GraphEntityWrite::props, "Anything else, as JSON"));
+  static constexpr auto kFields = Fields(
+      Required("kind", &GraphEntityWrite::kind, "artifact, capability, memory_cell, model, policy, service or skill"),
+      Required("id", &GraphEntityWrite::id, "UUID of an artifact, a capability or a memory cell, else the name"),
+      Optional("name", &GraphEntityWrite::name, "URI of an artifact, name of a capability, key of a memory cell"),
+      Optional("scope", &GraphEntityWrite::scope, "Kind of an artifact, scope of a memory cell"),
+      Optional("version", &GraphEntityWrite::version, "Of a memory cell"),
+      Optional("props", &GraphEntityWrite::props, "Anything else, as JSON"));
 };
 
 struct GraphAroundQuery {

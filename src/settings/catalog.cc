@@ -177,10 +177,11 @@ void AddGraph(Rows& rows) {
                      {.meaning = "Rounds of aggregation in an embedding; a weights file must have as many",
                       .environment = {"GRAPH_LAYERS"},
                       .limits = Between(1, 8)}));
-  rows.push_back(Row("graph.fanout", section, &S::fanout,
-                     {.meaning = "Neighbors of a node that an embedding looks at, the newest ones of each edge kind and "
-                                 "direction",
-                      .limits = Between(1, 10'000)}));
+  rows.push_back(
+      Row("graph.fanout", section, &S::fanout,
+          {.meaning = "Neighbors of a node that an embedding looks at, the newest ones of each edge kind and "
+                      "direction",
+           .limits = Between(1, 10'000)}));
   rows.push_back(Row("graph.max_nodes", section, &S::max_nodes,
                      {.meaning = "Nodes of a neighborhood", .limits = Between(1, 1e6)}));
   rows.push_back(Row("graph.max_edges", section, &S::max_edges,

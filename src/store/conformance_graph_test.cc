@@ -47,8 +47,8 @@ TEST_P(StoreConformance, GraphDescribesWhatExistsInTheOrderAskedFor) {
   const Task task = Submit({.type = "sum", .description = "adds numbers", .priority = 7});
   const Fact fact = Must(store().facts().Add({"water is wet", {}, {}}));
   Must(store().registry().EnsureOrgan("o1", "utility", {}));
-  const std::vector<NodeRef> asked{{NodeKind::kFact, fact.id}, TaskRef(kNoTask), {NodeKind::kOrgan, "o1"},
-                                   TaskRef(task.id)};
+  const std::vector<NodeRef> asked{
+      {NodeKind::kFact, fact.id}, TaskRef(kNoTask), {NodeKind::kOrgan, "o1"}, TaskRef(task.id)};
   const auto nodes = Must(store().graph().Describe(asked));
   ASSERT_THAT(nodes, SizeIs(3));
   EXPECT_EQ(nodes[0].ref, asked[0]);
@@ -103,8 +103,9 @@ TEST_P(StoreConformance, GraphSeesWhatTasksLeaveBehind) {
   const Task first = SubmitOfType("a");
   const Task second = Submit({.type = "b", .depends_on = {first.id}});
   const Claim claim = ClaimOne();
-  Must(End(claim, Completed{}, {.facts = {{"a fact", {}, {}}},
-                                .ledger = {{.scope = "agent", .scope_id = "a1", .task_id = first.id, .breakdown = {}}}}));
+  Must(End(claim, Completed{},
+           {.facts = {{"a fact", {}, {}}},
+            .ledger = {{.scope = "agent", .scope_id = "a1", .task_id = first.id, .breakdown = {}}}}));
   const std::string fact = Must(store().facts().Search({})).front().id;
   const std::vector<NodeRef> nodes{TaskRef(first.id), {NodeKind::kAgent, "a1"}};
   EXPECT_THAT(Lines(Must(store().graph().Neighbours(nodes, {}))),
@@ -160,7 +161,8 @@ TEST_P(StoreConformance, GraphEdgeNeedsBothEnds) {
 
 TEST_P(StoreConformance, GraphNamesThatMustBeUniqueAre) {
   GraphStore& graph = store().graph();
-  const NodeRef sums = Must(graph.PutEntity({.ref = {NodeKind::kCapability, ""}, .name = "sums", .scope = {}, .props = {}}));
+  const NodeRef sums =
+      Must(graph.PutEntity({.ref = {NodeKind::kCapability, ""}, .name = "sums", .scope = {}, .props = {}}));
   EXPECT_EQ(CodeOf(graph.PutEntity({.ref = {NodeKind::kCapability, ""}, .name = "sums", .scope = {}, .props = {}})),
             ErrorCode::kConflict);
   Must(graph.PutEntity({.ref = sums, .name = "adds", .scope = {}, .props = {}}));
@@ -239,7 +241,8 @@ TEST_P(StoreConformance, GraphEmbeddingsThatCannotBeAreRefused) {
 TEST_P(StoreConformance, GraphEmbeddingsAreReadPageByPage) {
   GraphStore& graph = store().graph();
   std::vector<NodeRef> nodes;
-  for (int i = 0; i < 5; ++i) nodes.push_back({i % 2 == 0 ? NodeKind::kSkill : NodeKind::kModel, fmt::format("n{}", i)});
+  for (int i = 0; i < 5; ++i)
+    nodes.push_back({i % 2 == 0 ? NodeKind::kSkill : NodeKind::kModel, fmt::format("n{}", i)});
   auto ids = Must(graph.EnsureNodes(nodes));
   std::vector<NodeEmbedding> embeddings;
   for (const std::int64_t id : ids) embeddings.push_back(EmbeddingOf(id, {static_cast<float>(id)}));

@@ -15,8 +15,8 @@
 #include "base/result.h"
 
 /// The graph of what a store knows: tasks, facts, organs, agents and what people name beside them are nodes, and what
-/// joins them are edges. Edges are rows of ordinary tables; those that tasks, facts and the registry leave behind anyway
-/// are read where they are, and never copied.
+/// joins them are edges. Edges are rows of ordinary tables; those that tasks, facts and the registry leave behind
+/// anyway are read where they are, and never copied.
 namespace seedcore::store {
 
 enum class NodeKind {
@@ -101,7 +101,8 @@ struct GraphNode {
   NodeRef ref;
   std::int64_t node_id = 0;
   std::string label;  ///< type of a task, kind of an organ or artifact, name of a capability, scope of a memory cell
-  std::string text;   ///< description of a task, text of a fact, URI, key or display name; at most kMaxNodeText characters
+  std::string
+      text;  ///< description of a task, text of a fact, URI, key or display name; at most kMaxNodeText characters
   std::optional<int> priority;  ///< of a task
   WallTime created_at;
 };
@@ -146,8 +147,8 @@ struct Neighbour {
 /// A vector for a node, made by one version of a model. Vectors of different models are never compared.
 struct NodeEmbedding {
   std::int64_t node_id = 0;
-  NodeRef node;               ///< filled when read
-  std::string model;          ///< together with node_id the key
+  NodeRef node;       ///< filled when read
+  std::string model;  ///< together with node_id the key
   std::string model_version;
   std::string label;          ///< the node's label when it was embedded
   std::vector<float> vector;  ///< 1 to 4096 finite numbers
@@ -189,8 +190,8 @@ class GraphStore {
   /// What the node ids stand for, in their order; nothing for an unknown one.
   [[nodiscard]] virtual Result<std::vector<std::optional<NodeRef>>> FindNodes(
       std::span<const std::int64_t> node_ids) = 0;
-  /// Their node ids, given now where there was none; a node keeps its id as long as it exists. kNotFound names the first
-  /// that does not exist.
+  /// Their node ids, given now where there was none; a node keeps its id as long as it exists. kNotFound names the
+  /// first that does not exist.
   [[nodiscard]] virtual Result<std::vector<std::int64_t>> EnsureNodes(std::span<const NodeRef> nodes) = 0;
   /// Looks at the next `limit` (1 to 10,000) things of the kind after `after`, by id, and gives node ids to those that
   /// have none. Done when `seen` is less than `limit`.
@@ -202,7 +203,8 @@ class GraphStore {
   /// With its edges, node id and embeddings. Returns whether there was one.
   [[nodiscard]] virtual Result<bool> DeleteEntity(const NodeRef& node) = 0;
 
-  /// By node, edge kind, outgoing first, then newest first where ids tell (UUIDs) and by name elsewhere. Nodes that do not exist have no edges.
+  /// By node, edge kind, outgoing first, then newest first where ids tell (UUIDs) and by name elsewhere. Nodes that do
+  /// not exist have no edges.
   [[nodiscard]] virtual Result<std::vector<Neighbour>> Neighbours(std::span<const NodeRef> nodes,
                                                                   const EdgeQuery& query) = 0;
   /// Returns whether it is new. kNotFound names the end that is missing. kInvalidArgument: the kind is derived.
@@ -240,8 +242,8 @@ struct NodeTable {
   NodeKind kind;
   std::string_view table;
   std::string_view id_column;
-  bool has_uuid = false;    ///< its ids are UUIDs, in lower case
-  bool is_entity = false;   ///< PutEntity makes it
+  bool has_uuid = false;   ///< its ids are UUIDs, in lower case
+  bool is_entity = false;  ///< PutEntity makes it
 };
 [[nodiscard]] const NodeTable& TableOf(NodeKind kind);
 

@@ -10,8 +10,8 @@ namespace {
 std::pair<std::string, std::string> TwoTasks(RunningPlatform& platform) {
   const std::string first = platform.Submit(
       R"({"type":"fact_store","description":"keep it","params":{"text":"the pump in hall 7 leaks","tags":["pump"]}})");
-  const std::string second = platform.Submit(R"({"type":"general_query","description":"what is 6 * 7?","depends_on":[")" +
-                                             first + R"("]})");
+  const std::string second =
+      platform.Submit(R"({"type":"general_query","description":"what is 6 * 7?","depends_on":[")" + first + R"("]})");
   platform.Await(second, "completed");
   return {first, second};
 }
@@ -19,7 +19,8 @@ std::pair<std::string, std::string> TwoTasks(RunningPlatform& platform) {
 TEST(Graph, EmbedAndQueryGoOverWhatTasksLeftBehind) {
   RunningPlatform platform;
   const auto [first, second] = TwoTasks(platform);
-  const Reply embed = platform.Complete(R"({"type":"graph_embed","params":{"k":1,"start_task_ids":[")" + first + R"("]}})");
+  const Reply embed =
+      platform.Complete(R"({"type":"graph_embed","params":{"k":1,"start_task_ids":[")" + first + R"("]}})");
   const std::string report = "result.payload.result.";
   // The task, the one that waited for it, the agent that executed it and the fact it produced.
   EXPECT_EQ(embed.Text(report + "embedded"), "4") << embed.text;
@@ -31,8 +32,8 @@ TEST(Graph, EmbedAndQueryGoOverWhatTasksLeftBehind) {
 
 TEST(Graph, AStartThatDoesNotExistFailsTheTaskAtOnce) {
   RunningPlatform platform;
-  const std::string id = platform.Submit(
-      R"({"type":"graph_embed","params":{"start_task_ids":["00000000-0000-7000-8000-000000000000"]}})");
+  const std::string id =
+      platform.Submit(R"({"type":"graph_embed","params":{"start_task_ids":["00000000-0000-7000-8000-000000000000"]}})");
   const Reply task = platform.Await(id, "failed");
   EXPECT_EQ(task.Text("error_code"), "invalid_argument") << task.text;
   EXPECT_EQ(task.Text("attempts"), "1");
@@ -56,8 +57,8 @@ TEST(Graph, NodesNeighborhoodsEdgesAndSearchAreServed) {
   EXPECT_EQ(put(edge, "{}").Text("changed"), "false");
   EXPECT_EQ(put("/edges/task__depends_on__task/" + first + "/" + second, "{}").status, 400) << "it is derived";
 
-  const Reply around = api.Get("/api/v1/graph/neighbourhood?kind=task&id=" + first + "&edge_kinds=" +
-                               "task__produces__artifact,task__depends_on__task");
+  const Reply around = api.Get("/api/v1/graph/neighbourhood?kind=task&id=" + first +
+                               "&edge_kinds=" + "task__produces__artifact,task__depends_on__task");
   EXPECT_EQ(around.Array("nodes").size(), 3U) << around.text;
   EXPECT_EQ(around.Text("nodes.0.hop"), "0");
   EXPECT_EQ(around.Array("edges").size(), 2U) << around.text;

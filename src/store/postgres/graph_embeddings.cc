@@ -116,13 +116,11 @@ Result<std::vector<NodeEmbedding>> PostgresGraphStore::ScanEmbeddings(const Embe
   SEEDCORE_RETURN_IF_ERROR(CheckScan(scan));
   std::vector<std::string> kinds;
   for (const NodeKind kind : scan.kinds) kinds.emplace_back(EnumToString(kind));
-  SEEDCORE_ASSIGN_OR_RETURN(
-      const Rows rows, database_.Read([&](Connection& connection) {
-        const std::int64_t limit = scan.limit;
-        if (kinds.empty()) return connection.Query(kScan, scan.model, scan.model_version, scan.after_node_id, limit);
-        return connection.Query(kScanKinds, scan.model, scan.model_version, scan.after_node_id, limit,
-                                TextArray(kinds));
-      }));
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, database_.Read([&](Connection& connection) {
+    const std::int64_t limit = scan.limit;
+    if (kinds.empty()) return connection.Query(kScan, scan.model, scan.model_version, scan.after_node_id, limit);
+    return connection.Query(kScanKinds, scan.model, scan.model_version, scan.after_node_id, limit, TextArray(kinds));
+  }));
   return ReadEmbeddings(rows, scan.model, scan.model_version);
 }
 

@@ -112,20 +112,26 @@ constexpr char kFindNodes[] =
     "(id, at) JOIN graph_node_map n ON n.node_id = f.id";
 
 constexpr char kPutArtifact[] =
-    "INSERT INTO artifact (artifact_id, uri, kind, props, created_at, updated_at) VALUES ($1::text::uuid, $2, $3, $4, $5, $5) "
+    "INSERT INTO artifact (artifact_id, uri, kind, props, created_at, updated_at) VALUES ($1::text::uuid, $2, $3, $4, "
+    "$5, $5) "
     "ON CONFLICT (artifact_id) DO UPDATE SET uri = excluded.uri, kind = excluded.kind, props = excluded.props, "
     "updated_at = excluded.updated_at";
 constexpr char kPutCapability[] =
-    "INSERT INTO capability (capability_id, name, props, created_at, updated_at) VALUES ($1::text::uuid, $2, $3, $4, $4) "
+    "INSERT INTO capability (capability_id, name, props, created_at, updated_at) VALUES ($1::text::uuid, $2, $3, $4, "
+    "$4) "
     "ON CONFLICT (capability_id) DO UPDATE SET name = excluded.name, props = excluded.props, updated_at = "
     "excluded.updated_at";
-constexpr char kCapabilityTaken[] = "SELECT capability_id::text FROM capability WHERE name = $1 AND capability_id <> $2::text::uuid";
+constexpr char kCapabilityTaken[] =
+    "SELECT capability_id::text FROM capability WHERE name = $1 AND capability_id <> $2::text::uuid";
 constexpr char kPutMemoryCell[] =
-    "INSERT INTO memory_cell (memory_cell_id, scope, mkey, version, props, created_at, updated_at) VALUES ($1::text::uuid, $2, "
-    "$3, $4, $5, $6, $6) ON CONFLICT (memory_cell_id) DO UPDATE SET scope = excluded.scope, mkey = excluded.mkey, version "
+    "INSERT INTO memory_cell (memory_cell_id, scope, mkey, version, props, created_at, updated_at) VALUES "
+    "($1::text::uuid, $2, "
+    "$3, $4, $5, $6, $6) ON CONFLICT (memory_cell_id) DO UPDATE SET scope = excluded.scope, mkey = excluded.mkey, "
+    "version "
     "= excluded.version, props = excluded.props, updated_at = excluded.updated_at";
 constexpr char kMemoryCellTaken[] =
-    "SELECT memory_cell_id::text FROM memory_cell WHERE scope = $1 AND mkey = $2 AND version = $3 AND memory_cell_id <> "
+    "SELECT memory_cell_id::text FROM memory_cell WHERE scope = $1 AND mkey = $2 AND version = $3 AND memory_cell_id "
+    "<> "
     "$4::text::uuid";
 
 // $1 name, $2 meta, $3 now
@@ -162,9 +168,7 @@ Result<void> WriteEntity(WriteContext& context, const GraphEntity& entity, const
       SEEDCORE_RETURN_IF_ERROR(
           db.Query(kPutMemoryCell, id, entity.scope, entity.name, entity.version, props, context.now));
       return {};
-    default:
-      SEEDCORE_RETURN_IF_ERROR(db.Query(PutNamedSql(entity.ref.kind), id, props, context.now));
-      return {};
+    default: SEEDCORE_RETURN_IF_ERROR(db.Query(PutNamedSql(entity.ref.kind), id, props, context.now)); return {};
   }
 }
 

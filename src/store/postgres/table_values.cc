@@ -18,15 +18,15 @@ struct TypeRow {
 };
 
 constexpr std::array<TypeRow, 10> kTypes = {{{"bool", Oid::kBool},
-                                            {"int4", Oid::kInt4},
-                                            {"int8", Oid::kInt8},
-                                            {"float8", Oid::kFloat8},
-                                            {"text", Oid::kText},
-                                            {"json", Oid::kJson},
-                                            {"timestamptz", Oid::kTimestamptz},
-                                            {"uuid", Oid::kUuid},
-                                            {"_text", Oid::kText},
-                                            {"_float4", Oid::kText}}};
+                                             {"int4", Oid::kInt4},
+                                             {"int8", Oid::kInt8},
+                                             {"float8", Oid::kFloat8},
+                                             {"text", Oid::kText},
+                                             {"json", Oid::kJson},
+                                             {"timestamptz", Oid::kTimestamptz},
+                                             {"uuid", Oid::kUuid},
+                                             {"_text", Oid::kText},
+                                             {"_float4", Oid::kText}}};
 constexpr std::uint32_t kTextArray = 1009;
 constexpr std::uint32_t kFloatArray = 1021;
 constexpr std::uint32_t kInt2 = 21;

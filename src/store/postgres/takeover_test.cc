@@ -119,12 +119,12 @@ TEST_F(TakeoverPostgres, FactsAgentsAndTheRegistryAreFound) {
 }
 
 TEST_F(TakeoverPostgres, TheGraphKeepsItsNumbersAndEdges) {
-  server_.Execute(database_,
-                  "INSERT INTO graph_node_map (node_id, node_type, ext_table, ext_uuid) VALUES (41, 'task', 'tasks', '" +
-                      Id("1") + "'), (42, 'task', 'tasks', '00000000-0000-4000-8000-0000000000ff');" +
-                      "INSERT INTO artifact (artifact_id, uri) VALUES ('" + Id("aa") + "', 's3://a');" +
-                      "INSERT INTO task_produces_artifact (task_id, artifact_id) VALUES ('" + Id("1") + "', '" +
-                      Id("aa") + "');" + "INSERT INTO skill (skill_name) VALUES ('sums')");
+  server_.Execute(
+      database_, "INSERT INTO graph_node_map (node_id, node_type, ext_table, ext_uuid) VALUES (41, 'task', 'tasks', '" +
+                     Id("1") + "'), (42, 'task', 'tasks', '00000000-0000-4000-8000-0000000000ff');" +
+                     "INSERT INTO artifact (artifact_id, uri) VALUES ('" + Id("aa") + "', 's3://a');" +
+                     "INSERT INTO task_produces_artifact (task_id, artifact_id) VALUES ('" + Id("1") + "', '" +
+                     Id("aa") + "');" + "INSERT INTO skill (skill_name) VALUES ('sums')");
   const auto store = Open();
   const std::vector<NodeRef> nodes{{NodeKind::kTask, Id("1")}, {NodeKind::kSkill, "sums"}};
   EXPECT_EQ(Must(store->graph().Describe(nodes))[0].node_id, 41);

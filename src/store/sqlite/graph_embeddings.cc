@@ -25,9 +25,9 @@ constexpr char kRead[] = SEEDCORE_EMBEDDING
     ", e.content_hash, e.props FROM graph_embeddings e " SEEDCORE_MAPPED
     "WHERE e.model = ?1 AND e.model_version = ?2 AND e.node_id IN (SELECT value FROM json_each(?3)) ORDER BY e.node_id";
 // ?1 model, ?2 version, ?3 after, ?4 limit, ?5 kinds
-constexpr char kScan[] = SEEDCORE_EMBEDDING
-    " FROM graph_embeddings e " SEEDCORE_MAPPED
-    "WHERE e.model = ?1 AND e.model_version = ?2 AND e.node_id > ?3 ORDER BY e.node_id LIMIT ?4";
+constexpr char kScan[] =
+    SEEDCORE_EMBEDDING " FROM graph_embeddings e " SEEDCORE_MAPPED
+                       "WHERE e.model = ?1 AND e.model_version = ?2 AND e.node_id > ?3 ORDER BY e.node_id LIMIT ?4";
 constexpr char kScanKinds[] = SEEDCORE_EMBEDDING
     " FROM graph_embeddings e " SEEDCORE_MAPPED
     "WHERE e.model = ?1 AND e.model_version = ?2 AND e.node_id > ?3 AND n.node_type IN (SELECT value FROM "
@@ -59,11 +59,10 @@ Result<std::optional<bool>> PutOne(WriteContext& context, const NodeEmbedding& e
     is_new = !found;
     if (found && row.Text(0) == embedding.model_version && row.Text(1) == embedding.content_hash) return std::nullopt;
   }
-  SEEDCORE_ASSIGN_OR_RETURN(
-      const int changed,
-      context.db.Execute(kPut, embedding.node_id, embedding.model, embedding.model_version, embedding.label,
-                         embedding.vector.size(), vector, embedding.content_hash, WriteObject(embedding.props),
-                         context.now));
+  SEEDCORE_ASSIGN_OR_RETURN(const int changed,
+                            context.db.Execute(kPut, embedding.node_id, embedding.model, embedding.model_version,
+                                               embedding.label, embedding.vector.size(), vector, embedding.content_hash,
+                                               WriteObject(embedding.props), context.now));
   if (changed == 0) return Fail(ErrorCode::kNotFound, fmt::format("there is no node {}", embedding.node_id));
   return is_new;
 }
@@ -90,9 +89,8 @@ Result<std::vector<NodeEmbedding>> SqliteGraphStore::Embeddings(const std::strin
                                                                 std::span<const std::int64_t> node_ids) {
   return readers_.Run([&](Database& database) -> Result<std::vector<NodeEmbedding>> {
     std::vector<NodeEmbedding> out;
-    SEEDCORE_ASSIGN_OR_RETURN(Statement rows,
-                              database.Query(kRead, model, model_version,
-                                             WriteJson(json::array(node_ids.begin(), node_ids.end()))));
+    SEEDCORE_ASSIGN_OR_RETURN(Statement rows, database.Query(kRead, model, model_version,
+                                                             WriteJson(json::array(node_ids.begin(), node_ids.end()))));
     for (;;) {
       SEEDCORE_ASSIGN_OR_RETURN(const bool more, rows.Next());
       if (!more) return out;

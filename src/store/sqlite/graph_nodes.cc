@@ -159,9 +159,7 @@ Result<void> WriteEntity(WriteContext& context, const GraphEntity& entity, const
       SEEDCORE_RETURN_IF_ERROR(
           db.Execute(kPutMemoryCell, id, entity.scope, entity.name, entity.version, props, context.now));
       return {};
-    default:
-      SEEDCORE_RETURN_IF_ERROR(db.Execute(PutNamedSql(entity.ref.kind), id, props, context.now));
-      return {};
+    default: SEEDCORE_RETURN_IF_ERROR(db.Execute(PutNamedSql(entity.ref.kind), id, props, context.now)); return {};
   }
 }
 
