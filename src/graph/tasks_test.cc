@@ -77,8 +77,8 @@ TEST_F(GraphTasksTest, QueryFindsWhatIsAlikeAndNotTheStart) {
   const json::object result = Query(params);
   const json::array& neighbors = result.at("neighbors").as_array();
   ASSERT_EQ(neighbors.size(), 2U);
-  EXPECT_EQ(neighbors[0].at("id"), sum);
-  EXPECT_EQ(neighbors[1].at("id"), other);
+  EXPECT_EQ(neighbors[0].at("id").as_string(), sum);
+  EXPECT_EQ(neighbors[1].at("id").as_string(), other);
   EXPECT_LT(neighbors[0].at("score").as_double(), neighbors[1].at("score").as_double());
   EXPECT_EQ(result.at("neighbor_count"), 2);
   EXPECT_EQ(result.at("seed_count"), 1);
