@@ -8,6 +8,7 @@
 #include "service/coordinator.h"
 #include "service/energy.h"
 #include "service/facts.h"
+#include "service/graph.h"
 #include "service/ml.h"
 #include "service/organism.h"
 #include "service/queues.h"
@@ -24,7 +25,7 @@ using service::Describe;
 std::vector<service::ServiceInfo> TaskApi() {
   return {Describe(service::SystemOperations()), Describe(service::TaskOperations()),
           Describe(service::WorkerOperations()), Describe(service::QueueOperations()),
-          Describe(service::FactOperations())};
+          Describe(service::FactOperations()),   Describe(service::GraphOperations())};
 }
 
 std::vector<service::ServiceInfo> Services() {

@@ -10,6 +10,7 @@
 #include "app/advertised_address.h"
 #include "app/cluster_token.h"
 #include "app/dispatch_control.h"
+#include "app/external_types.h"
 #include "app/remote_execution.h"
 #include "app/remote_peers.h"
 #include "app/section_settings.h"
@@ -35,11 +36,7 @@ std::string DefaultName(const std::string& role) {
 }
 
 Result<void> CheckRole(const std::string& role) {
-  if (role == "queue" || role == "reaper") return {};
-  if (role == "graph") {
-    return Fail(ErrorCode::kInvalidArgument,
-                "there is no executor of graph tasks yet, so there is nothing for a graph dispatcher to do", "role");
-  }
+  if (role == "queue" || role == "graph" || role == "reaper") return {};
   return Fail(ErrorCode::kInvalidArgument, fmt::format("expected queue, graph or reaper, got '{}'", role), "role");
 }
 
@@ -65,7 +62,7 @@ DispatchHost::~DispatchHost() {
 }
 
 Result<void> DispatchHost::Open() {
-  const bool executes = options_.role == "queue";
+  const bool executes = options_.role != "reaper";
   if (options_.hosts > 1 && settings_.store.pg_dsn.empty()) {
     return Fail(
         ErrorCode::kInvalidArgument,
@@ -79,9 +76,15 @@ Result<void> DispatchHost::Open() {
   store_backend_ = health.backend;
   store_location_ = health.location;
   std::vector<std::string> types;
-  if (executes) {
+  queue::TaskHandler handler;
+  if (options_.role == "graph") {
+    SEEDCORE_ASSIGN_OR_RETURN(graph_, GraphWorker::Make(settings_.graph, *foundation_));
+    SEEDCORE_ASSIGN_OR_RETURN(types, graph_->Claimed(options_.types));
+    handler = graph_->Handler();
+  } else if (executes) {
     SEEDCORE_RETURN_IF_ERROR(BindServices());
     SEEDCORE_ASSIGN_OR_RETURN(types, ClaimedTypes());
+    handler = ExecuteThrough(foundation_->peers, env_, settings_.queue.retry_base);
   }
   if (settings_.direct.enabled && !IsLocalOnly()) SEEDCORE_RETURN_IF_ERROR(Listen());
   SEEDCORE_ASSIGN_OR_RETURN(
@@ -92,7 +95,7 @@ Result<void> DispatchHost::Open() {
                            .node_id = options_.node_id,
                            .ip_address = options_.ip_address,
                            .address = address_},
-                          std::move(types), ExecuteThrough(foundation_->peers, env_, settings_.queue.retry_base)));
+                          std::move(types), std::move(handler)));
   if (control_) control_->Open();
   if (IsLocalOnly()) {
     log::Warning(
@@ -151,10 +154,14 @@ Result<void> DispatchHost::Listen() {
   return {};
 }
 
-/// As ExternalTypes::Embedded, with the executors of whoever answers behind the gateway.
+/// Those asked for, else as ExternalTypes::Embedded, with the executors of whoever answers behind the gateway.
 Result<std::vector<std::string>> DispatchHost::ClaimedTypes() {
+  std::vector<std::string> wanted;
+  for (const std::string& type : options_.types) wanted.push_back(ToLower(Trim(type)));
+  std::erase(wanted, "");
+  if (!wanted.empty()) return wanted;
   std::vector<std::string> external;
-  for (const std::string& type : settings_.queue.external_types) external.push_back(ToLower(Trim(type)));
+  for (const std::string& type : TypesLeftToOthers(settings_)) external.push_back(ToLower(Trim(type)));
   std::erase(external, "");
   if (external.empty()) return external;
   const CallContext call = CallContext{}.Within(kExecutorsWait, env_);
@@ -162,7 +169,7 @@ Result<std::vector<std::string>> DispatchHost::ClaimedTypes() {
   if (!reply) {
     return Fail(
         reply.error().code,
-        fmt::format("with queue.external_types set, the organism must say what it executes: {}", reply.error().message),
+        fmt::format("with types left to others, the organism must say what it executes: {}", reply.error().message),
         reply.error().path);
   }
   std::vector<std::string> types;
@@ -208,7 +215,9 @@ Result<std::vector<ProvenTask>> DispatchHost::Prove(int count, std::chrono::mill
   }
   const Instant deadline = env_.Now() + patience;
   store::NewTask task;
-  task.type = "health_check";
+  task.type = graph_ ? "graph_sync_nodes" : "health_check";
+  // A kind of which there are few.
+  if (graph_) task.params = {{"node_kinds", json::array{"organ"}}};
   task.description = "Proof that tasks are executed";
   task.domain = "seedcore.proof";
   task.priority = kHighestPriority;

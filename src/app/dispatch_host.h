@@ -10,6 +10,7 @@
 
 #include "app/dispatch_unit.h"
 #include "app/foundation.h"
+#include "app/graph_worker.h"
 #include "app/replica_directory.h"
 #include "base/json_binding.h"
 #include "net/server.h"
@@ -19,12 +20,13 @@ namespace seedcore::app {
 class DispatchControl;
 
 struct DispatchHostOptions {
-  std::string role = "queue";  ///< queue, graph or reaper
-  std::string name;            ///< in the registry, metrics and logs; empty: role, host and process id
-  std::string gateway_url;     ///< where the services are; empty: GatewayUrl() decides
-  std::string node_id;         ///< where this runs, for the registry; empty: the host name
-  std::string ip_address;      ///< likewise; empty: not known
-  int hosts = 1;               ///< hosts on which parties of this store run: beyond one it has to be PostgreSQL
+  std::string role = "queue";        ///< queue, graph or reaper
+  std::string name;                  ///< in the registry, metrics and logs; empty: role, host and process id
+  std::string gateway_url;           ///< where the services are; empty: GatewayUrl() decides
+  std::string node_id;               ///< where this runs, for the registry; empty: the host name
+  std::string ip_address;            ///< likewise; empty: not known
+  std::vector<std::string> types{};  ///< claim only these; empty: whatever the role is for
+  int hosts = 1;                     ///< hosts on which parties of this store run: beyond one it has to be PostgreSQL
 };
 
 /// What a host is doing, for health and the command line.
@@ -44,19 +46,20 @@ struct DispatchHostStatus {
   std::optional<queue::DispatcherStatus> dispatcher;
   std::optional<queue::ReaperStatus> reaper;
   static constexpr auto kFields =
-      Fields(Required("role", &DispatchHostStatus::role, "queue or reaper"),
+      Fields(Required("role", &DispatchHostStatus::role, "queue, graph or reaper"),
              Required("name", &DispatchHostStatus::name, "Name in the registry"),
              Required("state", &DispatchHostStatus::state, "running, draining or stopped"),
              Required("store_backend", &DispatchHostStatus::store_backend, "sqlite or postgresql"),
              Required("store_location", &DispatchHostStatus::store_location, "Path or redacted DSN"),
-             Required("services", &DispatchHostStatus::services, "Where tasks are executed; empty for a reaper"),
+             Required("services", &DispatchHostStatus::services,
+                      "Where tasks are executed; empty when they are executed here, and for a reaper"),
              Required("pid", &DispatchHostStatus::pid, "Process"),
              Required("started_at", &DispatchHostStatus::started_at, "When this host started"),
              Sparse("instance_id", &DispatchHostStatus::instance_id, "Instance in the registry, while it is there"),
              Sparse("epoch", &DispatchHostStatus::epoch, "Cluster epoch of it"),
              Sparse("heartbeat_error", &DispatchHostStatus::heartbeat_error, "Why the last heartbeat failed"),
              Sparse("address", &DispatchHostStatus::address, "HOST:PORT of its own listener"),
-             Sparse("dispatcher", &DispatchHostStatus::dispatcher, "Of the role queue"),
+             Sparse("dispatcher", &DispatchHostStatus::dispatcher, "Of the roles queue and graph"),
              Sparse("reaper", &DispatchHostStatus::reaper, "Of the role reaper"));
 };
 
@@ -72,10 +75,11 @@ struct ProvenTask {
              Required("error", &ProvenTask::error, "Why not"));
 };
 
-/// A dispatcher or a reaper over a shared store in a process that hosts no services: each task is executed by the
-/// coordinator: straight at a live replica where the registry knows one, behind a gateway otherwise. It listens itself
-/// (DispatchControl) with the cluster token as the only credential, registered under its name. Any number of them share
-/// a store; SQLite only on one host. Knows nothing of Python or Ray. Thread-safe.
+/// A dispatcher or a reaper over a shared store in a process that hosts no services. Of the role queue: each task is
+/// executed by the coordinator, straight at a live replica where the registry knows one, behind a gateway otherwise. Of
+/// the role graph: it claims graph tasks alone, by the same claim, and executes them itself, since all they need is the
+/// store. It listens itself (DispatchControl) with the cluster token as the only credential, registered under its name.
+/// Any number of them share a store; SQLite only on one host. Knows nothing of Python or Ray. Thread-safe.
 class DispatchHost {
  public:
   /// Runs on return; the services need not be there yet. kInvalidArgument: no such role, a setting is wrong, or SQLite
@@ -92,8 +96,9 @@ class DispatchHost {
   /// Writes and reads it. kUnavailable: why not.
   [[nodiscard]] Result<void> CheckStore();
 
-  /// Submits `count` (1..1024) tasks of type health_check and waits, `patience` at most, until whatever dispatchers
-  /// there are have executed them. Those that are not finished by then are cancelled. Errors: the store.
+  /// Submits `count` (1..1024) tasks of type health_check, or graph_sync_nodes in the role graph, and waits, `patience`
+  /// at most, until whatever dispatchers there are have executed them. Those that are not finished by then are
+  /// cancelled. Errors: the store.
   [[nodiscard]] Result<std::vector<ProvenTask>> Prove(int count, std::chrono::milliseconds patience);
 
   /// Claims nothing more, lets running tasks finish within `patience`, hands back the rest. Idempotent; a second call
@@ -118,6 +123,7 @@ class DispatchHost {
   std::string store_location_;
   std::unique_ptr<Foundation> foundation_;
   std::unique_ptr<ReplicaDirectory> directory_;
+  std::unique_ptr<GraphWorker> graph_;  ///< of the role graph
   std::unique_ptr<DispatchUnit> unit_;
   std::mutex drain_mutex_;  // held while draining
   std::atomic<const char*> state_{"running"};

@@ -227,8 +227,25 @@ TEST_F(DispatchHostTest, ARoleThatCannotBePlayedIsRefused) {
     options.role = role;
     return DispatchHost::Start(options, settings_, RealEnv()).error();
   };
-  EXPECT_THAT(ToString(start("graph")), HasSubstr("no executor of graph tasks yet"));
   EXPECT_THAT(ToString(start("writer")), HasSubstr("expected queue, graph or reaper, got 'writer'"));
+}
+
+TEST_F(DispatchHostTest, AGraphDispatcherExecutesGraphTasksWithoutServicesAndNothingElse) {
+  const auto host = Host("seedcore_graph_dispatcher_0", "", "graph");
+  EXPECT_EQ(host->Status().services, "");
+  const auto proven = host->Prove(2, kLong);
+  ASSERT_TRUE(proven) << ToString(proven.error());
+  for (const ProvenTask& task : *proven) {
+    EXPECT_EQ(task.status, "completed") << task.error;
+    EXPECT_EQ(task.owner_id, "seedcore_graph_dispatcher_0");
+  }
+}
+
+TEST_F(DispatchHostTest, AGraphDispatcherClaimsNoTypeThatIsNotItsOwn) {
+  const auto host =
+      DispatchHost::Start({.role = "graph", .name = "g", .types = {"general_query"}}, settings_, RealEnv());
+  ASSERT_FALSE(host);
+  EXPECT_EQ(host.error().path, "types");
 }
 
 TEST_F(DispatchHostTest, SqliteOnSeveralHostsIsRefusedWithTheSettingThatHelps) {

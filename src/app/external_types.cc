@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "graph/tasks.h"
 
 namespace seedcore::app {
 
@@ -41,6 +42,14 @@ Result<void> ExternalTypes::Check(const std::string& type) const {
               fmt::format("{}; types for workers outside (queue.external_types): {}", executor.error().message,
                           fmt::join(types_, ", ")),
               "type");
+}
+
+std::vector<std::string> TypesLeftToOthers(const settings::Settings& settings) {
+  std::vector<std::string> types = settings.queue.external_types;
+  if (settings.graph.dispatch_elsewhere) {
+    for (const graph::TaskType& type : graph::TaskTypes()) types.emplace_back(type.name);
+  }
+  return types;
 }
 
 }  // namespace seedcore::app

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "organism/executor.h"
+#include "settings/settings.h"
 
 namespace seedcore::app {
 
@@ -12,7 +13,7 @@ namespace seedcore::app {
 /// not external; a type that is neither is refused at submission, because nobody would ever claim it.
 class ExternalTypes {
  public:
-  /// `types`: the setting queue.external_types. `executors` must outlive it.
+  /// `types`: as TypesLeftToOthers. `executors` must outlive it.
   ExternalTypes(const std::vector<std::string>& types, const organism::ExecutorRegistry& executors);
 
   /// What the dispatcher claims; empty: every type.
@@ -27,5 +28,8 @@ class ExternalTypes {
   bool all_others_ = false;  ///< every type without an executor is external
   const organism::ExecutorRegistry& executors_;
 };
+
+/// Types that this process leaves to others: queue.external_types, and the graph tasks with graph.dispatch_elsewhere.
+[[nodiscard]] std::vector<std::string> TypesLeftToOthers(const settings::Settings& settings);
 
 }  // namespace seedcore::app

@@ -6,6 +6,7 @@
 #include "app/webhook.h"
 #include "base/log.h"
 #include "organism/executors/executors.h"
+#include "organism/executors/graph.h"
 
 namespace seedcore::app {
 
@@ -35,6 +36,9 @@ Result<std::unique_ptr<OrganismUnit>> OrganismUnit::Build(const settings::Settin
       },
       .more_tools = {}};
   SEEDCORE_RETURN_IF_ERROR(organism::RegisterExecutors(organism.executors(), std::move(parts)));
+  SEEDCORE_ASSIGN_OR_RETURN(
+      unit->graph_, graph::Engine::Make(foundation.store->graph(), foundation.env, GraphSettingsFrom(settings.graph)));
+  SEEDCORE_RETURN_IF_ERROR(organism::RegisterGraphExecutors(organism.executors(), *unit->graph_, foundation.env));
   return unit;
 }
 

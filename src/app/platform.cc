@@ -14,6 +14,7 @@
 #include "app/units.h"
 #include "queue/event_feed.h"
 #include "service/facts.h"
+#include "service/graph.h"
 #include "service/queues.h"
 #include "service/system.h"
 #include "service/tasks.h"
@@ -67,6 +68,7 @@ struct Platform::Parts {
   std::unique_ptr<service::WorkerService> workers;
   std::unique_ptr<service::QueueService> queues;
   std::unique_ptr<service::FactService> facts;
+  std::unique_ptr<service::GraphService> graph;
   std::unique_ptr<service::SystemService> system;
   std::unique_ptr<queue::EventFeed> feed;
   std::unique_ptr<Forwarding> forwarding;  // where the services are elsewhere; then no unit is started
@@ -135,7 +137,7 @@ Result<void> Platform::Parts::BuildServices() {
 }
 
 void Platform::Parts::BuildApi() {
-  external_types = std::make_unique<ExternalTypes>(settings.queue.external_types, organism->executors());
+  external_types = std::make_unique<ExternalTypes>(TypesLeftToOthers(settings), organism->executors());
   tasks = std::make_unique<service::TaskService>(service::TaskService::Dependencies{
       .tasks = &foundation->store->tasks(),
       .spans = &foundation->spans,
@@ -149,6 +151,7 @@ void Platform::Parts::BuildApi() {
       service::WorkerService::Dependencies{.env = &env, .tasks = &foundation->store->tasks()});
   queues = std::make_unique<service::QueueService>(foundation->store->queues());
   facts = std::make_unique<service::FactService>(foundation->store->facts());
+  graph = std::make_unique<service::GraphService>(organism->graph());
   system = std::make_unique<service::SystemService>(service::SystemService::Dependencies{
       .env = &env,
       .store = foundation->store.get(),
@@ -174,6 +177,7 @@ std::vector<net::Route> Platform::Parts::ApiRoutes() {
   for (net::Route& route : Routes(service::WorkerOperations(), *workers)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::QueueOperations(), *queues)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::FactOperations(), *facts)) routes.push_back(std::move(route));
+  for (net::Route& route : Routes(service::GraphOperations(), *graph)) routes.push_back(std::move(route));
   net::Route events;
   events.pattern = "/api/v1/events";
   events.stream = [this](const net::Request& request, const std::shared_ptr<net::EventStream>& stream) {

@@ -105,6 +105,16 @@ queue::ReaperSettings ReaperSettingsFrom(const settings::QueueSettings& settings
   return options;
 }
 
+graph::EngineSettings GraphSettingsFrom(const settings::GraphSettings& settings) {
+  return {.layers = settings.layers,
+          .fanout = settings.fanout,
+          .max_nodes = settings.max_nodes,
+          .max_edges = settings.max_edges,
+          .max_vectors = settings.max_vectors,
+          .chunk = settings.chunk,
+          .weights = settings.weights};
+}
+
 service::CoordinatorServiceSettings CoordinatorSettingsFrom(const settings::CoordinatorSettings& settings,
                                                             const settings::QueueSettings& queue) {
   service::CoordinatorServiceSettings options;

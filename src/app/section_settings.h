@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cognitive/engine.h"
+#include "graph/engine.h"
 #include "net/breaker.h"
 #include "net/server.h"
 #include "organism/organism.h"
@@ -29,6 +30,7 @@ namespace seedcore::app {
 [[nodiscard]] store::RetryPolicy RetryPolicyFrom(const settings::QueueSettings& settings);
 [[nodiscard]] queue::DispatcherSettings DispatcherSettingsFrom(const settings::QueueSettings& settings);
 [[nodiscard]] queue::ReaperSettings ReaperSettingsFrom(const settings::QueueSettings& settings);
+[[nodiscard]] graph::EngineSettings GraphSettingsFrom(const settings::GraphSettings& settings);
 [[nodiscard]] service::CoordinatorServiceSettings CoordinatorSettingsFrom(const settings::CoordinatorSettings& settings,
                                                                           const settings::QueueSettings& queue);
 [[nodiscard]] organism::OrganismSettings OrganismSettingsFrom(const settings::OrganismSettings& settings);

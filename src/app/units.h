@@ -7,6 +7,7 @@
 #include "cognitive/engine.h"
 #include "cognitive/rules/rules.h"
 #include "coordinator/rule_book.h"
+#include "graph/engine.h"
 #include "organism/organism.h"
 
 /// The six units, for those who need more of them than ServiceUnit shows. Each is built from the settings and the
@@ -90,8 +91,10 @@ class OrganismUnit final : public ServiceUnit {
   [[nodiscard]] service::OrganismService& service() { return *service_; }
   /// What can be executed here, by type of task.
   [[nodiscard]] const organism::ExecutorRegistry& executors() const { return organism_->executors(); }
+  [[nodiscard]] const graph::Engine& graph() const { return *graph_; }
 
  private:
+  std::unique_ptr<graph::Engine> graph_;  // executors use it
   std::unique_ptr<organism::Organism> organism_;
   std::unique_ptr<service::OrganismService> service_;
 };

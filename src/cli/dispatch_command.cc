@@ -5,6 +5,7 @@
 
 #include "app/dispatch_host.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "cli/api.h"
 #include "cli/host.h"
 #include "cli/local_commands.h"
@@ -41,7 +42,8 @@ int RunDispatch(const Arguments& arguments) {
                                         .name = arguments.Get("name"),
                                         .gateway_url = GivenServices(*settings),
                                         .node_id = {},
-                                        .ip_address = {}},
+                                        .ip_address = {},
+                                        .types = SplitList(arguments.Get("types"))},
                                        *settings, RealEnv());
   if (!host) return ReportStartError(host.error());
 

@@ -1,7 +1,6 @@
 #include "organism/routing.h"
 
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,16 +8,6 @@
 #include "base/strings.h"
 
 namespace seedcore::organism {
-namespace {
-
-bool NeedsGraph(std::string_view type) {
-  constexpr std::array<std::string_view, 7> kGraphTypes = {"graph_embed",        "graph_rag_query",  "graph_embed_v2",
-                                                           "graph_rag_query_v2", "graph_sync_nodes", "graph_fact_embed",
-                                                           "graph_fact_query"};
-  return std::ranges::find(kGraphTypes, type) != kGraphTypes.end();
-}
-
-}  // namespace
 
 std::string NormalizeType(std::string_view type) { return ToLower(Trim(type)); }
 
@@ -120,13 +109,7 @@ Result<Route> RoutingDirectory::Resolve(std::string_view raw_type, std::string_v
   if (has_task_rule && is_active(task_rule->second, ResolvedFrom::kTask)) return route;
 
   const bool has_rule = has_domain_rule || has_task_rule;
-  if (!has_rule && !executors_.Knows(type)) {
-    if (NeedsGraph(type)) {
-      return Fail(ErrorCode::kNonRetryable,
-                  fmt::format("task type {} needs a graph executor, which no organ here has", type), "type");
-    }
-    return std::unexpected(executors_.Find(type).error());
-  }
+  if (!has_rule && !executors_.Knows(type)) return std::unexpected(executors_.Find(type).error());
   const auto shipped = defaults_.find(type);
   const std::string& standard = shipped != defaults_.end() ? shipped->second : default_organ_;
   if (is_active(standard, ResolvedFrom::kDefault)) return route;

@@ -86,12 +86,6 @@ TEST_F(RoutingTest, AnUnknownTypeIsRefusedWithASuggestion) {
   EXPECT_EQ(route.error().message, "no executor for task type 'ecko', did you mean echo?; known types: echo, other");
 }
 
-TEST_F(RoutingTest, AGraphTypeHasNoOrganYet) {
-  const auto route = directory.Resolve("graph_embed", "", "", call);
-  ASSERT_FALSE(route);
-  EXPECT_EQ(route.error().message, "task type graph_embed needs a graph executor, which no organ here has");
-}
-
 TEST_F(RoutingTest, AnswersComeFromTheCacheUntilTheyAreOld) {
   EXPECT_FALSE(MustResolve("echo").cache_hit);
   env.Advance(std::chrono::milliseconds(100));

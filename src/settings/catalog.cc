@@ -177,6 +177,36 @@ void AddQueue(Rows& rows) {
                       .environment = {"SEEDCORE_EXTERNAL_TYPES"}}));
 }
 
+void AddGraph(Rows& rows) {
+  const auto section = &Settings::graph;
+  using S = GraphSettings;
+  rows.push_back(Row("graph.dispatch_elsewhere", section, &S::dispatch_elsewhere,
+                     {.meaning = "Leave graph tasks to `seedcore dispatch --role graph`"}));
+  rows.push_back(Row("graph.layers", section, &S::layers,
+                     {.meaning = "Rounds of aggregation in an embedding; a weights file must have as many",
+                      .environment = {"GRAPH_LAYERS"},
+                      .limits = Between(1, 8)}));
+  rows.push_back(
+      Row("graph.fanout", section, &S::fanout,
+          {.meaning = "Neighbors of a node that an embedding looks at, the newest ones of each edge kind and "
+                      "direction",
+           .limits = Between(1, 10'000)}));
+  rows.push_back(Row("graph.max_nodes", section, &S::max_nodes,
+                     {.meaning = "Nodes of a neighborhood", .limits = Between(1, 1e6)}));
+  rows.push_back(Row("graph.max_edges", section, &S::max_edges,
+                     {.meaning = "Edges of a neighborhood", .limits = Between(1, 1e7)}));
+  rows.push_back(Row("graph.max_vectors", section, &S::max_vectors,
+                     {.meaning = "Stored embeddings a search compares with; with more of them it is refused",
+                      .limits = Between(1, 1e9)}));
+  rows.push_back(Row("graph.chunk", section, &S::chunk,
+                     {.meaning = "Embeddings written in one transaction",
+                      .environment = {"GRAPH_UPSERT_CHUNK_SIZE"},
+                      .limits = Between(1, 10'000)}));
+  rows.push_back(Row("graph.weights", section, &S::weights,
+                     {.meaning = "JSON file with trained weights (docs/graph.md); empty: embeddings are a diffusion of "
+                                 "features without weights"}));
+}
+
 void AddCoordinatorAndCognitive(Rows& rows) {
   const auto section = &Settings::coordinator;
   using S = CoordinatorSettings;
@@ -395,6 +425,7 @@ const std::vector<Setting>& Catalog() {
     AddServer(rows);
     AddLogAndStore(rows);
     AddQueue(rows);
+    AddGraph(rows);
     AddCoordinatorAndCognitive(rows);
     AddOrganism(rows);
     AddMlAndEnergy(rows);

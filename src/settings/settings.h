@@ -67,6 +67,17 @@ struct QueueSettings {
   std::vector<std::string> external_types;  ///< for workers outside; "*": every type without an executor
 };
 
+struct GraphSettings {
+  bool dispatch_elsewhere = false;
+  int layers = 2;
+  int fanout = 16;
+  int max_nodes = 5'000;
+  int max_edges = 20'000;
+  int max_vectors = 1'000'000;
+  int chunk = 200;
+  std::filesystem::path weights;  ///< empty: none, the embedding is a diffusion
+};
+
 struct CoordinatorSettings {
   std::filesystem::path predicates_path;  ///< empty: the shipped rules
   double ocps_threshold = 0.5;
@@ -171,6 +182,7 @@ struct Settings {
   LogSettings log;
   StoreSettings store;
   QueueSettings queue;
+  GraphSettings graph;
   CoordinatorSettings coordinator;
   CognitiveSettings cognitive;
   OrganismSettings organism;

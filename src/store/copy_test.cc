@@ -167,7 +167,7 @@ TEST_F(CopyPostgres, AFullDiskIsOneErrorAndTheCopyGoesOnWhenThereIsRoom) {
                                                                          TablesUse::kCopyTo, env_));
     return CopyStore(*source, *destination, {.resume = resume, .max_rows = 20}, {});
   };
-  const auto full = copy(110, false);
+  const auto full = copy(170, false);
   ASSERT_FALSE(full);
   EXPECT_EQ(full.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(full.error().message, HasSubstr("disk is full"));

@@ -8,6 +8,7 @@
 
 #include "base/sim_env.h"
 #include "store/conformance.h"
+#include "store/graph_store.h"
 
 /// For tests: a store with a bit of everything, made by what users of a store call.
 namespace seedcore::store {
@@ -32,6 +33,7 @@ class RandomStore {
     }
     Must(store_.tasks().DeleteFinished(env_.WallNow() - std::chrono::hours(1), 5));
     Register();
+    Relate();
   }
 
  private:
@@ -126,6 +128,37 @@ class RandomStore {
     Must(store_.registry().EnsureAgent("a2", "", {}));
     Must(
         store_.registry().ChangeRoutingRules(std::vector<RoutingRule>{{"type_1", "", "o1"}, {"type_2", "d", "B"}}, {}));
+  }
+
+  void Relate() {
+    GraphStore& graph = store_.graph();
+    const NodeRef artifact = Must(graph.PutEntity(
+        {.ref = {NodeKind::kArtifact, ""}, .name = "s3://" + Text(), .scope = "log", .props = Object()}));
+    const NodeRef cell =
+        Must(graph.PutEntity({.ref = {NodeKind::kMemoryCell, ""}, .name = "k", .scope = "global", .props = {}}));
+    Must(graph.PutEntity({.ref = {NodeKind::kCapability, ""}, .name = "sums", .scope = {}, .props = Object()}));
+    Must(graph.PutEdge({EdgeKind::kOrganProvidesSkill, "B", "Zo\xc3\xab's skill"}));
+    Must(graph.PutEdge({EdgeKind::kAgentOwnsMemoryCell, "a2", cell.id}));
+    std::vector<NodeRef> nodes{{NodeKind::kAgent, "a1"}, artifact};
+    for (const std::string& id : ids_) {
+      if (!store_.tasks().Get(id)) continue;  // deleted by retention
+      Must(graph.PutEdge({EdgeKind::kTaskProducesArtifact, id, artifact.id}));
+      nodes.push_back({NodeKind::kTask, id});
+    }
+    const auto node_ids = Must(graph.EnsureNodes(nodes));
+    std::vector<NodeEmbedding> embeddings;
+    for (const std::int64_t id : node_ids) {
+      NodeEmbedding embedding;
+      embedding.node_id = id;
+      embedding.model = Often() ? "m" : "M2";
+      embedding.model_version = "1";
+      embedding.label = Text();
+      embedding.vector = {static_cast<float>(random_()) / 3.0F, -0.1F, 1e-30F, static_cast<float>(random_() % 5)};
+      embedding.content_hash = env_.NewId();
+      embedding.props = Object();
+      embeddings.push_back(std::move(embedding));
+    }
+    Must(graph.PutEmbeddings(embeddings));
   }
 
   Store& store_;

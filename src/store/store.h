@@ -18,6 +18,8 @@
 /// interfaces and pass the one suite in conformance.h.
 namespace seedcore::store {
 
+class GraphStore;  // graph_store.h
+
 struct SubmitResult {
   Task task;
   bool duplicate = false;  ///< the idempotency key was known or the unique key taken: `task` is the earlier one
@@ -305,6 +307,7 @@ class Store {
   virtual StreamStore& streams() = 0;
   virtual RegistryStore& registry() = 0;
   virtual QueueStore& queues() = 0;
+  virtual GraphStore& graph() = 0;
 
   struct Health {
     std::string backend;   ///< "sqlite" or "postgresql"

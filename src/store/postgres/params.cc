@@ -117,4 +117,16 @@ std::vector<std::string> ReadTextArray(std::string_view bytes) {
   return out;
 }
 
+std::vector<float> ReadFloatArray(std::string_view bytes) {
+  constexpr std::size_t kHeader = 20;
+  constexpr std::size_t kElement = 8;  // length and number
+  std::vector<float> out;
+  if (bytes.size() <= kHeader) return out;
+  out.reserve((bytes.size() - kHeader) / kElement);
+  for (std::size_t at = kHeader; at + kElement <= bytes.size(); at += kElement) {
+    out.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(ReadBigEndian(bytes.substr(at + 4, 4)))));
+  }
+  return out;
+}
+
 }  // namespace seedcore::store::postgres

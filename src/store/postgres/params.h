@@ -129,5 +129,7 @@ template <class... Args>
 [[nodiscard]] std::string ReadUuid(std::string_view bytes);
 /// A one-dimensional array of text.
 [[nodiscard]] std::vector<std::string> ReadTextArray(std::string_view bytes);
+/// A one-dimensional array of real.
+[[nodiscard]] std::vector<float> ReadFloatArray(std::string_view bytes);
 
 }  // namespace seedcore::store::postgres

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "store/postgres/graph_store.h"
 #include "store/postgres/knowledge_stores.h"
 #include "store/postgres/migrations.h"
 #include "store/postgres/queue_store.h"
@@ -37,6 +38,7 @@ class PostgresStore final : public Store {
   StreamStore& streams() override { return streams_; }
   RegistryStore& registry() override { return registry_; }
   QueueStore& queues() override { return queues_; }
+  GraphStore& graph() override { return graph_; }
 
   Health CheckHealth() override {
     Health health{.backend = "postgresql", .location = "postgresql://" + place_, .schema_version = schema_version_};
@@ -63,6 +65,7 @@ class PostgresStore final : public Store {
   PostgresLedgerStore ledger_{database_};
   PostgresStreamStore streams_{database_};
   PostgresQueueStore queues_{database_};
+  PostgresGraphStore graph_{database_};
   PostgresRegistryStore registry_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "store/graph_store.h"
 #include "store/stored_task.h"
 
 namespace seedcore::store::postgres {
@@ -16,16 +17,18 @@ struct TypeRow {
   Oid element;  ///< of an array with values of it
 };
 
-constexpr std::array<TypeRow, 9> kTypes = {{{"bool", Oid::kBool},
-                                            {"int4", Oid::kInt4},
-                                            {"int8", Oid::kInt8},
-                                            {"float8", Oid::kFloat8},
-                                            {"text", Oid::kText},
-                                            {"json", Oid::kJson},
-                                            {"timestamptz", Oid::kTimestamptz},
-                                            {"uuid", Oid::kUuid},
-                                            {"_text", Oid::kText}}};
+constexpr std::array<TypeRow, 10> kTypes = {{{"bool", Oid::kBool},
+                                             {"int4", Oid::kInt4},
+                                             {"int8", Oid::kInt8},
+                                             {"float8", Oid::kFloat8},
+                                             {"text", Oid::kText},
+                                             {"json", Oid::kJson},
+                                             {"timestamptz", Oid::kTimestamptz},
+                                             {"uuid", Oid::kUuid},
+                                             {"_text", Oid::kText},
+                                             {"_float4", Oid::kText}}};
 constexpr std::uint32_t kTextArray = 1009;
+constexpr std::uint32_t kFloatArray = 1021;
 constexpr std::uint32_t kInt2 = 21;
 
 Oid ElementOf(const ColumnType& type) {
@@ -75,6 +78,7 @@ Value ReadValue(const Rows& rows, int row, int column) {
     case static_cast<std::uint32_t>(Oid::kFloat8): return rows.Double(row, column);
     case static_cast<std::uint32_t>(Oid::kTimestamptz): return ToUnixMicros(rows.Time(row, column));
     case static_cast<std::uint32_t>(Oid::kUuid): return rows.Id(row, column);
+    case kFloatArray: return WriteVector(ReadFloatArray(rows.Text(row, column)));
     default:
       return type == kTextArray ? WriteStrings(ReadTextArray(rows.Text(row, column)))
                                 : std::string(rows.Text(row, column));
@@ -94,11 +98,14 @@ Array ColumnOf(std::span<const Row> rows, std::size_t column, const ColumnType& 
   return array;
 }
 
-std::string ElementType(const ColumnType& type) { return type.is_enum || type.name == "_text" ? "text" : type.name; }
+std::string ElementType(const ColumnType& type) {
+  return type.is_enum || type.name == "_text" || type.name == "_float4" ? "text" : type.name;
+}
 
 std::string FromElement(const ColumnType& type, const std::string& element) {
   if (type.is_enum) return fmt::format("{}::{}", element, type.name);
   if (type.name == "_text") return fmt::format("ARRAY(SELECT json_array_elements_text({}::json))", element);
+  if (type.name == "_float4") return fmt::format("ARRAY(SELECT json_array_elements_text({}::json)::real)", element);
   return element;
 }
 

@@ -27,6 +27,7 @@ Result<std::vector<std::string>> TakeOver(Connection& connection, WallTime now) 
       connection.Script(fmt::format("SELECT set_config('seedcore.now', '{}', true)", ToRfc3339(now)).c_str()));
   SEEDCORE_RETURN_IF_ERROR(connection.Script(kTakeOverTasks));
   SEEDCORE_RETURN_IF_ERROR(connection.Script(kTakeOverRest));
+  SEEDCORE_RETURN_IF_ERROR(connection.Script(kTakeOverGraph));
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.RunOnce(kNotes, {}));
   std::vector<std::string> notes;
   for (int row = 0; row < rows.size(); ++row) notes.emplace_back(rows.Text(row, 0));

@@ -30,5 +30,6 @@ namespace seedcore::store::postgres {
 extern const char kTakeOverMove[];
 extern const char kTakeOverTasks[];
 extern const char kTakeOverRest[];
+extern const char kTakeOverGraph[];
 
 }  // namespace seedcore::store::postgres

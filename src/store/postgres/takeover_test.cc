@@ -5,6 +5,7 @@
 
 #include "store/check.h"
 #include "store/conformance.h"
+#include "store/graph_store.h"
 #include "store/location.h"
 #include "store/postgres/earlier_system.h"
 #include "store/postgres/postgres_store.h"
@@ -115,6 +116,21 @@ TEST_F(TakeoverPostgres, FactsAgentsAndTheRegistryAreFound) {
   ASSERT_THAT(organs, SizeIs(2));
   EXPECT_THAT(organs[0].agent_ids, ElementsAre("a2"));
   EXPECT_THAT(organs[1].agent_ids, ElementsAre("a1")) << "the latest membership counts";
+}
+
+TEST_F(TakeoverPostgres, TheGraphKeepsItsNumbersAndEdges) {
+  server_.Execute(
+      database_, "INSERT INTO graph_node_map (node_id, node_type, ext_table, ext_uuid) VALUES (41, 'task', 'tasks', '" +
+                     Id("1") + "'), (42, 'task', 'tasks', '00000000-0000-4000-8000-0000000000ff');" +
+                     "INSERT INTO artifact (artifact_id, uri) VALUES ('" + Id("aa") + "', 's3://a');" +
+                     "INSERT INTO task_produces_artifact (task_id, artifact_id) VALUES ('" + Id("1") + "', '" +
+                     Id("aa") + "');" + "INSERT INTO skill (skill_name) VALUES ('sums')");
+  const auto store = Open();
+  const std::vector<NodeRef> nodes{{NodeKind::kTask, Id("1")}, {NodeKind::kSkill, "sums"}};
+  EXPECT_EQ(Must(store->graph().Describe(nodes))[0].node_id, 41);
+  EXPECT_FALSE(Must(store->graph().FindNodes(std::vector<std::int64_t>{42}))[0]) << "it stood for nothing";
+  EXPECT_GT(Must(store->graph().EnsureNodes(nodes))[1], 42) << "no number is given twice";
+  EXPECT_THAT(Must(store->graph().Neighbours(nodes, {.kinds = {EdgeKind::kTaskProducesArtifact}})), SizeIs(1));
 }
 
 TEST_F(TakeoverPostgres, ItHappensOnceAndTheNextStartFindsItDone) {

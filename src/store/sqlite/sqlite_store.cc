@@ -14,6 +14,7 @@
 #include "store/sqlite/file_header.h"
 #include "store/sqlite/file_lock.h"
 #include "store/sqlite/foreign_commits.h"
+#include "store/sqlite/graph_store.h"
 #include "store/sqlite/knowledge_stores.h"
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/queue_store.h"
@@ -54,6 +55,7 @@ class SqliteStore final : public Store {
   StreamStore& streams() override { return streams_; }
   RegistryStore& registry() override { return registry_; }
   QueueStore& queues() override { return queues_; }
+  GraphStore& graph() override { return graph_; }
 
   Health CheckHealth() override {
     Health health{.backend = "sqlite", .location = path_, .schema_version = schema_version_, .size_bytes = SizeBytes()};
@@ -93,6 +95,7 @@ class SqliteStore final : public Store {
   SqliteLedgerStore ledger_{writer_, readers_};
   SqliteStreamStore streams_{writer_, readers_};
   SqliteQueueStore queues_{writer_, readers_};
+  SqliteGraphStore graph_{writer_, readers_};
   SqliteRegistryStore registry_;
   std::optional<ForeignCommits> foreign_commits_;  // signals through the writer
 };

@@ -49,14 +49,14 @@ class SqliteFileTest : public testing::Test {
 };
 
 TEST_F(SqliteFileTest, FullDiskRefusesWritesKeepsWhatIsThereAndRecovers) {
-  settings_.max_pages = 120;
+  settings_.max_pages = 200;
   std::size_t acknowledged = 0;
   {
     const auto store = Must(Open());
     Result<std::vector<SubmitResult>> last;
     while ((last = Submit(*store, 4000))) {
       ++acknowledged;
-      ASSERT_LT(acknowledged, 200u) << "the limit was never met";
+      ASSERT_LT(acknowledged, 400u) << "the limit was never met";
     }
     EXPECT_EQ(last.error().code, ErrorCode::kUnavailable);
     EXPECT_THAT(last.error().message, HasSubstr("the disk is full"));
