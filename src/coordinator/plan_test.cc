@@ -184,11 +184,11 @@ TEST(PlanRun, ASecondRunSkipsWhatTheFirstFinished) {
     if (step.id == "b" && broken) return Fail(ErrorCode::kUnavailable, "broken");
     return json::value("out " + step.id);
   };
-  hooks.recall = [&](const PlanStep& step) -> std::optional<json::value> {
+  hooks.recall = [&](const PlanStep& step) -> std::optional<Result<json::value>> {
     const auto found = checkpoints.find(step.id);
     return found == checkpoints.end() ? std::nullopt : std::optional(found->second);
   };
-  hooks.save = [&](const PlanStep& step, const json::value& output) -> Result<void> {
+  hooks.save = [&](const PlanStep& step, const json::value& output, bool) -> Result<void> {
     checkpoints[step.id] = output;
     return {};
   };
