@@ -12,6 +12,7 @@
 #include "service/organism.h"
 #include "service/queues.h"
 #include "service/state.h"
+#include "service/steps.h"
 #include "service/system.h"
 #include "service/tasks.h"
 #include "service/workers.h"
@@ -24,6 +25,7 @@ using service::Describe;
 std::vector<service::ServiceInfo> TaskApi() {
   return {Describe(service::SystemOperations()), Describe(service::TaskOperations()),
           Describe(service::WorkerOperations()), Describe(service::QueueOperations()),
+          Describe(service::StepOperations()),
           Describe(service::FactOperations())};
 }
 

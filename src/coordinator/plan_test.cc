@@ -186,7 +186,7 @@ TEST(PlanRun, ASecondRunSkipsWhatTheFirstFinished) {
   };
   hooks.recall = [&](const PlanStep& step) -> std::optional<Result<json::value>> {
     const auto found = checkpoints.find(step.id);
-    return found == checkpoints.end() ? std::nullopt : std::optional(found->second);
+    return found == checkpoints.end() ? std::nullopt : std::optional(Result<json::value>(found->second));
   };
   hooks.save = [&](const PlanStep& step, const json::value& output, bool) -> Result<void> {
     checkpoints[step.id] = output;
