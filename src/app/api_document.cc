@@ -25,8 +25,7 @@ using service::Describe;
 std::vector<service::ServiceInfo> TaskApi() {
   return {Describe(service::SystemOperations()), Describe(service::TaskOperations()),
           Describe(service::WorkerOperations()), Describe(service::QueueOperations()),
-          Describe(service::StepOperations()),
-          Describe(service::FactOperations())};
+          Describe(service::StepOperations()),   Describe(service::FactOperations())};
 }
 
 std::vector<service::ServiceInfo> Services() {

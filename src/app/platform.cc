@@ -138,9 +138,8 @@ void Platform::Parts::BuildApi() {
             if (dispatch) dispatch->RenewNow();
           },
       .check_type = [this](const std::string& type) { return external_types->Check(type); }});
-  workers = std::make_unique<service::WorkerService>(
-      service::WorkerService::Dependencies{
-          .env = &env, .tasks = &foundation->store->tasks(), .steps = &foundation->store->steps()});
+  workers = std::make_unique<service::WorkerService>(service::WorkerService::Dependencies{
+      .env = &env, .tasks = &foundation->store->tasks(), .steps = &foundation->store->steps()});
   queues = std::make_unique<service::QueueService>(foundation->store->queues());
   steps = std::make_unique<service::StepService>(foundation->store->tasks(), foundation->store->steps());
   facts = std::make_unique<service::FactService>(foundation->store->facts());

@@ -58,10 +58,10 @@ struct Plan {
       warnings;  ///< dependencies that named nothing, itself or the same step twice, and were dropped
 };
 
-/// Reads [{step_id?, task: {...}, depends_on?, retry?, timeout_s?}, {step_id?, hold: {reason, timeout_s?}, ...}, ...]. A step without an id becomes "step_<index>". A dependency may be
-/// an index, an index as text, a step or task id, an object with one of task_id, id, parent_task_id, source_task_id,
-/// step_id, child_task_id or task, or a list of these (C§4.6). kInvalidArgument: no step, more than `max_steps`, a step
-/// without a task, an id used twice, or a cycle.
+/// Reads [{step_id?, task: {...}, depends_on?, retry?, timeout_s?}, {step_id?, hold: {reason, timeout_s?}, ...}, ...].
+/// A step without an id becomes "step_<index>". A dependency may be an index, an index as text, a step or task id, an
+/// object with one of task_id, id, parent_task_id, source_task_id, step_id, child_task_id or task, or a list of these
+/// (C§4.6). kInvalidArgument: no step, more than `max_steps`, a step without a task, an id used twice, or a cycle.
 [[nodiscard]] Result<Plan> ParsePlan(const json::array& steps, std::size_t max_steps = kMaxPlanSteps);
 /// What ParsePlan reads back as the same plan.
 [[nodiscard]] json::array ToJson(const Plan& plan);

@@ -38,8 +38,8 @@ struct CoordinatorServiceSettings {
 struct CoordinatorDependencies {
   Env& env;
   Metrics& metrics;
-  store::StreamStore& streams;         ///< drift valves
-  store::StepStore* steps = nullptr;   ///< where plans are kept; null: nowhere
+  store::StreamStore& streams;        ///< drift valves
+  store::StepStore* steps = nullptr;  ///< where plans are kept; null: nowhere
   store::IncidentStore& incidents;
   coordinator::RuleBook& rules;
   Peer<MlService> ml;

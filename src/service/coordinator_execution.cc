@@ -202,7 +202,7 @@ class PlanExecution {
     if (steps == nullptr || !steps->is_array()) {
       return Fail(ErrorCode::kInvalidArgument, "a workflow brings its steps, a list of objects", "params.steps");
     }
-    constexpr std::array<std::string_view, 7> kKnown = {"step_id", "id",    "task",     "hold",
+    constexpr std::array<std::string_view, 7> kKnown = {"step_id", "id",         "task",     "hold",
                                                         "retry",   "depends_on", "timeout_s"};
     for (const json::value& step : steps->get_array()) {
       if (!step.is_object()) break;
@@ -242,10 +242,10 @@ class PlanExecution {
                                   request, call_.Within(impl_.deps.settings.cognitive_timeout, impl_.deps.env)));
     const cognitive::TaskPlan& proposal = reply.result.result;
     meta_ = {{"plan_source", "cognitive_service"},
-                   {"provider", reply.result.metadata.provider},
-                   {"estimated_complexity", proposal.estimated_complexity},
-                   {"explanations", proposal.rationale},
-                   {"confidence", proposal.confidence}};
+             {"provider", reply.result.metadata.provider},
+             {"estimated_complexity", proposal.estimated_complexity},
+             {"explanations", proposal.rationale},
+             {"confidence", proposal.confidence}};
     json::array steps;
     for (const auto& step : proposal.solution_steps) steps.push_back(ToJson(step));
     return coordinator::ParsePlan(steps, static_cast<std::size_t>(impl_.deps.settings.max_plan_steps));
@@ -292,10 +292,9 @@ class PlanExecution {
       call = call_.Within(std::chrono::milliseconds(std::llround(*step.timeout_s * 1000.0)), impl_.deps.env);
     }
     call.idempotency_key = organ_task.idempotency_key;
-    SEEDCORE_ASSIGN_OR_RETURN(
-        ExecuteReply reply,
-        impl_.Execute(std::move(organ_task), {}, NormalizedOrganTimeout(task_.params),
-                      steps_ != nullptr ? EffectsMode::kReturn : task_.effects, call));
+    SEEDCORE_ASSIGN_OR_RETURN(ExecuteReply reply,
+                              impl_.Execute(std::move(organ_task), {}, NormalizedOrganTimeout(task_.params),
+                                            steps_ != nullptr ? EffectsMode::kReturn : task_.effects, call));
     StepRecord record{.organ_id = reply.organ_id,
                       .agent_id = reply.result ? reply.result->agent_id : "",
                       .energy = EnergyOf(reply),

@@ -400,9 +400,8 @@ TEST_F(CoordinatorTest, AStepIsRetriedAsItsPolicySaysAndKeepsItsKey) {
     executed_.push_back(request);
     return ++calls < 3 ? Failure(request, ErrorCode::kUnavailable) : Reply(request, json::object{{"answer", 1}});
   });
-  const json::value steps = ParseJson(
-                                R"([{"step_id":"a","task":{"type":"x"},"retry":{"max_attempts":3,"base_s":0}}])")
-                                .value();
+  const json::value steps =
+      ParseJson(R"([{"step_id":"a","task":{"type":"x"},"retry":{"max_attempts":3,"base_s":0}}])").value();
   const store::Task task = Submitted({{"steps", steps}}, "workflow");
   ASSERT_TRUE(Finish(task, service_->HandleTask(task, {.idempotency_key = task.id})));
   const auto kept = store_->steps().Steps(task.id).value();

@@ -27,11 +27,11 @@ struct StepCheckpoint {
   json::value result;
   std::string error;
   std::string error_code;
-  static constexpr auto kFields = Fields(
-      Required("step", &StepCheckpoint::step, "Name"),
-      Required("status", &StepCheckpoint::status, "completed, failed or skipped"),
-      Optional("result", &StepCheckpoint::result, "Of completed"), Sparse("error", &StepCheckpoint::error, "Why not"),
-      Sparse("error_code", &StepCheckpoint::error_code, "Code of the error"));
+  static constexpr auto kFields = Fields(Required("step", &StepCheckpoint::step, "Name"),
+                                         Required("status", &StepCheckpoint::status, "completed, failed or skipped"),
+                                         Optional("result", &StepCheckpoint::result, "Of completed"),
+                                         Sparse("error", &StepCheckpoint::error, "Why not"),
+                                         Sparse("error_code", &StepCheckpoint::error_code, "Code of the error"));
 };
 
 struct RouteRequest {
@@ -123,7 +123,8 @@ struct StepReport {
   double took_ms = 0.0;
   static constexpr auto kFields =
       Fields(Required("step_id", &StepReport::step_id, "Unique in the plan"),
-             Required("status", &StepReport::status, "done, reused (from an earlier attempt), failed, skipped, waiting or pending"),
+             Required("status", &StepReport::status,
+                      "done, reused (from an earlier attempt), failed, skipped, waiting or pending"),
              Required("success", &StepReport::success, "done or reused"),
              Sparse("organ_id", &StepReport::organ_id, "The organ that ran it"),
              Sparse("agent_id", &StepReport::agent_id, "The agent that ran it"),

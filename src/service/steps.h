@@ -58,12 +58,12 @@ struct StepAnswerRequest {
   json::value answer;
   bool refuse = false;
   std::string reason;
-  static constexpr auto kFields = Fields(
-      Required("id", &StepAnswerRequest::id, "Task id, or a unique prefix of 4 characters or more"),
-      Required("step", &StepAnswerRequest::step, "Name of the step that waits"),
-      Optional("answer", &StepAnswerRequest::answer, "Any JSON; becomes the result of the step"),
-      Optional("refuse", &StepAnswerRequest::refuse, "true: the step fails, and what depends on it is skipped"),
-      Optional("reason", &StepAnswerRequest::reason, "Of a refusal"));
+  static constexpr auto kFields =
+      Fields(Required("id", &StepAnswerRequest::id, "Task id, or a unique prefix of 4 characters or more"),
+             Required("step", &StepAnswerRequest::step, "Name of the step that waits"),
+             Optional("answer", &StepAnswerRequest::answer, "Any JSON; becomes the result of the step"),
+             Optional("refuse", &StepAnswerRequest::refuse, "true: the step fails, and what depends on it is skipped"),
+             Optional("reason", &StepAnswerRequest::reason, "Of a refusal"));
 };
 
 struct FromStepRequest {

@@ -10,12 +10,13 @@ namespace {
 std::vector<store::StepWrite> ToStore(std::vector<StepCheckpoint> checkpoints) {
   std::vector<store::StepWrite> out;
   for (StepCheckpoint& step : checkpoints) {
-    out.push_back({.name = std::move(step.step),
-                   .status = EnumFromString<store::TaskStepStatus>(step.status).value_or(store::TaskStepStatus::kFailed),
-                   .result = std::move(step.result),
-                   .error = std::move(step.error),
-                   .error_code = std::move(step.error_code),
-                   .wait_until = {}});
+    out.push_back(
+        {.name = std::move(step.step),
+         .status = EnumFromString<store::TaskStepStatus>(step.status).value_or(store::TaskStepStatus::kFailed),
+         .result = std::move(step.result),
+         .error = std::move(step.error),
+         .error_code = std::move(step.error_code),
+         .wait_until = {}});
   }
   return out;
 }

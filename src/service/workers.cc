@@ -195,8 +195,7 @@ Result<TaskStatusRead> WorkerService::Checkpoint(const WorkerCheckpointRequest& 
   } else {
     write.result = request.result;
   }
-  SEEDCORE_RETURN_IF_ERROR(
-      steps_.WriteSteps({request.id, request.worker_id, request.fencing_token}, {&write, 1}, {}));
+  SEEDCORE_RETURN_IF_ERROR(steps_.WriteSteps({request.id, request.worker_id, request.fencing_token}, {&write, 1}, {}));
   return StatusOf(request.id);
 }
 
@@ -242,7 +241,8 @@ OperationTable<WorkerService> WorkerOperations() {
               Post<&WorkerService::Renew>("/renew", "Keeps claims alive and tells which tasks to stop"),
               Post<&WorkerService::Complete>("/complete", "Ends a task with its result; 409 when the lease was lost"),
               Post<&WorkerService::Fail>("/fail", "Reports a failed attempt; the task is retried as its policy says"),
-              Post<&WorkerService::Checkpoint>("/checkpoint", "Keeps a named step of the task; 409 when the lease was lost"),
+              Post<&WorkerService::Checkpoint>("/checkpoint",
+                                               "Keeps a named step of the task; 409 when the lease was lost"),
               Post<&WorkerService::Hold>("/hold", "Parks the task until a person answers the step"),
           },
           ""};

@@ -36,12 +36,14 @@ constexpr std::array kRules = {
          "SELECT CAST(p.seq AS TEXT) AS id FROM task_payload p LEFT JOIN tasks t ON t.seq = p.seq WHERE t.seq IS NULL"},
     Rule{"every result belongs to a task",
          "SELECT CAST(r.seq AS TEXT) AS id FROM task_result r LEFT JOIN tasks t ON t.seq = r.seq WHERE t.seq IS NULL"},
-    Rule{"every step belongs to a task",
-         "SELECT CAST(s.task_seq AS TEXT) AS id FROM task_step s LEFT JOIN tasks t ON t.seq = s.task_seq WHERE t.seq IS "
-         "NULL"},
-    Rule{"a step has finished_at exactly when it has ended",
-         "SELECT CAST(s.task_seq AS TEXT) AS id FROM task_step s WHERE (s.status IN ('completed', 'failed', 'skipped')) "
-         "<> (s.finished_at IS NOT NULL)"},
+    Rule{
+        "every step belongs to a task",
+        "SELECT CAST(s.task_seq AS TEXT) AS id FROM task_step s LEFT JOIN tasks t ON t.seq = s.task_seq WHERE t.seq IS "
+        "NULL"},
+    Rule{
+        "a step has finished_at exactly when it has ended",
+        "SELECT CAST(s.task_seq AS TEXT) AS id FROM task_step s WHERE (s.status IN ('completed', 'failed', 'skipped')) "
+        "<> (s.finished_at IS NOT NULL)"},
     Rule{"the history of a task ends in its state", SEEDCORE_TASK
          "LEFT JOIN (SELECT task_seq, max(seq) AS seq FROM task_event WHERE kind <> 'lease_lost' GROUP BY "
          "task_seq) l ON l.task_seq = t.seq LEFT JOIN task_event e ON e.seq = l.seq "

@@ -154,11 +154,12 @@ Result<std::vector<PreparedStepWrite>> PrepareStepWrites(std::span<const StepWri
     PreparedStepWrite& prepared = out.emplace_back();
     if (write.status == TaskStepStatus::kCompleted) prepared.result = WriteJson(write.result);
     if (prepared.result.size() > kMaxStepResultBytes) {
-      return Fail(ErrorCode::kPayloadTooLarge,
-                  fmt::format("the result of step '{}' has {} bytes; at most {} are kept. Keep large data elsewhere and "
-                              "return where it is",
-                              write.name, prepared.result.size(), kMaxStepResultBytes),
-                  "result");
+      return Fail(
+          ErrorCode::kPayloadTooLarge,
+          fmt::format("the result of step '{}' has {} bytes; at most {} are kept. Keep large data elsewhere and "
+                      "return where it is",
+                      write.name, prepared.result.size(), kMaxStepResultBytes),
+          "result");
     }
     prepared.write = {.name = write.name,
                       .status = write.status,
@@ -173,8 +174,8 @@ Result<std::vector<PreparedStepWrite>> PrepareStepWrites(std::span<const StepWri
 
 Result<std::vector<StepRow>> PreparePlan(const NewPlan& plan) {
   if (plan.steps.empty() || plan.steps.size() > kMaxSteps) {
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to {} steps, got {}", kMaxSteps, plan.steps.size()),
-                "steps");
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("expected 1 to {} steps, got {}", kMaxSteps, plan.steps.size()), "steps");
   }
   std::set<std::string_view> names;
   for (const NewStep& step : plan.steps) {
@@ -197,10 +198,10 @@ Result<std::vector<StepRow>> PreparePlan(const NewPlan& plan) {
     row.depends_on = WriteStrings(step.depends_on);
     row.spec = WriteObject(step.spec);
     if (row.spec.size() > kMaxStepSpecBytes) {
-      return Fail(ErrorCode::kPayloadTooLarge,
-                  fmt::format("step '{}' has {} bytes; at most {} are kept", step.name, row.spec.size(),
-                              kMaxStepSpecBytes),
-                  "steps");
+      return Fail(
+          ErrorCode::kPayloadTooLarge,
+          fmt::format("step '{}' has {} bytes; at most {} are kept", step.name, row.spec.size(), kMaxStepSpecBytes),
+          "steps");
     }
     content += WriteJson(json::array{json::string(row.name), json::string(row.depends_on), json::string(row.spec)});
   }
@@ -218,9 +219,10 @@ Result<StepChanges> SavePlanChanges(std::span<const StepRow> rows, std::span<con
     return changes;
   }
   if (rows.front().plan_hash == plan.front().plan_hash) return changes;
-  return Fail(ErrorCode::kConflict, fmt::format("the task has plan '{}' with {} steps; a plan is not changed once it is "
-                                                "saved",
-                                                rows.front().plan_hash, rows.size()));
+  return Fail(ErrorCode::kConflict,
+              fmt::format("the task has plan '{}' with {} steps; a plan is not changed once it is "
+                          "saved",
+                          rows.front().plan_hash, rows.size()));
 }
 
 Result<StepChanges> WriteChanges(std::vector<StepRow> rows, std::span<const PreparedStepWrite> writes,
@@ -260,8 +262,8 @@ Result<StepChanges> AnswerChanges(std::span<const StepRow> rows, std::string_vie
   const auto found = Find(rows, step);
   if (found == rows.end()) return NoSuchStep(step);
   if (found->status != TaskStepStatus::kWaiting) {
-    return Fail(ErrorCode::kConflict,
-                fmt::format("step '{}' is {}, not waiting", step, EnumToString(found->status)), "step");
+    return Fail(ErrorCode::kConflict, fmt::format("step '{}' is {}, not waiting", step, EnumToString(found->status)),
+                "step");
   }
   StepRow row = *found;
   row.status = answer.refused ? TaskStepStatus::kFailed : TaskStepStatus::kCompleted;
@@ -281,8 +283,8 @@ Result<StepChanges> AnswerChanges(std::span<const StepRow> rows, std::string_vie
   row.finished_at = now;
   row.wait_until.reset();
   StepChanges changes;
-  changes.events.push_back({std::string(EventKind(row.status)),
-                            row.error.empty() ? row.name : fmt::format("{}: {}", row.name, row.error)});
+  changes.events.push_back(
+      {std::string(EventKind(row.status)), row.error.empty() ? row.name : fmt::format("{}: {}", row.name, row.error)});
   changes.rows.push_back({std::move(row), false, true});
   return changes;
 }
@@ -351,7 +353,8 @@ Error TaskHasEnded(TaskStatus status) {
 }
 
 Error TaskHasNotEnded(TaskStatus status) {
-  return {ErrorCode::kConflict, fmt::format("the task is {}; only an ended task is replayed", EnumToString(status)), {}};
+  return {
+      ErrorCode::kConflict, fmt::format("the task is {}; only an ended task is replayed", EnumToString(status)), {}};
 }
 
 NewTask ForkOf(const Task& task) {

@@ -109,7 +109,8 @@ class StepStore {
   [[nodiscard]] virtual Result<Task> Answer(const std::string& task_id, const std::string& step,
                                             const StepAnswer& answer) = 0;
   /// Queues an ended task again: `from_step`, what depends on it and what was not completed go back to pending, without
-  /// result and in a new round; the other completed steps stay. kConflict: the task has not ended, or as TaskStore::Run.
+  /// result and in a new round; the other completed steps stay. kConflict: the task has not ended, or as
+  /// TaskStore::Run.
   [[nodiscard]] virtual Result<Task> Replay(const std::string& task_id, const std::string& from_step) = 0;
   /// Queues a new task with the content of this one and a copy of its plan, in which the completed steps that do not
   /// depend on `from_step` keep their results. Keys, dependencies, deadline and effects are not copied.

@@ -74,7 +74,8 @@ Result<net::Response> Organism(const std::string& path, const std::string& body)
   }
   RealEnv().SleepFor(std::chrono::milliseconds(5 + RealEnv().Random() % 40), {});
   service::ExecuteReply reply{.success = true, .organ_id = "o", .result = service::AgentReport{.agent_id = "a"}};
-  reply.effects.facts.push_back({.text = WriteJson(request.at("task").at("idempotency_key")), .tags = {}, .meta_data = {}});
+  reply.effects.facts.push_back(
+      {.text = WriteJson(request.at("task").at("idempotency_key")), .tags = {}, .meta_data = {}});
   return net::JsonResponse(WriteJson(ToJson(reply)));
 }
 
@@ -113,10 +114,8 @@ int Main(const std::string& place, bool load) {
   Peer<service::MlService> ml;  // not there: tasks are routed without drift
   Peer<service::CognitiveService> cognitive;
   Peer<service::OrganismService> organism;
-  organism.BindRemote(service::OrganismOperations(),
-                      [](net::Method, const std::string& path, const std::string& body, const CallContext&) {
-                        return Organism(path, body);
-                      });
+  organism.BindRemote(service::OrganismOperations(), [](net::Method, const std::string& path, const std::string& body,
+                                                        const CallContext&) { return Organism(path, body); });
   ml.BindRemote(service::MlOperations(),
                 [](net::Method, const std::string&, const std::string&, const CallContext&) -> Result<net::Response> {
                   return Fail(ErrorCode::kUnavailable, "no ML here");

@@ -107,16 +107,16 @@ Result<void> ApplyChanges(WriteContext& context, std::int64_t task_seq, const St
   for (const StepChange& change : changes.rows) {
     const StepRow& row = change.row;
     if (change.is_new) {
-      SEEDCORE_RETURN_IF_ERROR(context.db.Query(
-          kInsertStep, task_seq, row.number, row.name, row.depends_on, row.spec, row.plan_hash,
-          NullIfEmpty(row.plan_note), EnumToString(row.status), row.attempt, row.round, NullIfEmpty(row.error),
-          NullIfEmpty(row.error_code), row.started_at, row.finished_at, row.wait_until, row.fencing_token,
-          NullIfEmpty(row.result)));
+      SEEDCORE_RETURN_IF_ERROR(context.db.Query(kInsertStep, task_seq, row.number, row.name, row.depends_on, row.spec,
+                                                row.plan_hash, NullIfEmpty(row.plan_note), EnumToString(row.status),
+                                                row.attempt, row.round, NullIfEmpty(row.error),
+                                                NullIfEmpty(row.error_code), row.started_at, row.finished_at,
+                                                row.wait_until, row.fencing_token, NullIfEmpty(row.result)));
     } else {
-      SEEDCORE_RETURN_IF_ERROR(context.db.Query(
-          kUpdateStep, task_seq, row.number, EnumToString(row.status), row.attempt, row.round, NullIfEmpty(row.error),
-          NullIfEmpty(row.error_code), row.started_at, row.finished_at, row.wait_until, change.sets_result,
-          NullIfEmpty(row.result), row.fencing_token));
+      SEEDCORE_RETURN_IF_ERROR(
+          context.db.Query(kUpdateStep, task_seq, row.number, EnumToString(row.status), row.attempt, row.round,
+                           NullIfEmpty(row.error), NullIfEmpty(row.error_code), row.started_at, row.finished_at,
+                           row.wait_until, change.sets_result, NullIfEmpty(row.result), row.fencing_token));
     }
   }
   for (const StepEvent& event : changes.events) {

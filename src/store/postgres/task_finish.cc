@@ -114,11 +114,12 @@ std::string ResultOf(const Finish& finish) {
 /// Whether it takes more than the one statement.
 bool HasMore(const Finish& finish) {
   const auto* held = std::get_if<Held>(&finish.outcome);
-  return !finish.steps.empty() || (held != nullptr && held->for_step) || !finish.effects.facts.empty() || !finish.effects.ledger.empty() || !finish.effects.incidents.empty();
+  return !finish.steps.empty() || (held != nullptr && held->for_step) || !finish.effects.facts.empty() ||
+         !finish.effects.ledger.empty() || !finish.effects.incidents.empty();
 }
 
-/// Writes the steps that come with an outcome. Returns whether the outcome is still to be written; if not, `answer` says
-/// why. A lost lease is left to the outcome to find.
+/// Writes the steps that come with an outcome. Returns whether the outcome is still to be written; if not, `answer`
+/// says why. A lost lease is left to the outcome to find.
 Result<bool> WriteItsSteps(WriteContext& context, const Finish& finish, Result<void>& answer) {
   if (finish.steps.empty()) return true;
   auto prepared = PrepareStepWrites(finish.steps);

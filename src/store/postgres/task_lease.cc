@@ -1,7 +1,7 @@
 #include "base/uuid.h"
 #include "store/postgres/queue_store.h"
-#include "store/postgres/task_row.h"
 #include "store/postgres/step_store.h"
+#include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
 
 namespace seedcore::store::postgres {

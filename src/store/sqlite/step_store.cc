@@ -15,8 +15,7 @@ namespace {
 #define SEEDCORE_STEP_COLUMNS                                                                                     \
   "number, name, depends_on, spec, plan_hash, plan_note, status, attempt, round, error, error_code, started_at, " \
   "finished_at, wait_until, fencing_token"
-constexpr char kSelectSteps[] =
-    "SELECT " SEEDCORE_STEP_COLUMNS " FROM task_step WHERE task_seq = ?1 ORDER BY number";
+constexpr char kSelectSteps[] = "SELECT " SEEDCORE_STEP_COLUMNS " FROM task_step WHERE task_seq = ?1 ORDER BY number";
 constexpr char kSelectStepsWithResults[] =
     "SELECT " SEEDCORE_STEP_COLUMNS ", result FROM task_step WHERE task_seq = ?1 ORDER BY number";
 constexpr char kInsertStep[] =
@@ -27,8 +26,7 @@ constexpr char kUpdateStep[] =
     "UPDATE task_step SET status = ?3, attempt = ?4, round = ?5, error = ?6, error_code = ?7, started_at = ?8, "
     "finished_at = ?9, wait_until = ?10, result = CASE WHEN ?11 THEN ?12 ELSE result END, fencing_token = ?13 "
     "WHERE task_seq = ?1 AND number = ?2";
-constexpr char kUnderLease[] =
-    "SELECT seq, id, status, attempts, fencing_token, owner_id FROM tasks WHERE id = ?1";
+constexpr char kUnderLease[] = "SELECT seq, id, status, attempts, fencing_token, owner_id FROM tasks WHERE id = ?1";
 constexpr char kOverdue[] =
     "SELECT DISTINCT t.seq, t.id, t.status, t.attempts, t.fencing_token, t.owner_id FROM task_step s JOIN tasks t "
     "ON t.seq = s.task_seq WHERE s.status = 'waiting' AND s.wait_until <= ?1 AND t.finished_at IS NULL LIMIT ?2";
@@ -78,8 +76,7 @@ Result<Task> Parsed(Result<TaskRow> row) {
 
 Result<std::vector<StepRow>> ReadSteps(Database& database, std::int64_t task_seq, StepResults results) {
   SEEDCORE_ASSIGN_OR_RETURN(
-      Statement rows,
-      database.Query(results == StepResults::kWith ? kSelectStepsWithResults : kSelectSteps, task_seq));
+      Statement rows, database.Query(results == StepResults::kWith ? kSelectStepsWithResults : kSelectSteps, task_seq));
   std::vector<StepRow> out;
   bool damaged = false;
   for (;;) {
@@ -94,21 +91,21 @@ Result<void> ApplyChanges(WriteContext& context, const TaskHead& task, const Ste
   for (const StepChange& change : changes.rows) {
     const StepRow& row = change.row;
     if (change.is_new) {
-      SEEDCORE_RETURN_IF_ERROR(context.db.Execute(
-          kInsertStep, task.seq, row.number, row.name, row.depends_on, row.spec, row.plan_hash,
-          NullIfEmpty(row.plan_note), EnumToString(row.status), row.attempt, row.round, NullIfEmpty(row.error),
-          NullIfEmpty(row.error_code), row.started_at, row.finished_at, row.wait_until, row.fencing_token,
-          NullIfEmpty(row.result)));
+      SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kInsertStep, task.seq, row.number, row.name, row.depends_on, row.spec,
+                                                  row.plan_hash, NullIfEmpty(row.plan_note), EnumToString(row.status),
+                                                  row.attempt, row.round, NullIfEmpty(row.error),
+                                                  NullIfEmpty(row.error_code), row.started_at, row.finished_at,
+                                                  row.wait_until, row.fencing_token, NullIfEmpty(row.result)));
     } else {
-      SEEDCORE_RETURN_IF_ERROR(context.db.Execute(
-          kUpdateStep, task.seq, row.number, EnumToString(row.status), row.attempt, row.round, NullIfEmpty(row.error),
-          NullIfEmpty(row.error_code), row.started_at, row.finished_at, row.wait_until, change.sets_result ? 1 : 0,
-          NullIfEmpty(row.result), row.fencing_token));
+      SEEDCORE_RETURN_IF_ERROR(
+          context.db.Execute(kUpdateStep, task.seq, row.number, EnumToString(row.status), row.attempt, row.round,
+                             NullIfEmpty(row.error), NullIfEmpty(row.error_code), row.started_at, row.finished_at,
+                             row.wait_until, change.sets_result ? 1 : 0, NullIfEmpty(row.result), row.fencing_token));
     }
   }
   for (const StepEvent& event : changes.events) {
-    SEEDCORE_RETURN_IF_ERROR(AppendEvent(context, {task.seq, event.kind, task.status, task.attempts,
-                                                   task.fencing_token, task.owner_id, event.detail}));
+    SEEDCORE_RETURN_IF_ERROR(AppendEvent(
+        context, {task.seq, event.kind, task.status, task.attempts, task.fencing_token, task.owner_id, event.detail}));
   }
   return {};
 }
