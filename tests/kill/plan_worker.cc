@@ -111,9 +111,9 @@ int Main(const std::string& place, bool load) {
   store::TaskStore& tasks = (*store)->tasks();
   SayingSteps steps((*store)->steps());
   coordinator::RuleBook rules(env);
-  Peer<service::MlService> ml;  // not there: tasks are routed without drift
-  Peer<service::CognitiveService> cognitive;
-  Peer<service::OrganismService> organism;
+  service::Peer<service::MlService> ml;  // not there: tasks are routed without drift
+  service::Peer<service::CognitiveService> cognitive;
+  service::Peer<service::OrganismService> organism;
   organism.BindRemote(service::OrganismOperations(), [](net::Method, const std::string& path, const std::string& body,
                                                         const CallContext&) { return Organism(path, body); });
   ml.BindRemote(service::MlOperations(),
