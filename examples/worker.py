@@ -87,7 +87,8 @@ class Worker:
         """Works until `stop` (a threading.Event) is set. Bears a server that is away."""
         while not stop.is_set():
             try:
-                claims = self.call("claim", types=list(self.handlers), lease_s=LEASE_S, wait_s=WAIT_S, with_steps=True)["items"]
+                wanted = {"types": list(self.handlers), "lease_s": LEASE_S, "wait_s": WAIT_S, "with_steps": True}
+                claims = self.call("claim", **wanted)["items"]
                 for claim in claims:
                     self.execute(claim)
                 if not claims:
