@@ -22,12 +22,49 @@ LEASE_S = float(os.environ.get("WORKER_LEASE_S", "30"))
 WAIT_S = 20.0
 
 
+class Parked(Exception):
+    """The task waits for a person; its handler is called again when there is an answer."""
+
+
+class Steps:
+    """The steps of one task: each runs once, whatever happens, and its result is kept under the task's lease."""
+
+    def __init__(self, worker, lease, kept):
+        self.worker = worker
+        self.lease = lease
+        self.kept = {step["name"]: step for step in kept}
+
+    def run(self, name, work):
+        """The result of the step `name`: the one that is kept, or that of `work(key)`, which is then kept.
+
+        A process that dies between the work and its checkpoint does the step again: `key` is the same then.
+        """
+        step = self.kept.get(name, {})
+        if step.get("status") == "completed":
+            return step["result"]
+        self.worker.call("checkpoint", **self.lease, step=name, begin=True)
+        result = work(step.get("idempotency_key", f"{self.lease['id']}:{name}"))
+        self.worker.call("checkpoint", **self.lease, step=name, result=result)
+        return result
+
+    def ask(self, name, reason, timeout_s=None):
+        """What a person answered to the step `name`. Until then the task is parked: no worker waits."""
+        step = self.kept.get(name, {})
+        if step.get("status") == "completed":
+            return step["result"]
+        if step.get("status") == "failed":
+            raise ValueError(f"step '{name}': {step['error']}")
+        self.worker.call("hold", **self.lease, step=name, reason=reason, timeout_s=timeout_s)
+        raise Parked(name)
+
+
 class Worker:
     """Claims tasks of the given types and runs their handlers, one at a time.
 
-    `handlers` maps a type to a function of (params, key): the task's params, and an idempotency key to pass on to
-    whatever the work calls, because a task may be executed more than once. The function returns the result (any JSON),
-    raises ValueError for a task that can never succeed, or any other exception for one worth another try.
+    `handlers` maps a type to a function of (params, key, steps): the task's params; an idempotency key to pass on to
+    whatever the work calls, because a task may be executed more than once; and its Steps, for work that should go on
+    where it stopped. The function returns the result (any JSON), raises ValueError for a task that can never succeed,
+    or any other exception for one worth another try.
     """
 
     def __init__(self, url, handlers, token=None):
@@ -50,7 +87,8 @@ class Worker:
         """Works until `stop` (a threading.Event) is set. Bears a server that is away."""
         while not stop.is_set():
             try:
-                claims = self.call("claim", types=list(self.handlers), lease_s=LEASE_S, wait_s=WAIT_S)["items"]
+                wanted = {"types": list(self.handlers), "lease_s": LEASE_S, "wait_s": WAIT_S, "with_steps": True}
+                claims = self.call("claim", **wanted)["items"]
                 for claim in claims:
                     self.execute(claim)
                 if not claims:
@@ -68,9 +106,13 @@ class Worker:
         done = threading.Event()
         keeper = threading.Thread(target=self.keep, args=(lease, done), daemon=True)
         keeper.start()
+        steps = Steps(self, lease, claim.get("steps", []))
+        report = None
         try:
-            result = self.handlers[task["type"]](task["params"], claim["idempotency_key"])
+            result = self.handlers[task["type"]](task["params"], claim["idempotency_key"], steps)
             report = ("complete", {"result": result})
+        except Parked as step:
+            print(f"{task['id']} waits for an answer to {step}", flush=True)
         except ValueError as error:
             report = ("fail", {"error": str(error), "retry": False})
         except Exception as error:  # pylint: disable=broad-except
@@ -78,6 +120,8 @@ class Worker:
         finally:
             done.set()
         keeper.join()
+        if report is None:
+            return
         operation, what = report
         print(f"{task['id']} {self.call(operation, **lease, **what)['status']}", flush=True)
 
@@ -91,7 +135,7 @@ class Worker:
                 print(f"not renewed: {trouble}", flush=True)
 
 
-def word_count(params, key):
+def word_count(params, key, steps):
     """Counts the words of params.text."""
     if not isinstance(params.get("text"), str):
         raise ValueError("params.text: expected a string")
@@ -99,11 +143,19 @@ def word_count(params, key):
     return {"words": len(words), "distinct": len(set(words))}
 
 
+def publish(params, key, steps):
+    """Drafts a text, asks a person and publishes it: three steps, of which none runs twice."""
+    draft = steps.run("draft", lambda key: {"text": f"{params['topic']}, in short", "by": os.getpid()})
+    answer = steps.ask("approve", f"Publish '{draft['text']}'?")
+    return steps.run("publish", lambda key: {"text": draft["text"], "drafted_by": draft["by"], "approved": answer})
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--url", default="http://127.0.0.1:8002", help="the task API")
     options = parser.parse_args()
     try:
-        Worker(options.url, {"word_count": word_count}, os.environ.get("SEEDCORE_API_TOKEN")).run(threading.Event())
+        handlers = {"word_count": word_count, "publish": publish}
+        Worker(options.url, handlers, os.environ.get("SEEDCORE_API_TOKEN")).run(threading.Event())
     except KeyboardInterrupt:
         pass

@@ -13,6 +13,7 @@
 #include "service/organism.h"
 #include "service/queues.h"
 #include "service/state.h"
+#include "service/steps.h"
 #include "service/system.h"
 #include "service/tasks.h"
 #include "service/workers.h"
@@ -25,7 +26,8 @@ using service::Describe;
 std::vector<service::ServiceInfo> TaskApi() {
   return {Describe(service::SystemOperations()), Describe(service::TaskOperations()),
           Describe(service::WorkerOperations()), Describe(service::QueueOperations()),
-          Describe(service::FactOperations()),   Describe(service::GraphOperations())};
+          Describe(service::StepOperations()),   Describe(service::FactOperations()),
+          Describe(service::GraphOperations())};
 }
 
 std::vector<service::ServiceInfo> Services() {

@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "graph/tasks.h"
+#include "service/coordinator.h"
 
 namespace seedcore::app {
 
@@ -29,6 +30,7 @@ std::vector<std::string> ExternalTypes::Embedded() const {
   for (const auto& executor : executors_.All()) {
     if (!IsExternal(executor->type)) embedded.push_back(executor->type);
   }
+  if (!IsExternal(std::string(service::kWorkflowType))) embedded.emplace_back(service::kWorkflowType);
   // An empty list would mean every type; no task can have a type without a name.
   if (embedded.empty()) embedded.emplace_back();
   return embedded;
@@ -36,6 +38,7 @@ std::vector<std::string> ExternalTypes::Embedded() const {
 
 Result<void> ExternalTypes::Check(const std::string& type) const {
   if ((types_.empty() && !all_others_) || all_others_ || IsExternal(type)) return {};
+  if (type == service::kWorkflowType) return {};
   const auto executor = executors_.Find(type);
   if (executor) return {};
   return Fail(ErrorCode::kInvalidArgument,

@@ -29,10 +29,11 @@ TEST_F(ExternalTypesTest, WithoutAnyTheDispatcherTakesEverything) {
 
 TEST_F(ExternalTypesTest, TheDispatcherTakesWhatHasAnExecutorAndIsNotExternal) {
   const ExternalTypes types({" Resize ", "text"}, executors_);
-  EXPECT_THAT(types.Embedded(), ElementsAre("echo"));
+  EXPECT_THAT(types.Embedded(), ElementsAre("echo", "workflow"));
   EXPECT_TRUE(types.Check("resize"));
   EXPECT_TRUE(types.Check("text"));
   EXPECT_TRUE(types.Check("echo"));
+  EXPECT_TRUE(types.Check("workflow"));
 }
 
 TEST_F(ExternalTypesTest, ATypeThatNobodyWouldEverClaimIsRefused) {
@@ -46,12 +47,12 @@ TEST_F(ExternalTypesTest, ATypeThatNobodyWouldEverClaimIsRefused) {
 
 TEST_F(ExternalTypesTest, AStarLeavesEveryOtherTypeToWorkersOutside) {
   const ExternalTypes types({"*"}, executors_);
-  EXPECT_THAT(types.Embedded(), ElementsAre("echo", "text"));
+  EXPECT_THAT(types.Embedded(), ElementsAre("echo", "text", "workflow"));
   EXPECT_TRUE(types.Check("anything"));
 }
 
 TEST_F(ExternalTypesTest, WhenAllAreExternalTheDispatcherTakesNothing) {
-  const ExternalTypes types({"echo", "text"}, executors_);
+  const ExternalTypes types({"echo", "text", "workflow"}, executors_);
   EXPECT_THAT(types.Embedded(), ElementsAre(""));
 }
 

@@ -85,6 +85,7 @@ Result<std::unique_ptr<CoordinatorUnit>> CoordinatorUnit::Build(const settings::
       service::CoordinatorDependencies{.env = foundation.env,
                                        .metrics = foundation.metrics,
                                        .streams = foundation.store->streams(),
+                                       .steps = &foundation.store->steps(),
                                        .incidents = foundation.store->incidents(),
                                        .rules = *unit->rules_,
                                        .ml = foundation.peers.ml,

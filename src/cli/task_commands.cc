@@ -194,11 +194,14 @@ int RunTask(const Arguments& arguments) {
   if (!task) return ReportError(task.error());
   auto history = api.Get(fmt::format("/api/v1/tasks/{}/events", TextOf(*task, "id")));
   if (!history) return ReportError(history.error());
+  auto steps = api.Get(fmt::format("/api/v1/tasks/{}/steps", TextOf(*task, "id")));
+  if (!steps) return ReportError(steps.error());
   if (arguments.Has("json")) {
     task->as_object()["history"] = std::move(*history);
+    task->as_object()["steps"] = std::move(steps->as_object()["items"]);
     PrintJson(*task);
   } else {
-    fmt::print("{}", TaskDetails(task->as_object(), *history));
+    fmt::print("{}", TaskDetails(task->as_object(), *history, *steps));
   }
   return kExitOk;
 }

@@ -58,6 +58,18 @@ void AppendField(std::string& out, std::string_view name, std::string_view value
   if (!value.empty()) out += fmt::format("  {} {}\n", Paint(Color::kDim, Pad(name, 14)), value);
 }
 
+void AppendSteps(std::string& out, const json::array& steps) {
+  if (steps.empty()) return;
+  out += Paint(Color::kBold, "\nSteps\n");
+  for (const json::value& step : steps) {
+    const json::value& result = step.at("result");
+    std::string what = TextOf(step, "error");
+    if (what.empty() && !result.is_null()) what = WriteJson(result);
+    out += fmt::format("  {}{}{:>3}  {}\n", Pad(Cut(TextOf(step, "name"), 23), 24), PaintStatus(TextOf(step, "status")),
+                       WriteJson(step.at("attempt")), Cut(std::move(what), kSummaryWidth));
+  }
+}
+
 void AppendHistory(std::string& out, const json::object& history) {
   out += Paint(Color::kBold, "\nHistory\n");
   for (const json::value& event : history.at("events").as_array()) {
@@ -98,7 +110,7 @@ std::string TaskTable(const json::array& tasks) {
   return out;
 }
 
-std::string TaskDetails(const json::object& task, const json::value& history) {
+std::string TaskDetails(const json::object& task, const json::value& history, const json::value& steps) {
   std::string out =
       fmt::format("{}  {}\n", Paint(Color::kBold, TextOf(task, "id")), PaintStatus(TextOf(task, "status")));
   for (const std::string_view key : {"type", "domain", "description", "created_at", "started_at", "finished_at",
@@ -109,6 +121,7 @@ std::string TaskDetails(const json::object& task, const json::value& history) {
               fmt::format("{} of {}", WriteJson(task.at("attempts")), WriteJson(task.at("max_attempts"))));
   AppendField(out, "priority", WriteJson(task.at("priority")));
   if (task.at("dead_letter").as_bool()) AppendField(out, "dead letter", "yes; `seedcore retry` queues it again");
+  if (steps.is_object()) AppendSteps(out, steps.get_object().at("items").as_array());
   if (!task.at("result").is_null()) {
     out += Paint(Color::kBold, "\nResult\n") + WriteJsonPretty(task.at("result")) + "\n";
   }

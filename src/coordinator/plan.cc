@@ -27,7 +27,9 @@ class Dependencies {
  public:
   Dependencies(Plan& plan, const json::array& raw) : plan_(plan) {
     for (const json::value& step : raw) {
-      task_ids_.push_back(TextOf(step.get_object().at("task").get_object(), {"task_id", "id"}));
+      const json::value* task = step.get_object().if_contains("task");
+      const bool has_task = task != nullptr && task->is_object();
+      task_ids_.push_back(has_task ? TextOf(task->get_object(), {"task_id", "id"}) : std::string());
     }
   }
 
@@ -82,6 +84,36 @@ class Dependencies {
   std::size_t tokens_ = 0;
 };
 
+constexpr int kMaxStepAttempts = 20;
+constexpr double kMaxSeconds = 366 * 86'400.0;
+
+Result<void> CheckSeconds(double value, std::string path) {
+  if (value >= 0.0 && value <= kMaxSeconds) return {};
+  return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 0 to {} seconds, got {}", kMaxSeconds, value),
+              std::move(path));
+}
+
+/// What the step does.
+Result<void> ReadStep(const json::object& raw, PlanStep& step) {
+  const json::value* task = raw.if_contains("task");
+  const json::value* hold = raw.if_contains("hold");
+  if (hold != nullptr && !hold->is_null()) {
+    if (task != nullptr) return Fail(ErrorCode::kInvalidArgument, "a step is a task or a hold, not both");
+    SEEDCORE_ASSIGN_OR_RETURN(step.hold, FromJson<StepHold>(*hold));
+    return {};
+  }
+  if (task == nullptr || !task->is_object()) return Fail(ErrorCode::kInvalidArgument, "the step has no task object");
+  step.task = task->get_object();
+  if (const json::value* retry = raw.if_contains("retry"); retry != nullptr && !retry->is_null()) {
+    SEEDCORE_ASSIGN_OR_RETURN(step.retry, FromJson<StepRetry>(*retry));
+  }
+  if (const json::value* timeout = raw.if_contains("timeout_s"); timeout != nullptr && !timeout->is_null()) {
+    SEEDCORE_ASSIGN_OR_RETURN(step.timeout_s, FromJson<double>(*timeout));
+    SEEDCORE_RETURN_IF_ERROR(CheckSeconds(*step.timeout_s, "timeout_s"));
+  }
+  return {};
+}
+
 /// A step on a cycle, if there is one (Kahn 1962).
 std::optional<std::size_t> FindCycle(const Plan& plan) {
   std::vector<bool> ordered(plan.steps.size(), false);
@@ -97,6 +129,32 @@ std::optional<std::size_t> FindCycle(const Plan& plan) {
 
 }  // namespace
 
+Result<void> StepRetry::Validate() const {
+  if (max_attempts < 1 || max_attempts > kMaxStepAttempts) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to {}, got {}", kMaxStepAttempts, max_attempts),
+                "max_attempts");
+  }
+  SEEDCORE_RETURN_IF_ERROR(CheckSeconds(base_s, "base_s"));
+  return CheckSeconds(max_s, "max_s");
+}
+
+Result<void> StepHold::Validate() const {
+  if (!timeout_s) return {};
+  return CheckSeconds(*timeout_s, "timeout_s");
+}
+
+json::object SpecOf(const PlanStep& step) {
+  json::object spec;
+  if (step.hold) {
+    spec["hold"] = seedcore::ToJson(*step.hold);
+    return spec;
+  }
+  spec["task"] = step.task;
+  if (step.retry.max_attempts > 1) spec["retry"] = seedcore::ToJson(step.retry);
+  if (step.timeout_s) spec["timeout_s"] = *step.timeout_s;
+  return spec;
+}
+
 Result<Plan> ParsePlan(const json::array& steps, std::size_t max_steps) {
   const auto refuse = [](std::size_t i, std::string message) {
     return Fail(ErrorCode::kInvalidArgument, std::move(message), fmt::format("steps[{}]", i));
@@ -111,9 +169,8 @@ Result<Plan> ParsePlan(const json::array& steps, std::size_t max_steps) {
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (!steps[i].is_object()) return refuse(i, "expected an object, got " + DescribeJson(steps[i]));
     const json::object& raw = steps[i].get_object();
-    const json::value* task = raw.if_contains("task");
-    if (task == nullptr || !task->is_object()) return refuse(i, "the step has no task object");
-    PlanStep step{.id = TextOf(raw, {"step_id", "id"}), .task = task->get_object(), .depends_on = {}};
+    PlanStep step{.id = TextOf(raw, {"step_id", "id"}), .task = {}, .depends_on = {}};
+    if (auto read = ReadStep(raw, step); !read) return refuse(i, ToString(read.error()));
     if (step.id.empty()) step.id = fmt::format("step_{}", i);
     if (!ids.insert(step.id).second) return refuse(i, fmt::format("the id '{}' is used twice", step.id));
     plan.steps.push_back(std::move(step));
@@ -140,7 +197,10 @@ json::array ToJson(const Plan& plan) {
   for (const PlanStep& step : plan.steps) {
     json::array depends_on;
     for (const std::size_t dependency : step.depends_on) depends_on.push_back(json::string(plan.steps[dependency].id));
-    steps.push_back(json::object{{"step_id", step.id}, {"task", step.task}, {"depends_on", std::move(depends_on)}});
+    json::object object = SpecOf(step);
+    object["step_id"] = step.id;
+    object["depends_on"] = std::move(depends_on);
+    steps.push_back(std::move(object));
   }
   return steps;
 }

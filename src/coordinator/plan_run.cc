@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cmath>
 #include <condition_variable>
+#include <cstddef>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -30,14 +32,20 @@ class PlanRun {
   }
 
  private:
-  enum class State : std::uint8_t { kWaiting, kRunning, kSucceeded, kFailed };
+  enum class State : std::uint8_t { kWaiting, kRunning, kSucceeded, kFailed, kParked };
 
   void Recall() {
+    for (StepOutcome& outcome : outcomes_) outcome.status = StepStatus::kPending;
     if (!hooks_.recall) return;
     for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
-      if (auto output = hooks_.recall(plan_.steps[i])) {
+      auto earlier = hooks_.recall(plan_.steps[i]);
+      if (!earlier) continue;
+      if (*earlier) {
         states_[i] = State::kSucceeded;
-        outcomes_[i] = {.status = StepStatus::kReused, .output = std::move(*output), .error = {}};
+        outcomes_[i] = {.status = StepStatus::kReused, .output = std::move(**earlier), .error = {}};
+      } else {
+        states_[i] = State::kFailed;
+        outcomes_[i] = {.status = StepStatus::kFailed, .output = nullptr, .error = std::move(*earlier).error()};
       }
     }
   }
@@ -61,14 +69,33 @@ class PlanRun {
     std::unique_lock lock(mutex_);
     while (true) {
       std::optional<std::size_t> next;
-      // Somebody works on whatever is not ready, and wakes us when that ends.
-      changed_.wait(lock, [&] { return (next = TakeReady()).has_value() || AllEnded(); });
-      if (!next) return;
+      // Somebody works on whatever is not ready, and wakes us when that ends. Where nobody works, the rest depends on
+      // what waits.
+      changed_.wait(lock, [&] { return (next = TakeReady()).has_value() || NobodyWorks(); });
+      if (!next) {
+        changed_.notify_all();
+        return;
+      }
+      const PlanStep& step = plan_.steps[*next];
       const json::object inputs = InputsOf(*next);
       lock.unlock();
-      StepOutcome outcome = RunStep(plan_.steps[*next], inputs);
+      StepOutcome outcome = step.hold ? Hold(step) : RunStep(step, inputs);
       lock.lock();
-      states_[*next] = outcome.status == StepStatus::kDone ? State::kSucceeded : State::kFailed;
+      if (outcome.status == StepStatus::kDone && hooks_.save) {
+        const bool is_last =
+            std::ranges::count(states_, State::kSucceeded) + 1 == static_cast<std::ptrdiff_t>(states_.size());
+        lock.unlock();
+        if (auto saved = hooks_.save(step, outcome.output, is_last); !saved) {
+          log::Warning("checkpoint of a plan step was not kept",
+                       {{"task_id", call_.task_id}, {"step", step.id}, {"error", ToString(saved.error())}});
+          outcome.status = StepStatus::kFailed;
+          outcome.error = std::move(saved.error());
+        }
+        lock.lock();
+      }
+      states_[*next] = outcome.status == StepStatus::kDone      ? State::kSucceeded
+                       : outcome.status == StepStatus::kWaiting ? State::kParked
+                                                                : State::kFailed;
       outcomes_[*next] = std::move(outcome);
       changed_.notify_all();
     }
@@ -105,8 +132,8 @@ class PlanRun {
     changed_.notify_all();
   }
 
-  [[nodiscard]] bool AllEnded() const {
-    return std::ranges::all_of(states_, [](State s) { return s == State::kSucceeded || s == State::kFailed; });
+  [[nodiscard]] bool NobodyWorks() const {
+    return std::ranges::none_of(states_, [](State s) { return s == State::kRunning; });
   }
 
   [[nodiscard]] json::object InputsOf(std::size_t step) const {
@@ -115,17 +142,37 @@ class PlanRun {
     return inputs;
   }
 
+  StepOutcome Hold(const PlanStep& step) {
+    StepOutcome outcome{.status = StepStatus::kWaiting, .output = nullptr, .error = {}};
+    const Result<void> asked =
+        hooks_.wait ? hooks_.wait(step)
+                    : Result<void>(Fail(ErrorCode::kNonRetryable, "only a stored task can wait for a person"));
+    if (asked) return outcome;
+    outcome.status = StepStatus::kFailed;
+    outcome.error = asked.error();
+    return outcome;
+  }
+
+  Result<json::value> TryStep(const PlanStep& step, const json::object& inputs) {
+    SEEDCORE_RETURN_IF_ERROR(call_.Check(env_));
+    try {
+      return hooks_.run(step, inputs);
+    } catch (const std::exception& error) {
+      return Fail(ErrorCode::kInternal, fmt::format("the step threw: {}", error.what()));
+    }
+  }
+
   StepOutcome RunStep(const PlanStep& step, const json::object& inputs) {
     const Instant start = env_.Now();
     StepOutcome outcome;
-    auto output = [&]() -> Result<json::value> {
-      SEEDCORE_RETURN_IF_ERROR(call_.Check(env_));
-      try {
-        return hooks_.run(step, inputs);
-      } catch (const std::exception& error) {
-        return Fail(ErrorCode::kInternal, fmt::format("the step threw: {}", error.what()));
-      }
-    }();
+    Result<json::value> output = TryStep(step, inputs);
+    for (int attempt = 1; attempt < step.retry.max_attempts; ++attempt) {
+      if (output || !IsRetryable(output.error().code)) break;
+      const double wait_s = std::min(step.retry.base_s * std::exp2(attempt - 1), step.retry.max_s);
+      const auto wait = std::chrono::milliseconds(std::llround(wait_s * 1000.0 * (0.5 + 0.5 * env_.RandomUnit())));
+      if (env_.Now() + wait >= call_.deadline || !env_.SleepFor(wait, call_.stop)) break;
+      output = TryStep(step, inputs);
+    }
     outcome.took = std::chrono::duration_cast<std::chrono::microseconds>(env_.Now() - start);
     if (!output) {
       outcome.status = StepStatus::kFailed;
@@ -134,12 +181,6 @@ class PlanRun {
     }
     outcome.status = StepStatus::kDone;
     outcome.output = std::move(*output);
-    if (hooks_.save) {
-      if (auto saved = hooks_.save(step, outcome.output); !saved) {
-        log::Warning("checkpoint of a plan step was not kept",
-                     {{"task_id", call_.task_id}, {"step", step.id}, {"error", ToString(saved.error())}});
-      }
-    }
     return outcome;
   }
 

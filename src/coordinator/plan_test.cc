@@ -184,11 +184,11 @@ TEST(PlanRun, ASecondRunSkipsWhatTheFirstFinished) {
     if (step.id == "b" && broken) return Fail(ErrorCode::kUnavailable, "broken");
     return json::value("out " + step.id);
   };
-  hooks.recall = [&](const PlanStep& step) -> std::optional<json::value> {
+  hooks.recall = [&](const PlanStep& step) -> std::optional<Result<json::value>> {
     const auto found = checkpoints.find(step.id);
-    return found == checkpoints.end() ? std::nullopt : std::optional(found->second);
+    return found == checkpoints.end() ? std::nullopt : std::optional(Result<json::value>(found->second));
   };
-  hooks.save = [&](const PlanStep& step, const json::value& output) -> Result<void> {
+  hooks.save = [&](const PlanStep& step, const json::value& output, bool) -> Result<void> {
     checkpoints[step.id] = output;
     return {};
   };
@@ -198,6 +198,67 @@ TEST(PlanRun, ASecondRunSkipsWhatTheFirstFinished) {
   EXPECT_EQ(runs, 3);
   EXPECT_EQ(outcomes[0].status, StepStatus::kReused);
   EXPECT_EQ(outcomes[1].status, StepStatus::kDone);
+}
+
+TEST(PlanRun, AHoldStopsWhatDependsOnItAndNothingElse) {
+  const auto plan = Parse(R"([{"id":"ask","hold":{"reason":"may I?"}},{"id":"after","task":{},"depends_on":["ask"]},
+                              {"id":"beside","task":{}}])");
+  SimEnv env;
+  PlanHooks hooks;
+  int asked = 0;
+  hooks.run = [](const PlanStep&, const json::object&) -> Result<json::value> { return 1; };
+  hooks.wait = [&](const PlanStep& step) -> Result<void> {
+    EXPECT_EQ(step.hold->reason, "may I?");
+    ++asked;
+    return {};
+  };
+  const auto outcomes = RunPlan(*plan, hooks, 4, {}, env);
+  EXPECT_EQ(outcomes[0].status, StepStatus::kWaiting);
+  EXPECT_EQ(outcomes[1].status, StepStatus::kPending);
+  EXPECT_EQ(outcomes[2].status, StepStatus::kDone);
+  EXPECT_EQ(asked, 1);
+  hooks.wait = nullptr;
+  EXPECT_EQ(RunPlan(*plan, hooks, 4, {}, env)[1].status, StepStatus::kSkipped);
+}
+
+TEST(PlanRun, AStepWhoseCheckpointFailsIsNotDone) {
+  const auto plan = Parse(R"([{"id":"a","task":{}},{"id":"b","task":{},"depends_on":["a"]}])");
+  SimEnv env;
+  PlanHooks hooks;
+  hooks.run = [](const PlanStep&, const json::object&) -> Result<json::value> { return 1; };
+  hooks.save = [](const PlanStep&, const json::value&, bool) -> Result<void> {
+    return Fail(ErrorCode::kUnavailable, "disk full");
+  };
+  const auto outcomes = RunPlan(*plan, hooks, 2, {}, env);
+  EXPECT_EQ(outcomes[0].status, StepStatus::kFailed);
+  EXPECT_EQ(outcomes[0].error->message, "disk full");
+  EXPECT_EQ(outcomes[1].status, StepStatus::kSkipped);
+}
+
+TEST(PlanRun, OnlyTheStepThatCompletesThePlanIsTheLast) {
+  const auto plan = Parse(R"([{"id":"a","task":{}},{"id":"b","task":{},"depends_on":["a"]}])");
+  SimEnv env;
+  PlanHooks hooks;
+  std::vector<std::pair<std::string, bool>> saved;
+  hooks.run = [](const PlanStep&, const json::object&) -> Result<json::value> { return 1; };
+  hooks.save = [&](const PlanStep& step, const json::value&, bool is_last) -> Result<void> {
+    saved.emplace_back(step.id, is_last);
+    return {};
+  };
+  (void)RunPlan(*plan, hooks, 1, {}, env);
+  EXPECT_EQ(saved, (std::vector<std::pair<std::string, bool>>{{"a", false}, {"b", true}}));
+}
+
+TEST(PlanParse, AStepSaysHowItIsRetriedAndWhatItWaitsFor) {
+  const auto plan = Parse(R"([{"id":"a","task":{"type":"x"},"retry":{"max_attempts":3},"timeout_s":5},
+                              {"id":"b","hold":{"reason":"?","timeout_s":60},"depends_on":["a"]}])");
+  EXPECT_EQ(plan->steps[0].retry.max_attempts, 3);
+  EXPECT_EQ(plan->steps[0].timeout_s, 5.0);
+  EXPECT_EQ(plan->steps[1].hold->timeout_s, 60.0);
+  EXPECT_EQ(ToJson(*ParsePlan(ToJson(*plan))), ToJson(*plan));
+  EXPECT_FALSE(Parse(R"([{"id":"a","task":{},"hold":{"reason":"?"}}])"));
+  EXPECT_FALSE(Parse(R"([{"id":"a","task":{},"retry":{"max_attempts":0}}])"));
+  EXPECT_FALSE(Parse(R"([{"id":"a","task":{},"retry":{"max_attemps":2}}])"));
 }
 
 TEST(PlanRun, NoStepBeginsPastTheDeadline) {

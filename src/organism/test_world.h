@@ -111,6 +111,7 @@ class StoreWithRegistry final : public store::Store {
   store::RegistryStore& registry() override { return registry_; }
   store::QueueStore& queues() override { return real_.queues(); }
   store::GraphStore& graph() override { return real_.graph(); }
+  store::StepStore& steps() override { return real_.steps(); }
   Health CheckHealth() override { return real_.CheckHealth(); }
 
  private:

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/call_context.h"
 #include "queue/backoff.h"
@@ -15,6 +16,7 @@ namespace seedcore::queue {
 struct TaskOutcome {
   std::variant<store::Completed, Failure, store::Held> verdict;
   store::Effects effects;
+  std::vector<store::StepWrite> steps{};  ///< written with it, too
 
   [[nodiscard]] static TaskOutcome Complete(json::value result, store::Effects effects = {}) {
     return {store::Completed{std::move(result)}, std::move(effects)};

@@ -109,6 +109,7 @@ store::Finish Worker::Conclude(const Execution& execution, Fate fate, TaskOutcom
     finish.outcome = std::move(std::get<store::Held>(outcome.verdict));
   }
   finish.effects = std::move(outcome.effects);
+  finish.steps = std::move(outcome.steps);
   return finish;
 }
 

@@ -20,6 +20,9 @@
 /// (C§2.3, C§4).
 namespace seedcore::service {
 
+/// A task of this type brings its plan in params.steps.
+inline constexpr std::string_view kWorkflowType = "workflow";
+
 struct CoordinatorServiceSettings {
   coordinator::OcpsSettings ocps;
   int max_plan_steps = 16;                             ///< MAX_PLAN_STEPS
@@ -35,7 +38,8 @@ struct CoordinatorServiceSettings {
 struct CoordinatorDependencies {
   Env& env;
   Metrics& metrics;
-  store::StreamStore& streams;  ///< drift valves and checkpoints
+  store::StreamStore& streams;        ///< drift valves
+  store::StepStore* steps = nullptr;  ///< where plans are kept; null: nowhere
   store::IncidentStore& incidents;
   coordinator::RuleBook& rules;
   Peer<MlService> ml;
@@ -56,7 +60,8 @@ class CoordinatorService {
   /// error; only a cancelled call or one past its deadline before the work began is an error.
   Result<RouteResponse> RouteAndExecute(const RouteRequest& request, const CallContext& call);
   /// The same for a stored task, as the dispatcher's handler. Effects of the fast path are returned, to be written
-  /// together with the task's completion; steps of a plan write theirs as they finish.
+  /// together with the task's completion; each step of a plan writes its own with its checkpoint, the last one with the
+  /// completion.
   queue::TaskOutcome HandleTask(const store::Task& task, const CallContext& call);
 
   /// Finds anomalies in a series, reasons about them where that is warranted, and decides. Within a task it uses the

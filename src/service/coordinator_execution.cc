@@ -1,4 +1,8 @@
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <iterator>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -14,8 +18,6 @@ using coordinator::StepOutcome;
 using coordinator::StepStatus;
 
 namespace {
-
-constexpr const char* kPlanKind = "plan";
 
 /// Which agent the task asks for. The agent_id of an anomaly is whose series it is, not who should look at it.
 std::string PinnedAgent(const RoutedTask& task) {
@@ -72,33 +74,6 @@ struct StepRecord {
              Optional("energy", &StepRecord::energy, "Energy"), Optional("output", &StepRecord::output, "Output"));
 };
 
-/// The plan of a task and what of it is done; one stream state per task.
-struct PlanState {
-  json::array plan;
-  json::object meta;
-  std::map<std::string, StepRecord> done;
-};
-
-json::value WriteState(const PlanState& state) {
-  json::object done;
-  for (const auto& [id, record] : state.done) done[id] = ToJson(record);
-  return json::object{{"plan", state.plan}, {"meta", state.meta}, {"done", std::move(done)}};
-}
-
-/// Empty when there is none, or none that can be read: then the task is planned again.
-std::optional<PlanState> ReadState(const json::value& stored) {
-  const json::object* object = stored.if_object();
-  if (object == nullptr) return std::nullopt;
-  const json::value* plan = object->if_contains("plan");
-  const json::value* meta = object->if_contains("meta");
-  const json::value* done = object->if_contains("done");
-  if (plan == nullptr || !plan->is_array() || meta == nullptr || !meta->is_object() || done == nullptr)
-    return std::nullopt;
-  auto records = FromJson<std::map<std::string, StepRecord>>(*done);
-  if (!records) return std::nullopt;
-  return PlanState{plan->get_array(), meta->get_object(), std::move(*records)};
-}
-
 StepReport ReportOf(const coordinator::Plan& plan, std::size_t index, const StepOutcome& outcome,
                     const std::map<std::string, StepRecord>& records) {
   const PlanStep& step = plan.steps[index];
@@ -122,59 +97,127 @@ StepReport ReportOf(const coordinator::Plan& plan, std::size_t index, const Step
   return report;
 }
 
+void Append(TaskEffects& to, TaskEffects from) {
+  std::ranges::move(from.facts, std::back_inserter(to.facts));
+  std::ranges::move(from.ledger, std::back_inserter(to.ledger));
+  std::ranges::move(from.incidents, std::back_inserter(to.incidents));
+}
+
+store::NewPlan ToStore(const coordinator::Plan& plan, json::object note) {
+  store::NewPlan out{.steps = {}, .note = std::move(note)};
+  for (const PlanStep& step : plan.steps) {
+    store::NewStep& kept = out.steps.emplace_back();
+    kept.name = step.id;
+    for (const std::size_t dependency : step.depends_on) kept.depends_on.push_back(plan.steps[dependency].id);
+    kept.spec = coordinator::SpecOf(step);
+  }
+  return out;
+}
+
 /// Carries out the plan of one task.
 class PlanExecution {
  public:
   PlanExecution(CoordinatorService::Impl& impl, const RoutedTask& task, const RouteResponse& response,
                 const CallContext& call)
-      : impl_(impl), task_(task), response_(response), call_(call) {}
+      : impl_(impl),
+        task_(task),
+        response_(response),
+        call_(call),
+        steps_(task.lease.has_value() ? impl.deps.steps : nullptr) {}
 
-  /// The plan of an earlier attempt, or a new one.
+  /// The plan that an earlier execution saved, or a new one.
   Result<coordinator::Plan> Prepare() {
-    if (task_.has_own_id) {
-      SEEDCORE_ASSIGN_OR_RETURN(const json::value stored, impl_.deps.streams.Load(kPlanKind, task_.id));
-      if (auto state = ReadState(stored)) {
-        if (auto plan = coordinator::ParsePlan(state->plan, MaxSteps())) {
-          state_ = std::move(*state);
-          return plan;
-        }
-      }
+    if (steps_ != nullptr) {
+      SEEDCORE_ASSIGN_OR_RETURN(std::vector<store::TaskStep> kept, steps_->Steps(task_.id));
+      if (!kept.empty()) return Restore(std::move(kept));
     }
-    SEEDCORE_ASSIGN_OR_RETURN(coordinator::Plan plan, AskForPlan());
-    state_.plan = coordinator::ToJson(plan);
-    if (task_.has_own_id) {
-      SEEDCORE_RETURN_IF_ERROR(
-          impl_.deps.streams.Update(kPlanKind, task_.id, [&](const json::value&) { return WriteState(state_); }));
-    }
+    SEEDCORE_ASSIGN_OR_RETURN(coordinator::Plan plan, task_.type == kWorkflowType ? OwnPlan() : AskForPlan());
+    if (steps_ != nullptr) SEEDCORE_RETURN_IF_ERROR(steps_->SavePlan(*task_.lease, ToStore(plan, meta_)));
     return plan;
   }
 
   std::vector<StepOutcome> Run(const coordinator::Plan& plan) {
     coordinator::PlanHooks hooks;
     hooks.run = [this](const PlanStep& step, const json::object& inputs) { return RunStep(step, inputs); };
-    hooks.recall = [this](const PlanStep& step) -> std::optional<json::value> {
-      const auto found = state_.done.find(step.id);
-      return found == state_.done.end() ? std::nullopt : std::optional(found->second.output);
-    };
-    if (task_.has_own_id) {
-      hooks.save = [this](const PlanStep& step, const json::value&) { return Save(step); };
-    }
+    hooks.recall = [this](const PlanStep& step) { return Recall(step); };
+    hooks.save = [this](const PlanStep& step, const json::value&, bool is_last) { return Save(step, is_last); };
+    if (steps_ != nullptr) hooks.wait = [this](const PlanStep& step) { return Wait(step); };
     return coordinator::RunPlan(plan, hooks, impl_.deps.settings.max_parallel_steps, call_, impl_.deps.env);
   }
 
-  /// The plan is done and its result about to be stored: what was kept for another attempt is not needed.
-  void Forget() {
-    if (task_.has_own_id) {
-      static_cast<void>(
-          impl_.deps.streams.Update(kPlanKind, task_.id, [](const json::value&) { return json::value(); }));
+  /// What is to be written with the end of the task.
+  void TakeRest(const coordinator::Plan& plan, const std::vector<StepOutcome>& outcomes, RouteResponse& out) {
+    for (auto& [step, effects] : effects_) Append(out.effects, std::move(effects));
+    out.checkpoints = std::move(checkpoints_);
+    if (steps_ == nullptr) return;
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      const bool failed = outcomes[i].status == StepStatus::kFailed;
+      if (!failed && outcomes[i].status != StepStatus::kSkipped) continue;
+      StepCheckpoint& checkpoint = out.checkpoints.emplace_back();
+      checkpoint.step = plan.steps[i].id;
+      checkpoint.status = failed ? "failed" : "skipped";
+      checkpoint.error = outcomes[i].error->message;
+      checkpoint.error_code = std::string(ToString(outcomes[i].error->code));
     }
   }
 
-  [[nodiscard]] const std::map<std::string, StepRecord>& records() const { return state_.done; }
-  [[nodiscard]] const json::object& meta() const { return state_.meta; }
+  [[nodiscard]] const std::map<std::string, StepRecord>& records() const { return done_; }
+  [[nodiscard]] const json::object& meta() const { return meta_; }
 
  private:
-  [[nodiscard]] std::size_t MaxSteps() const { return static_cast<std::size_t>(impl_.deps.settings.max_plan_steps); }
+  /// What was kept of a step, beside its place in the plan.
+  struct Kept {
+    store::TaskStepStatus status = store::TaskStepStatus::kPending;
+    int round = 1;
+    std::string error;
+    std::string error_code;
+  };
+
+  Result<coordinator::Plan> Restore(std::vector<store::TaskStep> kept) {
+    json::array raw;
+    for (store::TaskStep& step : kept) {
+      json::object object = std::move(step.spec);
+      const bool is_hold = object.contains("hold");
+      object["step_id"] = step.name;
+      json::array depends_on;
+      for (const std::string& name : step.depends_on) depends_on.push_back(json::string(name));
+      object["depends_on"] = std::move(depends_on);
+      raw.push_back(std::move(object));
+      if (step.status == store::TaskStepStatus::kCompleted) {
+        StepRecord& record = done_[step.name];
+        if (is_hold) {
+          record.output = std::move(step.result);
+        } else {
+          SEEDCORE_ASSIGN_OR_RETURN(record, FromJson<StepRecord>(step.result));
+        }
+      }
+      kept_[step.name] = {step.status, step.round, std::move(step.error), std::move(step.error_code)};
+    }
+    meta_ = std::move(kept.front().plan_note);
+    return coordinator::ParsePlan(raw, store::kMaxSteps);
+  }
+
+  Result<coordinator::Plan> OwnPlan() {
+    const json::value* steps = task_.params.if_contains("steps");
+    if (steps == nullptr || !steps->is_array()) {
+      return Fail(ErrorCode::kInvalidArgument, "a workflow brings its steps, a list of objects", "params.steps");
+    }
+    constexpr std::array<std::string_view, 7> kKnown = {"step_id", "id",         "task",     "hold",
+                                                        "retry",   "depends_on", "timeout_s"};
+    for (const json::value& step : steps->get_array()) {
+      if (!step.is_object()) break;
+      for (const auto& member : step.get_object()) {
+        if (std::ranges::find(kKnown, std::string_view(member.key())) != kKnown.end()) continue;
+        return Fail(ErrorCode::kInvalidArgument,
+                    fmt::format("a step has no member '{}'", std::string_view(member.key())), "params.steps");
+      }
+    }
+    meta_ = {{"plan_source", "params"}};
+    SEEDCORE_ASSIGN_OR_RETURN(coordinator::Plan plan, coordinator::ParsePlan(steps->get_array(), store::kMaxSteps));
+    // Of a planner's answer what makes sense is taken; who writes a plan by hand is told.
+    if (!plan.warnings.empty()) return Fail(ErrorCode::kInvalidArgument, plan.warnings.front(), "params.steps");
+    return plan;
+  }
 
   Result<coordinator::Plan> AskForPlan() {
     CognitiveRequest request;
@@ -198,17 +241,36 @@ class PlanExecution {
                               impl_.deps.cognitive.Call<&CognitiveService::PlanTask>(
                                   request, call_.Within(impl_.deps.settings.cognitive_timeout, impl_.deps.env)));
     const cognitive::TaskPlan& proposal = reply.result.result;
-    state_.meta = {{"plan_source", "cognitive_service"},
-                   {"provider", reply.result.metadata.provider},
-                   {"estimated_complexity", proposal.estimated_complexity},
-                   {"explanations", proposal.rationale},
-                   {"confidence", proposal.confidence}};
+    meta_ = {{"plan_source", "cognitive_service"},
+             {"provider", reply.result.metadata.provider},
+             {"estimated_complexity", proposal.estimated_complexity},
+             {"explanations", proposal.rationale},
+             {"confidence", proposal.confidence}};
     json::array steps;
     for (const auto& step : proposal.solution_steps) steps.push_back(ToJson(step));
-    return coordinator::ParsePlan(steps, MaxSteps());
+    return coordinator::ParsePlan(steps, static_cast<std::size_t>(impl_.deps.settings.max_plan_steps));
+  }
+
+  std::optional<Result<json::value>> Recall(const PlanStep& step) const {
+    if (const auto found = done_.find(step.id); found != done_.end()) return Result<json::value>(found->second.output);
+    const auto kept = kept_.find(step.id);
+    // What a person refused, or did not answer in time, is not asked again.
+    const bool refused = step.hold && kept != kept_.end() && kept->second.status == store::TaskStepStatus::kFailed;
+    if (!refused) return std::nullopt;
+    return Result<json::value>(Fail(ErrorCode::kNonRetryable, kept->second.error));
+  }
+
+  Result<void> Write(store::StepWrite write, const store::Effects& effects) {
+    return steps_->WriteSteps(*task_.lease, {&write, 1}, effects);
   }
 
   Result<json::value> RunStep(const PlanStep& step, const json::object& inputs) {
+    const auto kept = kept_.find(step.id);
+    const int round = kept == kept_.end() ? 1 : kept->second.round;
+    if (steps_ != nullptr) {
+      SEEDCORE_RETURN_IF_ERROR(
+          Write({.name = step.id, .status = store::TaskStepStatus::kRunning, .result = nullptr}, {}));
+    }
     const json::value* params = step.task.if_contains("params");
     SEEDCORE_ASSIGN_OR_RETURN(const json::value resolved,
                               coordinator::ResolveInputs(params == nullptr ? json::object() : *params, inputs));
@@ -221,52 +283,72 @@ class PlanExecution {
                          .drift_score = response_.drift.value_or(0.0),
                          .required_capability = RequiredCapability(task_.params),
                          .agent_id = {},
-                         .idempotency_key = task_.idempotency_key + ":" + step.id,
+                         .idempotency_key = store::StepKey(task_.idempotency_key, step.id, round),
                          .attempt = task_.attempt,
                          .evidence = {}};
     organ_task.evidence = EvidenceFor(organ_task.type, response_);
     CallContext call = call_;
+    if (step.timeout_s) {
+      call = call_.Within(std::chrono::milliseconds(std::llround(*step.timeout_s * 1000.0)), impl_.deps.env);
+    }
     call.idempotency_key = organ_task.idempotency_key;
-    SEEDCORE_ASSIGN_OR_RETURN(
-        ExecuteReply reply,
-        impl_.Execute(std::move(organ_task), {}, NormalizedOrganTimeout(task_.params), EffectsMode::kApply, call));
+    SEEDCORE_ASSIGN_OR_RETURN(ExecuteReply reply,
+                              impl_.Execute(std::move(organ_task), {}, NormalizedOrganTimeout(task_.params),
+                                            steps_ != nullptr ? EffectsMode::kReturn : task_.effects, call));
     StepRecord record{.organ_id = reply.organ_id,
                       .agent_id = reply.result ? reply.result->agent_id : "",
                       .energy = EnergyOf(reply),
                       .output = reply.result ? reply.result->result : json::value()};
     json::value output = record.output;
-    {
-      const std::lock_guard lock(mutex_);
-      state_.done[step.id] = std::move(record);
-    }
+    const std::lock_guard lock(mutex_);
+    effects_[step.id] = std::move(reply.effects);
+    done_[step.id] = std::move(record);
     if (!reply.success) return std::unexpected(reply.VerdictError());
     return output;
   }
 
-  Result<void> Save(const PlanStep& step) {
+  Result<void> Save(const PlanStep& step, bool is_last) {
+    if (steps_ == nullptr) return {};
     json::value record;
+    store::Effects effects;
     {
       const std::lock_guard lock(mutex_);
-      record = ToJson(state_.done[step.id]);
-    }
-    SEEDCORE_RETURN_IF_ERROR(impl_.deps.streams.Update(kPlanKind, task_.id, [&](const json::value& stored) {
-      json::value next = stored;
-      if (json::object* object = next.if_object()) {
-        json::value& done = (*object)["done"];
-        if (!done.is_object()) done = json::object();
-        done.get_object()[step.id] = record;
+      record = ToJson(done_[step.id]);
+      if (is_last) {
+        checkpoints_.push_back({step.id, "completed", std::move(record), {}, {}});
+        return {};
       }
-      return next;
-    }));
-    return {};
+      effects = std::exchange(effects_[step.id], {}).ToStore();
+    }
+    return Write({.name = step.id, .status = store::TaskStepStatus::kCompleted, .result = std::move(record)}, effects);
+  }
+
+  Result<void> Wait(const PlanStep& step) {
+    const auto kept = kept_.find(step.id);
+    if (kept != kept_.end() && kept->second.status == store::TaskStepStatus::kWaiting) return {};
+    std::optional<WallTime> until;
+    if (step.hold->timeout_s) {
+      until = impl_.deps.env.WallNow() + std::chrono::milliseconds(std::llround(*step.hold->timeout_s * 1000.0));
+    }
+    return Write({.name = step.id,
+                  .status = store::TaskStepStatus::kWaiting,
+                  .result = nullptr,
+                  .error = step.hold->reason,
+                  .wait_until = until},
+                 {});
   }
 
   CoordinatorService::Impl& impl_;
   const RoutedTask& task_;
   const RouteResponse& response_;
   const CallContext& call_;
-  PlanState state_;
-  std::mutex mutex_;  // guards state_.done while the plan runs
+  store::StepStore* const steps_;  // null: nothing is kept
+  json::object meta_;
+  std::map<std::string, Kept> kept_;
+  std::mutex mutex_;  // guards the rest while the plan runs
+  std::map<std::string, StepRecord> done_;
+  std::map<std::string, TaskEffects> effects_;  // not yet written
+  std::vector<StepCheckpoint> checkpoints_;
 };
 
 }  // namespace
@@ -383,14 +465,25 @@ void CoordinatorService::Impl::ExecuteEscalated(const RoutedTask& task, const Ca
         json::object{{"step_id", report.step_id}, {"organ_id", report.organ_id}, {"success", report.success}});
     out.results.push_back(std::move(report));
   }
+  execution.TakeRest(*plan, outcomes, out);
   out.kind = "escalated";
   out.success = failed == nullptr;
   out.metadata = {{"path", "hgnn_decomposition"}, {"step_count", outcomes.size()}, {"escalated", true}};
   out.payload = execution.meta();
   out.payload["solution_steps"] = std::move(solution_steps);
   conclude(out.success);
+  const auto waiting = std::ranges::find(outcomes, StepStatus::kWaiting, &StepOutcome::status);
+  if (out.success && waiting != outcomes.end()) {
+    const PlanStep& step = plan->steps[static_cast<std::size_t>(waiting - outcomes.begin())];
+    out.success = false;
+    out.kind = "held";
+    out.path = "hold";
+    out.waits_for_step = true;
+    out.routing_reason = fmt::format("step '{}': {}", step.id, step.hold->reason);
+    ++counters.held;
+    return;
+  }
   if (out.success) {
-    execution.Forget();
     ++counters.succeeded;
     return;
   }

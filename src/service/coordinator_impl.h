@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,6 @@ namespace seedcore::service {
 /// A task as routing sees it: every value present and within its range.
 struct RoutedTask {
   std::string id;
-  bool has_own_id = false;  ///< the caller named it, so a later attempt can find its checkpoints
   std::string type;
   std::string description;
   std::string domain;
@@ -29,6 +29,7 @@ struct RoutedTask {
   std::string idempotency_key;
   int attempt = 1;
   EffectsMode effects = EffectsMode::kApply;
+  std::optional<store::Lease> lease{};  ///< of the stored task
 
   [[nodiscard]] coordinator::TaskView View() const {
     return {.type = type,

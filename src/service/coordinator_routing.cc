@@ -112,8 +112,10 @@ int RouteResponse::HttpStatus() const { return error ? seedcore::HttpStatus(Erro
 
 RoutedTask CoordinatorService::Impl::Normalize(const RouteRequest& request) {
   RoutedTask task;
-  task.has_own_id = !request.id.empty();
-  task.id = task.has_own_id ? request.id : deps.env.NewId();
+  task.id = request.id.empty() ? deps.env.NewId() : request.id;
+  if (request.lease && !request.id.empty()) {
+    task.lease = store::Lease{request.id, request.lease->owner_id, request.lease->fencing_token};
+  }
   task.type = ToLower(Trim(request.type));
   task.description = request.description;
   task.domain = std::string(Trim(request.domain));
@@ -239,7 +241,9 @@ Result<RouteResponse> CoordinatorService::Impl::Route(const RouteRequest& reques
     log::Debug("rule skipped", {{"task_id", task.id}, {"rule", decision.trace.first_skip}});
   }
   ++counters.total;
-  switch (decision.action) {
+  // A task that brings its plan needs no organ of its own.
+  const bool has_plan = task.type == kWorkflowType && decision.action == RouteAction::kFastPath;
+  switch (has_plan ? RouteAction::kEscalate : decision.action) {
     case RouteAction::kFastPath:
       response.path = "fast";
       ++counters.fast;

@@ -1,5 +1,6 @@
 #include "service/coordinator.h"
 
+#include <filesystem>
 #include <fstream>
 #include <latch>
 
@@ -8,6 +9,8 @@
 
 #include "base/sim_env.h"
 #include "service/coordinator_impl.h"
+#include "service/task_route.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace seedcore::service {
 namespace {
@@ -65,6 +68,11 @@ class CoordinatorTest : public testing::Test {
  protected:
   using Answer = std::function<Result<json::value>(const json::object& request, const CallContext& call)>;
 
+  ~CoordinatorTest() override {
+    service_.reset();
+    store_.reset();
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
   CoordinatorTest() {
     const Transport transport = [this](net::Method, const std::string& path, const std::string& body,
                                        const CallContext& call) -> Result<net::Response> {
@@ -102,6 +110,7 @@ class CoordinatorTest : public testing::Test {
     service_ = std::make_unique<CoordinatorService>(CoordinatorDependencies{.env = env_,
                                                                             .metrics = metrics_,
                                                                             .streams = streams_,
+                                                                            .steps = steps_,
                                                                             .incidents = incidents_,
                                                                             .rules = rules_,
                                                                             .ml = ml_,
@@ -200,8 +209,46 @@ class CoordinatorTest : public testing::Test {
                                                                             .settings = {}});
   }
 
+  /// From here on the coordinator keeps plans, and the tasks it is given are those of a real store.
+  void UseStore() {
+    folder_ = (std::filesystem::temp_directory_path() / "coordinator_XXXXXX").string();
+    ASSERT_NE(mkdtemp(folder_.data()), nullptr);
+    auto opened = store::sqlite::OpenSqliteStore({.path = folder_ + "/seedcore.db"}, env_, metrics_);
+    ASSERT_TRUE(opened) << ToString(opened.error());
+    store_ = std::move(*opened);
+    steps_ = &store_->steps();
+    Start();
+  }
+  store::Task Claim() { return store_->tasks().ClaimTasks({.owner_id = "w"}).value().at(0).task; }
+  store::Task Submitted(json::object params = {{"priority", 9}}, std::string type = "other") {
+    const store::NewTask task{.type = std::move(type), .params = std::move(params)};
+    (void)store_->tasks().Submit({&task, 1}).value();
+    return Claim();
+  }
+  /// Ends the claim with what the coordinator made of it, as the dispatcher does.
+  Result<void> Finish(const store::Task& task, queue::TaskOutcome outcome) {
+    store::Finish finish{store::Claim{task}.lease(), store::HandedBack{}, std::move(outcome.effects),
+                         std::move(outcome.steps)};
+    if (auto* completed = std::get_if<store::Completed>(&outcome.verdict)) finish.outcome = std::move(*completed);
+    if (auto* held = std::get_if<store::Held>(&outcome.verdict)) finish.outcome = std::move(*held);
+    if (auto* failure = std::get_if<queue::Failure>(&outcome.verdict)) {
+      finish.outcome = store::RetryLater{failure->error, std::chrono::milliseconds(0)};
+    }
+    return store_->tasks().FinishTasks({&finish, 1}).value().at(0);
+  }
+  std::string StepsOf(const std::string& id) {
+    std::string out;
+    for (const store::TaskStep& step : store_->steps().Steps(id).value()) {
+      out += step.name + ":" + std::string(EnumToString(step.status)) + " ";
+    }
+    return out;
+  }
+
   SimEnv env_;
   Metrics metrics_;
+  std::string folder_;
+  std::unique_ptr<store::Store> store_;
+  store::StepStore* steps_ = nullptr;
   MemoryStreams streams_;
   MemoryIncidents incidents_;
   coordinator::RuleBook rules_{env_};
@@ -294,7 +341,9 @@ TEST_F(CoordinatorTest, AFailedAttemptContinuesWhereItStopped) {
     const bool second = request.at("task").at("type") == "general_query";
     return second && broken ? Failure(request, ErrorCode::kUnavailable) : Reply(request, json::object{{"answer", 1}});
   });
-  RouteRequest request{.id = "t1", .type = "other", .params = {{"priority", 9}}};
+  UseStore();
+  store::Task task = Submitted();
+  RouteRequest request = RouteRequestOf(task, {.idempotency_key = task.id});
   const RouteResponse first = Route(request);
   EXPECT_EQ(first.kind, "error");
   EXPECT_EQ(first.error, "step 'b': broken tool");
@@ -303,15 +352,83 @@ TEST_F(CoordinatorTest, AFailedAttemptContinuesWhereItStopped) {
   EXPECT_EQ(first.results[0].status, "done");
   EXPECT_EQ(first.results[1].status, "failed");
 
+  ASSERT_TRUE(Finish(task, OutcomeOf(first, seconds(1))));
+  EXPECT_EQ(StepsOf(task.id), "a:completed b:failed ");
   broken = false;
-  request.attempt = 2;
+  task = Claim();
+  request = RouteRequestOf(task, {.idempotency_key = task.id});
+  EXPECT_EQ(request.attempt, 2);
   const RouteResponse second = Route(request);
   EXPECT_TRUE(second.success);
   EXPECT_EQ(second.results[0].status, "reused");
   EXPECT_EQ(second.results[0].agent_id, "agent_0");
   EXPECT_EQ(executed_.size(), 3u);
   EXPECT_EQ(CallsTo("/cognitive/plan-task"), 1);
-  EXPECT_TRUE(streams_.Load("plan", "t1")->is_null());
+  EXPECT_EQ(executed_[1].at("task").at("idempotency_key"), executed_[2].at("task").at("idempotency_key"));
+}
+
+TEST_F(CoordinatorTest, EffectsOfStepsAreWrittenOnceWithTheirCheckpointsAndTheLastWithTheEnd) {
+  AnswerPlan(kTwoSteps);
+  UseStore();
+  const store::Task task = Submitted();
+  auto outcome = service_->HandleTask(task, {});
+  EXPECT_EQ(StepsOf(task.id), "a:completed b:running ");
+  EXPECT_EQ(store_->facts().Count().value(), 1);
+  ASSERT_TRUE(Finish(task, std::move(outcome)));
+  EXPECT_EQ(StepsOf(task.id), "a:completed b:completed ");
+  EXPECT_EQ(store_->facts().Count().value(), 2);
+  EXPECT_EQ(executed_[0].at("effects"), "return");
+}
+
+TEST_F(CoordinatorTest, AnExecutionThatLostItsTaskRunsAndWritesNoStep) {
+  AnswerPlan(kTwoSteps);
+  UseStore();
+  const store::Task zombie = Submitted();
+  env_.Advance(seconds(31));
+  EXPECT_EQ(store_->tasks().Reap(10).value(), 1);
+  const store::Task task = Claim();
+  const auto outcome = service_->HandleTask(zombie, {});
+  EXPECT_EQ(std::get<queue::Failure>(outcome.verdict).error.code, ErrorCode::kLeaseLost);
+  EXPECT_THAT(executed_, IsEmpty());
+  EXPECT_EQ(StepsOf(task.id), "");
+}
+
+TEST_F(CoordinatorTest, AStepIsRetriedAsItsPolicySaysAndKeepsItsKey) {
+  UseStore();
+  int calls = 0;
+  On("/organism/execute-on-organ", [&](const json::object& request, const CallContext&) -> Result<json::value> {
+    executed_.push_back(request);
+    return ++calls < 3 ? Failure(request, ErrorCode::kUnavailable) : Reply(request, json::object{{"answer", 1}});
+  });
+  const json::value steps =
+      ParseJson(R"([{"step_id":"a","task":{"type":"x"},"retry":{"max_attempts":3,"base_s":0}}])").value();
+  const store::Task task = Submitted({{"steps", steps}}, "workflow");
+  ASSERT_TRUE(Finish(task, service_->HandleTask(task, {.idempotency_key = task.id})));
+  const auto kept = store_->steps().Steps(task.id).value();
+  EXPECT_EQ(kept.at(0).attempt, 3);
+  EXPECT_EQ(kept.at(0).status, store::TaskStepStatus::kCompleted);
+  EXPECT_EQ(executed_[0].at("task").at("idempotency_key"), json::value(task.id + ":a"));
+  EXPECT_EQ(executed_[2].at("task").at("idempotency_key"), json::value(task.id + ":a"));
+  EXPECT_EQ(CallsTo("/cognitive/plan-task"), 0);
+}
+
+TEST_F(CoordinatorTest, AHoldParksTheTaskAndItsAnswerIsPassedOn) {
+  UseStore();
+  const json::value steps = ParseJson(R"([
+      {"step_id":"ask","hold":{"reason":"how many?"}},
+      {"step_id":"do","task":{"type":"x","params":{"n":"${ask.n}"}},"depends_on":["ask"]}])")
+                                .value();
+  store::Task task = Submitted({{"steps", steps}}, "workflow");
+  auto outcome = service_->HandleTask(task, {});
+  EXPECT_TRUE(std::get<store::Held>(outcome.verdict).for_step);
+  ASSERT_TRUE(Finish(task, std::move(outcome)));
+  EXPECT_EQ(StepsOf(task.id), "ask:waiting do:pending ");
+  EXPECT_THAT(executed_, IsEmpty());
+  ASSERT_TRUE(store_->steps().Answer(task.id, "ask", {json::object{{"n", 7}}, false, ""}));
+  task = Claim();
+  ASSERT_TRUE(Finish(task, service_->HandleTask(task, {})));
+  EXPECT_EQ(StepsOf(task.id), "ask:completed do:completed ");
+  EXPECT_EQ(executed_[0].at("task").at("params").at("n"), json::value(7));
 }
 
 TEST_F(CoordinatorTest, AFailureInsideIsAFailureOutside) {

@@ -12,6 +12,28 @@
 /// What the Coordinator service takes and answers.
 namespace seedcore::service {
 
+/// The right to a stored task, as of its claim.
+struct TaskLease {
+  std::string owner_id;
+  std::int64_t fencing_token = 0;
+  static constexpr auto kFields = Fields(Required("owner_id", &TaskLease::owner_id, "Who holds it"),
+                                         Required("fencing_token", &TaskLease::fencing_token, "Of the claim"));
+};
+
+/// A change of a step that the caller writes together with the end of the task.
+struct StepCheckpoint {
+  std::string step;
+  std::string status;
+  json::value result;
+  std::string error;
+  std::string error_code;
+  static constexpr auto kFields = Fields(Required("step", &StepCheckpoint::step, "Name"),
+                                         Required("status", &StepCheckpoint::status, "completed, failed or skipped"),
+                                         Optional("result", &StepCheckpoint::result, "Of completed"),
+                                         Sparse("error", &StepCheckpoint::error, "Why not"),
+                                         Sparse("error_code", &StepCheckpoint::error_code, "Code of the error"));
+};
+
 struct RouteRequest {
   std::string id;
   std::string type;
@@ -24,9 +46,10 @@ struct RouteRequest {
   std::string idempotency_key;
   int attempt = 1;
   EffectsMode effects = EffectsMode::kApply;
+  std::optional<TaskLease> lease{};
   [[nodiscard]] Result<void> Validate() const;
   static constexpr auto kFields = Fields(
-      Sparse("id", &RouteRequest::id, "Id of the task; without one the call gets an id of its own and no checkpoints"),
+      Sparse("id", &RouteRequest::id, "Id of the task; without one the call gets an id of its own"),
       Required("type", &RouteRequest::type, "Task type; stripped and lower-cased"),
       Optional("description", &RouteRequest::description, "What is wanted, in words"),
       Optional("domain", &RouteRequest::domain, "Domain of the task; with the type it names the drift stream"),
@@ -40,7 +63,10 @@ struct RouteRequest {
       Optional("attempt", &RouteRequest::attempt,
                "Which execution this is, from 1: only the first feeds the drift valve"),
       Optional("effects", &RouteRequest::effects,
-               "apply: the organism writes facts and ledger entries; return: the caller does. Steps of a plan apply"));
+               "apply: the organism writes facts and ledger entries; return: the caller does"),
+      Sparse("lease", &RouteRequest::lease,
+             "Of the stored task; with it the steps of a plan are kept under the lease, each with its effects, and an "
+             "execution that breaks off is continued"));
 };
 
 /// The drift valve of a stream after a task.
@@ -97,7 +123,8 @@ struct StepReport {
   double took_ms = 0.0;
   static constexpr auto kFields =
       Fields(Required("step_id", &StepReport::step_id, "Unique in the plan"),
-             Required("status", &StepReport::status, "done, reused (from an earlier attempt), failed or skipped"),
+             Required("status", &StepReport::status,
+                      "done, reused (from an earlier attempt), failed, skipped, waiting or pending"),
              Required("success", &StepReport::success, "done or reused"),
              Sparse("organ_id", &StepReport::organ_id, "The organ that ran it"),
              Sparse("agent_id", &StepReport::agent_id, "The agent that ran it"),
@@ -132,6 +159,8 @@ struct RouteResponse {
   std::string error_code;
   std::string error_path;
   TaskEffects effects;
+  std::vector<StepCheckpoint> checkpoints;
+  bool waits_for_step = false;
   WallTime created_at;
   std::string version = "1.0";
 
@@ -161,6 +190,8 @@ struct RouteResponse {
       Sparse("error_code", &RouteResponse::error_code, "Code of the error"),
       Sparse("error_path", &RouteResponse::error_path, "What the error is about"),
       Optional("effects", &RouteResponse::effects, "What the caller must write, when it asked to"),
+      Sparse("checkpoints", &RouteResponse::checkpoints, "Steps that the caller must write with the end of the task"),
+      Optional("waits_for_step", &RouteResponse::waits_for_step, "For held: a step of the plan waits for a person"),
       Required("created_at", &RouteResponse::created_at, "When this answer was made"),
       Required("version", &RouteResponse::version, "Version of this format"));
 };

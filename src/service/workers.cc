@@ -60,6 +60,11 @@ Result<void> WorkerRenewRequest::Validate() const {
   return CheckSeconds(lease_s, 1.0, kMaxLease, "lease_s");
 }
 
+Result<void> WorkerHoldRequest::Validate() const {
+  if (timeout_s) return CheckSeconds(*timeout_s, 0.0, kMaxRetryAfter, "timeout_s");
+  return {};
+}
+
 Result<void> WorkerFailRequest::Validate() const {
   if (error.size() > kMaxErrorBytes) return Invalid(fmt::format("longer than {} bytes", kMaxErrorBytes), "error");
   if (retry_after_s) return CheckSeconds(*retry_after_s, 0.0, kMaxRetryAfter, "retry_after_s");
@@ -69,6 +74,7 @@ Result<void> WorkerFailRequest::Validate() const {
 WorkerService::WorkerService(Dependencies dependencies)
     : env_(*dependencies.env),
       tasks_(*dependencies.tasks),
+      steps_(*dependencies.steps),
       max_waiting_(dependencies.max_waiting),
       runnable_(tasks_.OnRunnable([this] {
         const std::scoped_lock lock(mutex_);
@@ -110,7 +116,12 @@ Result<WorkerClaims> WorkerService::Claim(const WorkerClaimRequest& request, con
   for (store::Claim& claim : claims) {
     const std::int64_t token = claim.task.fencing_token;
     std::string key = claim.task.id;
-    out.items.push_back({ToTaskRead(std::move(claim.task)), token, std::move(key)});
+    std::vector<StepRead> steps;
+    if (request.with_steps) {
+      SEEDCORE_ASSIGN_OR_RETURN(std::vector<store::TaskStep> kept, steps_.Steps(claim.task.id));
+      for (store::TaskStep& step : kept) steps.push_back(ToStepRead(std::move(step), claim.task.id));
+    }
+    out.items.push_back({ToTaskRead(std::move(claim.task)), token, std::move(key), std::move(steps)});
   }
   return out;
 }
@@ -173,10 +184,44 @@ Result<TaskStatusRead> WorkerService::Fail(const WorkerFailRequest& request, con
   return Finish(std::move(finish));
 }
 
+Result<TaskStatusRead> WorkerService::Checkpoint(const WorkerCheckpointRequest& request, const CallContext&) {
+  store::StepWrite write{.name = request.step, .result = nullptr, .error = {}, .wait_until = {}, .may_add = true};
+  if (request.begin) {
+    write.status = store::TaskStepStatus::kRunning;
+  } else if (request.error) {
+    write.status = store::TaskStepStatus::kFailed;
+    write.error = *request.error;
+    write.error_code = ToString(ErrorCode::kUnavailable);
+  } else {
+    write.result = request.result;
+  }
+  SEEDCORE_RETURN_IF_ERROR(steps_.WriteSteps({request.id, request.worker_id, request.fencing_token}, {&write, 1}, {}));
+  return StatusOf(request.id);
+}
+
+Result<TaskStatusRead> WorkerService::Hold(const WorkerHoldRequest& request, const CallContext&) {
+  store::StepWrite write{.name = request.step,
+                         .status = store::TaskStepStatus::kWaiting,
+                         .result = nullptr,
+                         .error = request.reason,
+                         .wait_until = {},
+                         .may_add = true};
+  if (request.timeout_s) write.wait_until = env_.WallNow() + ToMilliseconds(*request.timeout_s);
+  store::Finish finish{.lease = {request.id, request.worker_id, request.fencing_token},
+                       .outcome = store::Held{fmt::format("step '{}': {}", request.step, request.reason), true},
+                       .effects = {}};
+  finish.steps.push_back(std::move(write));
+  return Finish(std::move(finish));
+}
+
 Result<TaskStatusRead> WorkerService::Finish(store::Finish finish) {
   SEEDCORE_ASSIGN_OR_RETURN(const auto results, tasks_.FinishTasks({&finish, 1}));
   SEEDCORE_RETURN_IF_ERROR(results.front());
-  SEEDCORE_ASSIGN_OR_RETURN(store::Task task, tasks_.Get(finish.lease.task_id));
+  return StatusOf(finish.lease.task_id);
+}
+
+Result<TaskStatusRead> WorkerService::StatusOf(const std::string& id) {
+  SEEDCORE_ASSIGN_OR_RETURN(store::Task task, tasks_.Get(id));
   TaskStatusRead read{.id = std::move(task.id), .status = task.status, .updated_at = task.updated_at, .error = {}};
   if (!task.error.empty()) read.error = std::move(task.error);
   return read;
@@ -196,6 +241,9 @@ OperationTable<WorkerService> WorkerOperations() {
               Post<&WorkerService::Renew>("/renew", "Keeps claims alive and tells which tasks to stop"),
               Post<&WorkerService::Complete>("/complete", "Ends a task with its result; 409 when the lease was lost"),
               Post<&WorkerService::Fail>("/fail", "Reports a failed attempt; the task is retried as its policy says"),
+              Post<&WorkerService::Checkpoint>("/checkpoint",
+                                               "Keeps a named step of the task; 409 when the lease was lost"),
+              Post<&WorkerService::Hold>("/hold", "Parks the task until a person answers the step"),
           },
           ""};
 }

@@ -9,6 +9,7 @@
 #include "base/call_context.h"
 #include "base/json_binding.h"
 #include "service/operation.h"
+#include "service/steps.h"
 #include "service/tasks.h"
 #include "store/store.h"
 
@@ -22,6 +23,7 @@ struct WorkerClaimRequest {
   int limit = 1;
   double lease_s = 30.0;
   double wait_s = 0.0;
+  bool with_steps = false;
   static constexpr auto kFields = Fields(
       Required("worker_id", &WorkerClaimRequest::worker_id, "Name of the worker, unique among all; 1 to 128 bytes"),
       Required("types", &WorkerClaimRequest::types, "Types it can execute, 1 to 100"),
@@ -29,7 +31,9 @@ struct WorkerClaimRequest {
       Optional("lease_s", &WorkerClaimRequest::lease_s,
                "How long the claim holds without being renewed, 1 to 3600 seconds"),
       Optional("wait_s", &WorkerClaimRequest::wait_s,
-               "How long to wait for a task when there is none, 0 to 60 seconds"));
+               "How long to wait for a task when there is none, 0 to 60 seconds"),
+      Optional("with_steps", &WorkerClaimRequest::with_steps,
+               "Whether each task comes with the steps that earlier executions have written"));
   [[nodiscard]] Result<void> Validate() const;
 };
 
@@ -37,8 +41,10 @@ struct WorkerClaim {
   TaskRead task;
   std::int64_t fencing_token = 0;
   std::string idempotency_key;
+  std::vector<StepRead> steps;
   static constexpr auto kFields =
-      Fields(Required("task", &WorkerClaim::task, "What to do"),
+      Fields(Sparse("steps", &WorkerClaim::steps, "With with_steps: in the order in which they were written"),
+             Required("task", &WorkerClaim::task, "What to do"),
              Required("fencing_token", &WorkerClaim::fencing_token, "To be presented with every later call about it"),
              Required("idempotency_key", &WorkerClaim::idempotency_key,
                       "The same at every attempt; to be passed on to whatever the work calls"));
@@ -114,12 +120,48 @@ struct WorkerFailRequest {
   [[nodiscard]] Result<void> Validate() const;
 };
 
+struct WorkerCheckpointRequest {
+  std::string worker_id;
+  std::string id;
+  std::int64_t fencing_token = 0;
+  std::string step;
+  bool begin = false;
+  json::value result;
+  std::optional<std::string> error;
+  static constexpr auto kFields = Fields(
+      Required("worker_id", &WorkerCheckpointRequest::worker_id, "As in the claim"),
+      Required("id", &WorkerCheckpointRequest::id, "Full task id"),
+      Required("fencing_token", &WorkerCheckpointRequest::fencing_token, "Of the claim"),
+      Required("step", &WorkerCheckpointRequest::step, "Name, unique in the task; a new one is added at the end"),
+      Optional("begin", &WorkerCheckpointRequest::begin, "true: only notes that an attempt of the step begins"),
+      Optional("result", &WorkerCheckpointRequest::result, "Any JSON of at most 1 MiB: the step is completed with it"),
+      Sparse("error", &WorkerCheckpointRequest::error, "Instead: why the step failed; it may be written again"));
+};
+
+struct WorkerHoldRequest {
+  std::string worker_id;
+  std::string id;
+  std::int64_t fencing_token = 0;
+  std::string step;
+  std::string reason;
+  std::optional<double> timeout_s;
+  static constexpr auto kFields = Fields(
+      Required("worker_id", &WorkerHoldRequest::worker_id, "As in the claim"),
+      Required("id", &WorkerHoldRequest::id, "Full task id"),
+      Required("fencing_token", &WorkerHoldRequest::fencing_token, "Of the claim"),
+      Required("step", &WorkerHoldRequest::step, "Name of the step that a person is to answer"),
+      Required("reason", &WorkerHoldRequest::reason, "What is asked"),
+      Sparse("timeout_s", &WorkerHoldRequest::timeout_s, "The step fails when nobody has answered by then, seconds"));
+  [[nodiscard]] Result<void> Validate() const;
+};
+
 /// Thread-safe; what it knows of tasks is in the store.
 class WorkerService {
  public:
   struct Dependencies {
     Env* env = nullptr;
     store::TaskStore* tasks = nullptr;
+    store::StepStore* steps = nullptr;
     int max_waiting = 16;  ///< claims that wait, each on a thread of the server; the others are answered at once
   };
   explicit WorkerService(Dependencies dependencies);
@@ -130,6 +172,10 @@ class WorkerService {
   /// kLeaseLost when the task is another's by now.
   Result<TaskStatusRead> Complete(const WorkerCompleteRequest& request, const CallContext& call);
   Result<TaskStatusRead> Fail(const WorkerFailRequest& request, const CallContext& call);
+  /// Durable on return: a later claim of the task comes with it.
+  Result<TaskStatusRead> Checkpoint(const WorkerCheckpointRequest& request, const CallContext& call);
+  /// Parks the task until the step is answered; the claim is over.
+  Result<TaskStatusRead> Hold(const WorkerHoldRequest& request, const CallContext& call);
 
   /// Lets all that wait go, and nobody wait any more. Before the server stops.
   void Close();
@@ -140,9 +186,11 @@ class WorkerService {
   /// `give_up`, nor when the caller has left or too many wait already.
   bool AwaitRunnable(std::uint64_t seen, Instant look_at, Instant give_up, const CallContext& call);
   Result<TaskStatusRead> Finish(store::Finish finish);
+  Result<TaskStatusRead> StatusOf(const std::string& id);
 
   Env& env_;
   store::TaskStore& tasks_;
+  store::StepStore& steps_;
   const int max_waiting_;
   std::mutex mutex_;  // guards everything below
   std::condition_variable_any changed_;

@@ -24,7 +24,8 @@ class WorkersTest : public testing::Test {
     auto opened = store::sqlite::OpenSqliteStore({.path = folder_ + "/seedcore.db"}, env_, metrics_);
     if (!opened) throw std::runtime_error(ToString(opened.error()));
     store_ = std::move(*opened);
-    workers_ = std::make_unique<WorkerService>(WorkerService::Dependencies{.env = &env_, .tasks = &store_->tasks()});
+    workers_ = std::make_unique<WorkerService>(
+        WorkerService::Dependencies{.env = &env_, .tasks = &store_->tasks(), .steps = &store_->steps()});
   }
   ~WorkersTest() override {
     workers_.reset();
@@ -75,6 +76,44 @@ TEST_F(WorkersTest, CompletionStoresTheResult) {
   ASSERT_TRUE(done) << ToString(done.error());
   EXPECT_EQ(done->status, TaskStatus::kCompleted);
   EXPECT_EQ(Get(id).result.at("ok"), true);
+}
+
+TEST_F(WorkersTest, StepsAreKeptUnderTheLeaseAndComeWithTheNextClaim) {
+  const std::string id = Submit();
+  const WorkerClaim lost = ClaimOne("vanishes");
+  const auto checkpoint = [&](const std::string& worker, std::int64_t token, const std::string& step) {
+    return workers_->Checkpoint(
+        {.worker_id = worker, .id = id, .fencing_token = token, .step = step, .result = {{"by", worker}}}, {});
+  };
+  ASSERT_TRUE(workers_->Checkpoint(
+      {.worker_id = "vanishes", .id = id, .fencing_token = lost.fencing_token, .step = "one", .begin = true}, {}));
+  ASSERT_TRUE(checkpoint("vanishes", lost.fencing_token, "one"));
+  env_.Advance(30s);
+  ASSERT_EQ(store_->tasks().Reap(10).value(), 1);
+  const WorkerClaim again = Claim({.worker_id = "steps in", .with_steps = true}).items.at(0);
+  ASSERT_EQ(again.steps.size(), 1U);
+  EXPECT_EQ(again.steps[0].name, "one");
+  EXPECT_EQ(again.steps[0].attempt, 1);
+  EXPECT_EQ(again.steps[0].result.at("by"), "vanishes");
+  EXPECT_EQ(again.steps[0].idempotency_key, id + ":one");
+  const auto late = checkpoint("vanishes", lost.fencing_token, "two");
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, ErrorCode::kLeaseLost);
+  ASSERT_TRUE(checkpoint("steps in", again.fencing_token, "two"));
+  EXPECT_EQ(store_->steps().Steps(id).value().size(), 2U);
+}
+
+TEST_F(WorkersTest, AHoldEndsTheClaimAndItsAnswerComesWithTheNext) {
+  const std::string id = Submit();
+  const WorkerClaim claim = ClaimOne();
+  const auto parked = workers_->Hold(
+      {.worker_id = "w", .id = id, .fencing_token = claim.fencing_token, .step = "ask", .reason = "may I?"}, {});
+  ASSERT_TRUE(parked) << ToString(parked.error());
+  EXPECT_EQ(parked->status, TaskStatus::kCreated);
+  EXPECT_EQ(Get(id).hold_reason, "step 'ask': may I?");
+  ASSERT_TRUE(store_->steps().Answer(id, "ask", {true, false, ""}));
+  const WorkerClaim again = Claim({.with_steps = true}).items.at(0);
+  EXPECT_EQ(again.steps.at(0).result, true);
 }
 
 TEST_F(WorkersTest, AWorkerThatVanishesCostsNobodyATask) {
@@ -189,8 +228,8 @@ TEST_F(WorkersTest, ACallerThatLeavesWhileItWaitsTakesNoTask) {
 }
 
 TEST_F(WorkersTest, OnlySoManyWaitTheOthersAreAnsweredAtOnce) {
-  workers_ = std::make_unique<WorkerService>(
-      WorkerService::Dependencies{.env = &env_, .tasks = &store_->tasks(), .max_waiting = 1});
+  workers_ = std::make_unique<WorkerService>(WorkerService::Dependencies{
+      .env = &env_, .tasks = &store_->tasks(), .steps = &store_->steps(), .max_waiting = 1});
   std::jthread waiter([&] { Claim({.wait_s = 60.0}); });
   env_.AwaitWaiters(1);
   EXPECT_TRUE(Claim({.worker_id = "second", .wait_s = 60.0}).items.empty());

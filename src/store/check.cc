@@ -36,13 +36,22 @@ constexpr std::array kRules = {
          "SELECT CAST(p.seq AS TEXT) AS id FROM task_payload p LEFT JOIN tasks t ON t.seq = p.seq WHERE t.seq IS NULL"},
     Rule{"every result belongs to a task",
          "SELECT CAST(r.seq AS TEXT) AS id FROM task_result r LEFT JOIN tasks t ON t.seq = r.seq WHERE t.seq IS NULL"},
+    Rule{
+        "every step belongs to a task",
+        "SELECT CAST(s.task_seq AS TEXT) AS id FROM task_step s LEFT JOIN tasks t ON t.seq = s.task_seq WHERE t.seq IS "
+        "NULL"},
+    Rule{
+        "a step has finished_at exactly when it has ended",
+        "SELECT CAST(s.task_seq AS TEXT) AS id FROM task_step s WHERE (s.status IN ('completed', 'failed', 'skipped')) "
+        "<> (s.finished_at IS NOT NULL)"},
     Rule{"the history of a task ends in its state", SEEDCORE_TASK
          "LEFT JOIN (SELECT task_seq, max(seq) AS seq FROM task_event WHERE kind <> 'lease_lost' GROUP BY "
          "task_seq) l ON l.task_seq = t.seq LEFT JOIN task_event e ON e.seq = l.seq "
          "WHERE e.seq IS NULL OR e.status <> t.status"},
     Rule{"a task is completed once",
-         SEEDCORE_TASK "JOIN task_event e ON e.task_seq = t.seq WHERE e.kind = 'completed' GROUP BY t.id "
-                       "HAVING count(*) > 1"},
+         SEEDCORE_TASK "JOIN task_event e ON e.task_seq = t.seq WHERE e.kind = 'completed' GROUP BY t.id, t.seq "
+                       "HAVING count(*) > 1 + (SELECT count(*) FROM task_event r WHERE r.task_seq = "
+                       "t.seq AND r.kind = 'replayed')"},
     Rule{"the token of a task is that of its latest claim",
          SEEDCORE_TASK "LEFT JOIN (SELECT task_seq, max(fencing_token) AS token FROM task_event WHERE kind = 'claimed' "
                        "GROUP BY task_seq) c ON c.task_seq = t.seq WHERE t.fencing_token <> coalesce(c.token, 0)"},

@@ -80,6 +80,7 @@ class RandomStore {
         Must(store_.tasks().ClaimTasks({.owner_id = "w", .limit = 1 + static_cast<int>(random_() % 4)}));
     std::vector<Finish> finishes;
     for (const Claim& claim : claims) {
+      if (claim.task.params.at("n").as_int64() % 2 == 0) Step(claim);
       switch (random_() % 6) {
         case 0: break;  // stays running
         case 1: finishes.push_back({claim.lease(), RetryLater{WorkFailed(), std::chrono::seconds(5)}, {}}); break;
@@ -99,6 +100,15 @@ class RandomStore {
       }
     }
     Must(store_.tasks().FinishTasks(finishes));
+  }
+
+  void Step(const Claim& claim) {
+    const NewPlan plan{.steps = {{"look", {}, {{"do", "look"}}}, {"ask \"him\"", {"look"}, {}}}, .note = {{"by", "w"}}};
+    Must(store_.steps().SavePlan(claim.lease(), plan));
+    const std::vector<StepWrite> writes{
+        {.name = "ask \"him\"", .status = TaskStepStatus::kWaiting, .error = "may I?", .wait_until = env_.WallNow()},
+        {.name = std::to_string(claim.task.attempts), .result = {{"n", claim.task.attempts}}, .may_add = true}};
+    (void)store_.steps().WriteSteps(claim.lease(), writes, {});  // refused where the name is taken
   }
 
   void Know() {

@@ -10,6 +10,7 @@
 
 #include "store/queue_store.h"
 #include "store/signal.h"
+#include "store/step_store.h"
 #include "store/task.h"
 
 /// What SeedCore keeps. Coarse operations, one transaction each, durable on return. Every method may be called from any
@@ -39,6 +40,8 @@ struct FailedForGood {
 };
 struct Held {
   std::string reason;
+  /// Parked for a step that waits: queued again at once if it has been answered meanwhile.
+  bool for_step = false;
 };
 /// The worker stops before the work began or finished; the execution does not count as an attempt.
 struct HandedBack {};
@@ -99,6 +102,7 @@ struct Finish {
   Lease lease;
   std::variant<Completed, RetryLater, FailedForGood, Held, HandedBack> outcome;
   Effects effects;
+  std::vector<StepWrite> steps{};  ///< in the same transaction, whatever the outcome; refused as by WriteSteps
 };
 
 struct ClaimRequest {
@@ -136,7 +140,8 @@ class TaskStore {
   /// failure for good fails them. A RetryLater without an attempt left fails for good.
   [[nodiscard]] virtual Result<std::vector<Result<void>>> FinishTasks(std::span<const Finish> finishes) = 0;
 
-  /// Running tasks whose lease has run out go to retry (or fail, attempts used up); tasks past their deadline fail.
+  /// Running tasks whose lease has run out go to retry (or fail, attempts used up); tasks past their deadline fail;
+  /// steps that nobody has answered in time fail, and their parked task is queued.
   /// Returns how many were touched; call again while it equals `limit`.
   [[nodiscard]] virtual Result<int> Reap(int limit) = 0;
 
@@ -308,6 +313,7 @@ class Store {
   virtual RegistryStore& registry() = 0;
   virtual QueueStore& queues() = 0;
   virtual GraphStore& graph() = 0;
+  virtual StepStore& steps() = 0;
 
   struct Health {
     std::string backend;   ///< "sqlite" or "postgresql"

@@ -116,6 +116,8 @@ class UpgradePostgresAndSqlite : public testing::Test {
     std::vector<std::string> ran;
     for (const Claim& claim : Must(tasks.ClaimTasks({.owner_id = "new", .limit = 10}))) {
       ran.push_back(claim.task.id);
+      EXPECT_THAT(Must(store->steps().Steps(claim.task.id)), IsEmpty());
+      EXPECT_THAT(Must(store->steps().SavePlan(claim.lease(), {.steps = {{"only", {}, {}}}, .note = {}})), SizeIs(1));
       Must(Must(tasks.FinishTasks(std::vector<Finish>{{claim.lease(), Completed{}, {}}})).front());
     }
     EXPECT_THAT(ran, UnorderedElementsAre(Id(2), Id(3), Id(5), Id(6), Id(7)));
@@ -151,7 +153,7 @@ class UpgradePostgresAndSqlite : public testing::Test {
 };
 
 TEST_F(UpgradePostgresAndSqlite, WorkGoesOnAfterAnUpgradeFromEachVersion) {
-  for (const int version : {1, 2, 3}) {
+  for (const int version : {1, 2, 3, 4, 5}) {
     for (const std::string& place : {WriteSqlite(version), WritePostgres(version)}) {
       SCOPED_TRACE(fmt::format("schema {} in {}", version, IsDsn(place) ? "PostgreSQL" : place));
       env_.JumpWall(start_ + std::chrono::seconds(20) - env_.WallNow());

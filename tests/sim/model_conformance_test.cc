@@ -21,6 +21,7 @@ class ModelBackedStore final : public Store {
   RegistryStore& registry() override { return rest_->registry(); }
   QueueStore& queues() override { return *model_; }
   GraphStore& graph() override { return rest_->graph(); }
+  StepStore& steps() override { return *model_; }
   Health CheckHealth() override { return rest_->CheckHealth(); }
 
  private:

@@ -319,6 +319,7 @@ Result<void> ModelStore::FinishOne(const store::Finish& finish) {
   const bool any_token = defect_ == Defect::kTokenNotChecked && task.status == TaskStatus::kRunning;
   if (!Holds(task, lease) && !any_token) return Refuse(*row, finish);
 
+  if (!finish.steps.empty()) SEEDCORE_RETURN_IF_ERROR(WriteStepsOf(*row, finish.steps, lease.fencing_token));
   if (const auto* completed = std::get_if<store::Completed>(&finish.outcome)) {
     task.result = completed->result;
     task.error.clear();
@@ -346,6 +347,7 @@ Result<void> ModelStore::FinishOne(const store::Finish& finish) {
     task.hold_reason = held->reason;
     Release(*row, TaskStatus::kCreated);
     Append(*row, "held", lease.owner_id, held->reason);
+    if (held->for_step && !store::AnyWaiting(row->steps)) SEEDCORE_RETURN_IF_ERROR(Requeue(*row, "resumed"));
   } else {
     --task.attempts;
     row->queued_as_due = true;
@@ -388,7 +390,7 @@ Result<int> ModelStore::Reap(int limit) {
     ExpireLease(row);
     ++touched;
   }
-  return touched;
+  return touched + ExpireWaits(limit - touched);
 }
 
 Result<Task> ModelStore::Cancel(const std::string& id) {

@@ -14,6 +14,7 @@
 #include "base/metrics.h"
 #include "store/admission.h"
 #include "store/signal.h"
+#include "store/step_rules.h"
 #include "store/store.h"
 
 namespace seedcore::test {
@@ -33,7 +34,7 @@ enum class Defect {
 
 /// The rules of store::TaskStore written in the plainest way: one list of tasks, every operation a loop over it, one
 /// lock. In memory; passes the conformance suite. Thread-safe.
-class ModelStore final : public store::TaskStore, public store::QueueStore {
+class ModelStore final : public store::TaskStore, public store::QueueStore, public store::StepStore {
  public:
   struct Row {
     store::Task task;
@@ -41,6 +42,7 @@ class ModelStore final : public store::TaskStore, public store::QueueStore {
     std::set<std::string> dependencies;  ///< those that still exist
     bool queued_as_due = true;           ///< false while the task waits for its run_after
     store::NewTask given;
+    std::vector<store::StepRow> steps{};
   };
   using WriteEffects = std::function<Result<void>(const store::Effects& effects)>;
 
@@ -74,6 +76,15 @@ class ModelStore final : public store::TaskStore, public store::QueueStore {
   Result<std::vector<store::QueuePause>> Pauses() override;
   Result<std::vector<store::QueueCounts>> Queues() override;
 
+  Result<std::vector<store::TaskStep>> SavePlan(const store::Lease& lease, const store::NewPlan& plan) override;
+  Result<void> WriteSteps(const store::Lease& lease, std::span<const store::StepWrite> writes,
+                          const store::Effects& effects) override;
+  Result<std::vector<store::TaskStep>> Steps(const std::string& task_id) override;
+  Result<store::Task> Answer(const std::string& task_id, const std::string& step,
+                             const store::StepAnswer& answer) override;
+  Result<store::Task> Replay(const std::string& task_id, const std::string& from_step) override;
+  Result<store::Task> Fork(const std::string& task_id, const std::string& from_step) override;
+
   /// In the order of submission. For a checker on the same thread.
   [[nodiscard]] const std::deque<Row>& rows() const { return rows_; }
   [[nodiscard]] const std::vector<store::TaskEvent>& history() const { return events_; }
@@ -94,6 +105,10 @@ class ModelStore final : public store::TaskStore, public store::QueueStore {
   void FailDependants(const Row& cause);
   void ReleaseDependants(const Row& done);
   void ExpireLease(Row& row);
+  Result<Row*> UnderLease(const store::Lease& lease);
+  void Apply(Row& row, const store::StepChanges& changes);
+  Result<void> WriteStepsOf(Row& row, std::span<const store::StepWrite> writes, std::int64_t token);
+  int ExpireWaits(int limit);
   Result<void> Requeue(Row& row, std::string_view event_kind);
   const Row* FailedDependency(const Row& row);
   bool DependenciesMet(const Row& row);

@@ -58,7 +58,7 @@ class WorkerTest : public testing::Test {
     settings.server.listen.port = 0;
     settings.server.api_listen.port = 0;
     settings.store.data_dir = folder_;
-    settings.queue.external_types = {"word_count"};
+    settings.queue.external_types = {"word_count", "publish"};
     settings.queue.reap_interval = 100ms;
     auto started = app::Platform::Start(settings, RealEnv());
     if (!started) throw std::runtime_error(ToString(started.error()));
@@ -161,6 +161,24 @@ TEST_F(WorkerTest, AnExampleThatIsKilledLosesNothing) {
   python = StartExample();
   // What the first had in its hands when it died comes back when its lease ends.
   for (const std::string& id : ids) Await(id, "completed");
+}
+
+TEST_F(WorkerTest, StepsOfAPythonWorkerSurviveItAndWaitForAPerson) {
+  auto python = StartExample();
+  const json::value created = Post("/api/v1/tasks", {{"type", "publish"}, {"params", {{"topic", "Owls"}}}});
+  const std::string id = TextOf(created, "id");
+  const json::value parked = Await(id, "created");
+  EXPECT_EQ(parked.at("hold_reason"), "step 'approve': Publish 'Owls, in short'?");
+  const json::value drafted = Get(id + "/steps").at("items").at(0).at("result").at("by");
+  python->Kill();
+  python = StartExample();
+  Post("/api/v1/tasks/" + id + "/steps/approve/resume", {{"answer", {{"who", "Ada"}}}});
+  const json::value task = Await(id, "completed");
+  EXPECT_EQ(task.at("result").at("approved"), json::value({{"who", "Ada"}}));
+  EXPECT_EQ(task.at("result").at("drafted_by"), drafted);  // by the one that was killed: not done again
+  const json::value steps = Get(id + "/steps");
+  EXPECT_EQ(steps.at("items").as_array().size(), 3U);
+  EXPECT_EQ(steps.at("items").at(0).at("attempt"), 1);
 }
 
 TEST_F(WorkerTest, ATypeThatNobodyWouldClaimIsRefusedAtOnce) {

@@ -9,6 +9,7 @@
 #include "store/postgres/migrations.h"
 #include "store/postgres/queue_store.h"
 #include "store/postgres/registry.h"
+#include "store/postgres/step_store.h"
 #include "store/postgres/task_store.h"
 #include "store/tables.h"
 
@@ -39,6 +40,7 @@ class PostgresStore final : public Store {
   RegistryStore& registry() override { return registry_; }
   QueueStore& queues() override { return queues_; }
   GraphStore& graph() override { return graph_; }
+  StepStore& steps() override { return steps_; }
 
   Health CheckHealth() override {
     Health health{.backend = "postgresql", .location = "postgresql://" + place_, .schema_version = schema_version_};
@@ -66,6 +68,7 @@ class PostgresStore final : public Store {
   PostgresStreamStore streams_{database_};
   PostgresQueueStore queues_{database_};
   PostgresGraphStore graph_{database_};
+  PostgresStepStore steps_{database_};
   PostgresRegistryStore registry_;
 };
 

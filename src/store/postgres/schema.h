@@ -28,5 +28,6 @@ extern const char kSchemaDispatch[];  ///< limits, pauses, unique keys
 extern const char kSchemaDispatchFunctions[];
 extern const char kSchemaDispatchFinish[];
 extern const char kSchemaGraph[];
+extern const char kSchemaSteps[];
 
 }  // namespace seedcore::store::postgres

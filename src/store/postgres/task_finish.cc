@@ -7,6 +7,8 @@
 #include "base/json_binding.h"
 #include "base/uuid.h"
 #include "store/postgres/knowledge_writes.h"
+#include "store/postgres/step_store.h"
+#include "store/postgres/task_effects.h"
 #include "store/postgres/task_store.h"
 #include "store/stored_task.h"
 
@@ -70,16 +72,6 @@ class FinishColumns {
   Array codes_{Oid::kText}, run_after_{Oid::kTimestamptz}, results_{Oid::kJson};
 };
 
-Result<void> WriteEffects(WriteContext& context, const std::string& task_id, const Effects& effects) {
-  for (const NewFact& fact : effects.facts) {
-    SEEDCORE_ASSIGN_OR_RETURN(const Fact added, InsertFact(context, fact));
-    SEEDCORE_RETURN_IF_ERROR(LinkProducedFact(context, task_id, added.id));
-  }
-  for (const NewLedgerEntry& entry : effects.ledger) SEEDCORE_RETURN_IF_ERROR(InsertLedgerEntry(context, entry));
-  for (const NewIncident& incident : effects.incidents) SEEDCORE_RETURN_IF_ERROR(InsertIncident(context, incident));
-  return {};
-}
-
 /// Sends them, and puts the answers and, for tasks that ended, their effects in place.
 Result<void> FinishAll(WriteContext& context, FinishColumns& columns) {
   if (columns.empty()) return {};
@@ -103,6 +95,9 @@ Result<void> FinishAll(WriteContext& context, FinishColumns& columns) {
       columns.answer(place) = {};
       const bool ended = outcome == "completed" || outcome == "failed";
       if (ended) SEEDCORE_RETURN_IF_ERROR(WriteEffects(context, task_id, columns.given(place).effects));
+      if (const auto* held = std::get_if<Held>(&columns.given(place).outcome); held != nullptr && held->for_step) {
+        SEEDCORE_RETURN_IF_ERROR(AfterHold(context, task_id));
+      }
     }
   }
   return {};
@@ -116,8 +111,34 @@ std::string ResultOf(const Finish& finish) {
   return result == nullptr || result->is_null() ? std::string() : WriteJson(*result);
 }
 
-bool HasEffects(const Finish& finish) {
-  return !finish.effects.facts.empty() || !finish.effects.ledger.empty() || !finish.effects.incidents.empty();
+/// Whether it takes more than the one statement.
+bool HasMore(const Finish& finish) {
+  const auto* held = std::get_if<Held>(&finish.outcome);
+  return !finish.steps.empty() || (held != nullptr && held->for_step) || !finish.effects.facts.empty() ||
+         !finish.effects.ledger.empty() || !finish.effects.incidents.empty();
+}
+
+/// Writes the steps that come with an outcome. Returns whether the outcome is still to be written; if not, `answer`
+/// says why. A lost lease is left to the outcome to find.
+Result<bool> WriteItsSteps(WriteContext& context, const Finish& finish, Result<void>& answer) {
+  if (finish.steps.empty()) return true;
+  auto prepared = PrepareStepWrites(finish.steps);
+  Result<void> written;
+  if (prepared) {
+    written = WriteStepsOf(context, finish.lease, *prepared);
+  } else {
+    written = std::unexpected(std::move(prepared.error()));
+  }
+  if (written) return true;
+  switch (written.error().code) {
+    case ErrorCode::kLeaseLost: return true;
+    case ErrorCode::kConflict:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kPayloadTooLarge:
+    case ErrorCode::kResourceExhausted: answer = std::move(written); return false;
+    default: return std::unexpected(std::move(written.error()));
+  }
 }
 
 Result<void> FinishTogether(Database& database, std::span<FinishJob* const> jobs, bool with_effects) {
@@ -126,6 +147,8 @@ Result<void> FinishTogether(Database& database, std::span<FinishJob* const> jobs
     for (FinishJob* job : jobs) {
       job->answers.assign(job->finishes.size(), {});
       for (std::size_t i = 0; i < job->finishes.size(); ++i) {
+        SEEDCORE_ASSIGN_OR_RETURN(const bool goes_on, WriteItsSteps(context, job->finishes[i], job->answers[i]));
+        if (!goes_on) continue;
         columns.Add(job->finishes[i], job->results[i], job->answers[i]);
       }
     }
@@ -136,6 +159,16 @@ Result<void> FinishTogether(Database& database, std::span<FinishJob* const> jobs
 
 }  // namespace
 
+Result<void> WriteEffects(WriteContext& context, const std::string& task_id, const Effects& effects) {
+  for (const NewFact& fact : effects.facts) {
+    SEEDCORE_ASSIGN_OR_RETURN(const Fact added, InsertFact(context, fact));
+    SEEDCORE_RETURN_IF_ERROR(LinkProducedFact(context, task_id, added.id));
+  }
+  for (const NewLedgerEntry& entry : effects.ledger) SEEDCORE_RETURN_IF_ERROR(InsertLedgerEntry(context, entry));
+  for (const NewIncident& incident : effects.incidents) SEEDCORE_RETURN_IF_ERROR(InsertIncident(context, incident));
+  return {};
+}
+
 Result<std::vector<Result<void>>> PostgresTaskStore::FinishTasks(std::span<const Finish> finishes) {
   if (finishes.empty()) return std::vector<Result<void>>();
   FinishJob job{.finishes = finishes, .results = {}, .answers = {}, .outcome = {}};
@@ -143,7 +176,7 @@ Result<std::vector<Result<void>>> PostgresTaskStore::FinishTasks(std::span<const
   for (const Finish& finish : finishes) {
     job.weight += kRowBytes + job.results.emplace_back(ResultOf(finish)).size();
   }
-  if (std::ranges::any_of(finishes, HasEffects)) {
+  if (std::ranges::any_of(finishes, HasMore)) {
     FinishJob* const alone = &job;
     job.outcome = FinishTogether(database_, {&alone, 1}, true);
   } else {

@@ -1,5 +1,6 @@
 #include "base/uuid.h"
 #include "store/postgres/queue_store.h"
+#include "store/postgres/step_store.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
 
@@ -81,9 +82,10 @@ Result<int> PostgresTaskStore::Reap(int limit) {
       cursor = parked_cursor_;
     }
     SEEDCORE_RETURN_IF_ERROR(LookAfterParked(context, cursor));
+    SEEDCORE_ASSIGN_OR_RETURN(const int overdue, ExpireWaits(context, limit - touched));
     const std::scoped_lock lock(cursor_mutex_);
     parked_cursor_ = std::move(cursor);
-    return touched;
+    return touched + overdue;
   });
 }
 

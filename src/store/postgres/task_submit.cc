@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/uuid.h"
+#include "store/postgres/task_effects.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
 
@@ -143,6 +144,14 @@ constexpr int kLeaders = 2;
 constexpr std::size_t kMaxBatchBytes = 8 << 20;
 
 }  // namespace
+
+Result<std::int64_t> InsertTask(WriteContext& context, const PreparedTask& prepared) {
+  SEEDCORE_ASSIGN_OR_RETURN(const Call call, SubmitOneCall(prepared, context.env.NewId(), context.now));
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Run(call.sql, call.params));
+  context.notes.appended_events = true;
+  context.notes.made_runnable = true;
+  return rows.Int(0, 0);
+}
 
 PostgresTaskStore::PostgresTaskStore(Database& database, Env& env, std::size_t queue_bound)
     : database_(database),

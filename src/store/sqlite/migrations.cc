@@ -28,13 +28,14 @@ Result<void> Apply(Database& database, WallTime now, const Migration& migration)
 }  // namespace
 
 std::span<const Migration> Migrations() {
-  static constexpr std::array<Migration, 6> kMigrations = {{
+  static constexpr std::array<Migration, 7> kMigrations = {{
       {1, "tasks, their events and dependencies", kSchemaTasks},
       {2, "facts, incidents, energy ledger and stream states", kSchemaKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kSchemaRegistry},
       {4, "what instances serve, and at which address", kSchemaListeners},
       {5, "limits, pauses and unique keys of tasks", kSchemaDispatch},
       {6, "nodes, edges and embeddings of the graph", kSchemaGraph},
+      {7, "steps of tasks", kSchemaSteps},
   }};
   return kMigrations;
 }

@@ -22,5 +22,6 @@ extern const char kSchemaRegistry[];
 extern const char kSchemaListeners[];
 extern const char kSchemaDispatch[];
 extern const char kSchemaGraph[];
+extern const char kSchemaSteps[];
 
 }  // namespace seedcore::store::sqlite

@@ -19,6 +19,7 @@
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/queue_store.h"
 #include "store/sqlite/registry.h"
+#include "store/sqlite/step_store.h"
 #include "store/sqlite/task_store.h"
 #include "store/tables.h"
 
@@ -56,6 +57,7 @@ class SqliteStore final : public Store {
   RegistryStore& registry() override { return registry_; }
   QueueStore& queues() override { return queues_; }
   GraphStore& graph() override { return graph_; }
+  StepStore& steps() override { return steps_; }
 
   Health CheckHealth() override {
     Health health{.backend = "sqlite", .location = path_, .schema_version = schema_version_, .size_bytes = SizeBytes()};
@@ -96,6 +98,7 @@ class SqliteStore final : public Store {
   SqliteStreamStore streams_{writer_, readers_};
   SqliteQueueStore queues_{writer_, readers_};
   SqliteGraphStore graph_{writer_, readers_};
+  SqliteStepStore steps_{writer_, readers_};
   SqliteRegistryStore registry_;
   std::optional<ForeignCommits> foreign_commits_;  // signals through the writer
 };

@@ -3,6 +3,8 @@
 #include "base/json_binding.h"
 #include "store/sqlite/knowledge_writes.h"
 #include "store/sqlite/queue_store.h"
+#include "store/sqlite/step_store.h"
+#include "store/sqlite/task_effects.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
 
@@ -40,6 +42,7 @@ constexpr char kFindById[] =
 struct Prepared {
   const Finish* finish = nullptr;
   std::string result;  ///< empty: none
+  Result<std::vector<PreparedStepWrite>> steps = std::vector<PreparedStepWrite>();
 };
 
 Prepared Prepare(const Finish& finish) {
@@ -49,6 +52,7 @@ Prepared Prepare(const Finish& finish) {
   } else if (const auto* failed = std::get_if<FailedForGood>(&finish.outcome); failed && !failed->result.is_null()) {
     prepared.result = WriteJson(failed->result);
   }
+  if (!finish.steps.empty()) prepared.steps = PrepareStepWrites(finish.steps);
   return prepared;
 }
 
@@ -122,16 +126,6 @@ Result<Result<void>> Refuse(WriteContext& context, const Lease& lease, const Tas
   return Result<void>(Fail(ErrorCode::kLeaseLost, detail));
 }
 
-Result<void> WriteEffects(WriteContext& context, const std::string& task_id, const Effects& effects) {
-  for (const NewFact& fact : effects.facts) {
-    SEEDCORE_ASSIGN_OR_RETURN(const Fact added, InsertFact(context, fact));
-    SEEDCORE_RETURN_IF_ERROR(LinkProducedFact(context, task_id, added.id));
-  }
-  for (const NewLedgerEntry& entry : effects.ledger) SEEDCORE_RETURN_IF_ERROR(InsertLedgerEntry(context, entry));
-  for (const NewIncident& incident : effects.incidents) SEEDCORE_RETURN_IF_ERROR(InsertIncident(context, incident));
-  return {};
-}
-
 /// The outer Result is of the transaction, the inner one is the answer to this element.
 Result<Result<void>> FinishOne(WriteContext& context, const Prepared& prepared) {
   const Finish& finish = *prepared.finish;
@@ -142,6 +136,20 @@ Result<Result<void>> FinishOne(WriteContext& context, const Prepared& prepared) 
     return Result<void>(std::unexpected(target.error()));
   }
   const TaskHead& task = target->task;
+  if (!finish.steps.empty()) {
+    // Refused as a whole: the rules look at all steps before anything is written.
+    if (!prepared.steps) return Result<void>(std::unexpected(prepared.steps.error()));
+    const bool ours = task.status == TaskStatus::kRunning && task.owner_id == lease.owner_id &&
+                      task.fencing_token == lease.fencing_token;
+    if (!ours) return Refuse(context, lease, task);
+    if (auto written = WriteStepsOf(context, task, *prepared.steps, lease.fencing_token); !written) {
+      const ErrorCode code = written.error().code;
+      const bool refused =
+          code == ErrorCode::kConflict || code == ErrorCode::kNotFound || code == ErrorCode::kResourceExhausted;
+      if (refused) return Result<void>(std::unexpected(std::move(written.error())));
+      return std::unexpected(std::move(written.error()));
+    }
+  }
   SEEDCORE_ASSIGN_OR_RETURN(const std::optional<Accepted> accepted,
                             std::visit(ApplyOutcome{context, lease, *target}, finish.outcome));
   if (!accepted) return Refuse(context, lease, task);
@@ -154,6 +162,9 @@ Result<Result<void>> FinishOne(WriteContext& context, const Prepared& prepared) 
   if (!prepared.result.empty()) {
     SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kStoreResult, task.seq, prepared.result));
   }
+  if (const auto* held = std::get_if<Held>(&finish.outcome); held != nullptr && held->for_step) {
+    SEEDCORE_RETURN_IF_ERROR(AfterHold(context, task));
+  }
   if (!IsTerminal(accepted->status)) return Result<void>();
   SEEDCORE_RETURN_IF_ERROR(WriteEffects(context, lease.task_id, finish.effects));
   if (accepted->status == TaskStatus::kCompleted) {
@@ -165,6 +176,16 @@ Result<Result<void>> FinishOne(WriteContext& context, const Prepared& prepared) 
 }
 
 }  // namespace
+
+Result<void> WriteEffects(WriteContext& context, const std::string& task_id, const Effects& effects) {
+  for (const NewFact& fact : effects.facts) {
+    SEEDCORE_ASSIGN_OR_RETURN(const Fact added, InsertFact(context, fact));
+    SEEDCORE_RETURN_IF_ERROR(LinkProducedFact(context, task_id, added.id));
+  }
+  for (const NewLedgerEntry& entry : effects.ledger) SEEDCORE_RETURN_IF_ERROR(InsertLedgerEntry(context, entry));
+  for (const NewIncident& incident : effects.incidents) SEEDCORE_RETURN_IF_ERROR(InsertIncident(context, incident));
+  return {};
+}
 
 Result<std::vector<Result<void>>> SqliteTaskStore::FinishTasks(std::span<const Finish> finishes) {
   std::vector<Prepared> prepared;

@@ -1,4 +1,5 @@
 #include "store/sqlite/queue_store.h"
+#include "store/sqlite/step_store.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
 
@@ -101,7 +102,8 @@ Result<int> SqliteTaskStore::Reap(int limit) {
     SEEDCORE_RETURN_IF_ERROR(LookAfterParked(context, parked_cursor_));
     const std::size_t touched = late.size() + expired.size();
     if (touched > 0) SEEDCORE_RETURN_IF_ERROR(NoteRoom(context));
-    return static_cast<int>(touched);
+    SEEDCORE_ASSIGN_OR_RETURN(const int overdue, ExpireWaits(context, limit - static_cast<int>(touched)));
+    return static_cast<int>(touched) + overdue;
   });
 }
 

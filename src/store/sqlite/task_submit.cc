@@ -2,6 +2,7 @@
 
 #include "base/json_binding.h"
 #include "store/prepared_task.h"
+#include "store/sqlite/task_insert.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
 
@@ -32,6 +33,7 @@ struct Submitted {
   TaskStatus status = TaskStatus::kQueued;
   std::string error;
   WallTime at;
+  std::int64_t seq = 0;
 };
 
 Result<std::optional<TaskRow>> FindEarlier(WriteContext& context, const PreparedTask& prepared) {
@@ -126,6 +128,7 @@ Result<Submitted> Insert(WriteContext& context, const PreparedTask& prepared) {
       NullIfEmpty(task.concurrency_key), NullIfEmpty(task.unique_key),
       task.unique_for.count() > 0 ? std::optional(context.now + task.unique_for) : std::nullopt));
   const std::int64_t seq = context.db.LastInsertId();
+  out.seq = seq;
   const bool keyed = !task.idempotency_key.empty();
   SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kInsertPayload, seq, task.description, prepared.params,
                                               NullIfEmpty(prepared.depends_on), NullIfEmpty(task.traceparent),
@@ -152,6 +155,11 @@ Result<SubmitResult> ToSubmitResult(const NewTask& task, Submitted submitted) {
 }
 
 }  // namespace
+
+Result<TaskHead> InsertTask(WriteContext& context, const PreparedTask& prepared) {
+  SEEDCORE_ASSIGN_OR_RETURN(const Submitted submitted, Insert(context, prepared));
+  return TaskHead{.seq = submitted.seq, .id = submitted.id, .status = submitted.status, .owner_id = {}};
+}
 
 Result<std::vector<SubmitResult>> SqliteTaskStore::Submit(std::span<const NewTask> tasks) {
   std::vector<PreparedTask> prepared;
