@@ -110,6 +110,7 @@ class StoreWithRegistry final : public store::Store {
   store::StreamStore& streams() override { return real_.streams(); }
   store::RegistryStore& registry() override { return registry_; }
   store::QueueStore& queues() override { return real_.queues(); }
+  store::ScheduleStore& schedules() override { return real_.schedules(); }
   Health CheckHealth() override { return real_.CheckHealth(); }
 
  private:

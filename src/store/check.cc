@@ -43,6 +43,9 @@ constexpr std::array kRules = {
     Rule{"a task is completed once",
          SEEDCORE_TASK "JOIN task_event e ON e.task_seq = t.seq WHERE e.kind = 'completed' GROUP BY t.id "
                        "HAVING count(*) > 1"},
+    Rule{"of the progress of a task its history keeps the newest report",
+         SEEDCORE_TASK "JOIN task_event e ON e.task_seq = t.seq WHERE e.kind = 'progress' GROUP BY t.id "
+                       "HAVING count(*) > 1"},
     Rule{"the token of a task is that of its latest claim",
          SEEDCORE_TASK "LEFT JOIN (SELECT task_seq, max(fencing_token) AS token FROM task_event WHERE kind = 'claimed' "
                        "GROUP BY task_seq) c ON c.task_seq = t.seq WHERE t.fencing_token <> coalesce(c.token, 0)"},

@@ -20,6 +20,7 @@ class ModelBackedStore final : public Store {
   StreamStore& streams() override { return rest_->streams(); }
   RegistryStore& registry() override { return rest_->registry(); }
   QueueStore& queues() override { return *model_; }
+  ScheduleStore& schedules() override { return *model_; }
   Health CheckHealth() override { return rest_->CheckHealth(); }
 
  private:

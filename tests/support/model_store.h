@@ -33,7 +33,7 @@ enum class Defect {
 
 /// The rules of store::TaskStore written in the plainest way: one list of tasks, every operation a loop over it, one
 /// lock. In memory; passes the conformance suite. Thread-safe.
-class ModelStore final : public store::TaskStore, public store::QueueStore {
+class ModelStore final : public store::TaskStore, public store::QueueStore, public store::ScheduleStore {
  public:
   struct Row {
     store::Task task;
@@ -52,6 +52,8 @@ class ModelStore final : public store::TaskStore, public store::QueueStore {
   Result<std::vector<store::RenewResult>> Renew(std::span<const store::Lease> leases,
                                                 std::chrono::milliseconds lease) override;
   Result<std::vector<Result<void>>> FinishTasks(std::span<const store::Finish> finishes) override;
+  Result<std::vector<store::ProgressAnswer>> ReportProgress(std::span<const store::ProgressReport> reports) override;
+  Result<std::map<std::string, store::StoredProgress>> ProgressOf(std::span<const std::string> ids) override;
   Result<int> Reap(int limit) override;
   Result<store::Task> Cancel(const std::string& id) override;
   Result<store::Task> Run(const std::string& id) override;
@@ -74,6 +76,18 @@ class ModelStore final : public store::TaskStore, public store::QueueStore {
   Result<std::vector<store::QueuePause>> Pauses() override;
   Result<std::vector<store::QueueCounts>> Queues() override;
 
+  Result<store::Schedule> PutSchedule(const store::Schedule& schedule) override;
+  Result<bool> DeleteSchedule(const std::string& name) override;
+  Result<store::Schedule> GetSchedule(const std::string& name) override;
+  Result<std::vector<store::Schedule>> Schedules() override;
+  Result<store::Schedule> MoveSchedule(const std::string& name, std::optional<WallTime> next) override;
+  Result<std::vector<store::Schedule>> DueSchedules(WallTime now, int limit) override;
+  Result<std::optional<WallTime>> NextFiring() override;
+  Result<store::Fired> Fire(const store::Firing& firing) override;
+  store::Subscription OnSchedules(std::function<void()> listener) override {
+    return schedules_signal_.Connect(listener);
+  }
+
   /// In the order of submission. For a checker on the same thread.
   [[nodiscard]] const std::deque<Row>& rows() const { return rows_; }
   [[nodiscard]] const std::vector<store::TaskEvent>& history() const { return events_; }
@@ -84,6 +98,7 @@ class ModelStore final : public store::TaskStore, public store::QueueStore {
 
   Row* FindExact(const std::string& id);
   Result<Row*> Find(const std::string& id_or_prefix);
+  Result<std::vector<store::SubmitResult>> SubmitAll(std::span<const store::NewTask> tasks);
   Result<store::SubmitResult> SubmitOne(const store::NewTask& task);
   Result<void> FinishOne(const store::Finish& finish);
   Result<void> Refuse(Row& row, const store::Finish& finish);
@@ -99,6 +114,7 @@ class ModelStore final : public store::TaskStore, public store::QueueStore {
   bool DependenciesMet(const Row& row);
   bool Waiting(const Row& row);
   bool Claimable(const Row& row);
+  bool SnoozedEnough(const Row& row, WallTime run_after);
   const Row* UniqueHolder(const std::string& key);
   store::LimitState* LimitOf(store::LimitScope scope, const std::string& name);
   bool HasRoom(store::LimitScope scope, const std::string& name);
@@ -117,7 +133,9 @@ class ModelStore final : public store::TaskStore, public store::QueueStore {
   std::vector<store::TaskEvent> events_;
   std::vector<store::LimitState> limits_;
   std::map<std::string, store::QueuePause> pauses_;
+  std::map<std::string, store::Schedule> schedules_;
   store::Signal runnable_;
+  store::Signal schedules_signal_;
   store::Signal events_signal_;
 };
 

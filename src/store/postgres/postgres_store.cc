@@ -8,6 +8,7 @@
 #include "store/postgres/migrations.h"
 #include "store/postgres/queue_store.h"
 #include "store/postgres/registry.h"
+#include "store/postgres/schedule_store.h"
 #include "store/postgres/task_store.h"
 #include "store/tables.h"
 
@@ -37,6 +38,7 @@ class PostgresStore final : public Store {
   StreamStore& streams() override { return streams_; }
   RegistryStore& registry() override { return registry_; }
   QueueStore& queues() override { return queues_; }
+  ScheduleStore& schedules() override { return schedules_; }
 
   Health CheckHealth() override {
     Health health{.backend = "postgresql", .location = "postgresql://" + place_, .schema_version = schema_version_};
@@ -63,6 +65,7 @@ class PostgresStore final : public Store {
   PostgresLedgerStore ledger_{database_};
   PostgresStreamStore streams_{database_};
   PostgresQueueStore queues_{database_};
+  PostgresScheduleStore schedules_{database_};
   PostgresRegistryStore registry_;
 };
 

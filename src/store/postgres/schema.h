@@ -27,5 +27,6 @@ extern const char kSchemaListeners[];
 extern const char kSchemaDispatch[];  ///< limits, pauses, unique keys
 extern const char kSchemaDispatchFunctions[];
 extern const char kSchemaDispatchFinish[];
+extern const char kSchemaSchedules[];
 
 }  // namespace seedcore::store::postgres

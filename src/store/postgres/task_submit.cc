@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/uuid.h"
+#include "store/postgres/submit_writes.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
 
@@ -105,15 +106,7 @@ Result<Call> SubmitOneCall(const PreparedTask& prepared, const std::string& id, 
                  task.unique_for.count() > 0 ? std::optional(now + task.unique_for) : std::nullopt)};
 }
 
-/// What SubmitOneCall returned.
-struct Submitted {
-  std::int64_t seq = 0;
-  std::string id;
-  TaskStatus status = TaskStatus::kQueued;
-  std::string error;
-  bool duplicate = false;
-  WallTime at;
-};
+}  // namespace
 
 Result<std::vector<Submitted>> SubmitCalls(WriteContext& context, std::span<const PreparedTask> tasks) {
   std::vector<Call> calls;
@@ -138,6 +131,8 @@ Result<std::vector<Submitted>> SubmitCalls(WriteContext& context, std::span<cons
   }
   return out;
 }
+
+namespace {
 
 constexpr int kLeaders = 2;
 constexpr std::size_t kMaxBatchBytes = 8 << 20;

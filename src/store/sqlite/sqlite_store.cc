@@ -18,6 +18,7 @@
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/queue_store.h"
 #include "store/sqlite/registry.h"
+#include "store/sqlite/schedule_store.h"
 #include "store/sqlite/task_store.h"
 #include "store/tables.h"
 
@@ -54,6 +55,7 @@ class SqliteStore final : public Store {
   StreamStore& streams() override { return streams_; }
   RegistryStore& registry() override { return registry_; }
   QueueStore& queues() override { return queues_; }
+  ScheduleStore& schedules() override { return schedules_; }
 
   Health CheckHealth() override {
     Health health{.backend = "sqlite", .location = path_, .schema_version = schema_version_, .size_bytes = SizeBytes()};
@@ -93,6 +95,7 @@ class SqliteStore final : public Store {
   SqliteLedgerStore ledger_{writer_, readers_};
   SqliteStreamStore streams_{writer_, readers_};
   SqliteQueueStore queues_{writer_, readers_};
+  SqliteScheduleStore schedules_{writer_, readers_};
   SqliteRegistryStore registry_;
   std::optional<ForeignCommits> foreign_commits_;  // signals through the writer
 };
