@@ -11,6 +11,7 @@
 #include "service/ml.h"
 #include "service/organism.h"
 #include "service/queues.h"
+#include "service/schedules.h"
 #include "service/state.h"
 #include "service/system.h"
 #include "service/tasks.h"
@@ -22,9 +23,9 @@ namespace {
 using service::Describe;
 
 std::vector<service::ServiceInfo> TaskApi() {
-  return {Describe(service::SystemOperations()), Describe(service::TaskOperations()),
-          Describe(service::WorkerOperations()), Describe(service::QueueOperations()),
-          Describe(service::FactOperations())};
+  return {Describe(service::SystemOperations()),   Describe(service::TaskOperations()),
+          Describe(service::WorkerOperations()),   Describe(service::QueueOperations()),
+          Describe(service::ScheduleOperations()), Describe(service::FactOperations())};
 }
 
 std::vector<service::ServiceInfo> Services() {

@@ -122,6 +122,7 @@ DispatchHostStatus DispatchHost::Status() const {
   status.started_at = started_at_;
   status.dispatcher = unit_->Dispatcher();
   status.reaper = unit_->Reaper();
+  status.scheduler = unit_->Scheduler();
   if (const auto registration = unit_->Registration()) {
     status.instance_id = registration->instance_id;
     status.epoch = registration->epoch;

@@ -38,6 +38,7 @@ struct DispatchHostStatus {
   std::string heartbeat_error;
   std::optional<queue::DispatcherStatus> dispatcher;
   std::optional<queue::ReaperStatus> reaper;
+  std::optional<queue::SchedulerStatus> scheduler;
   static constexpr auto kFields =
       Fields(Required("role", &DispatchHostStatus::role, "queue or reaper"),
              Required("name", &DispatchHostStatus::name, "Name in the registry"),
@@ -51,7 +52,8 @@ struct DispatchHostStatus {
              Sparse("epoch", &DispatchHostStatus::epoch, "Cluster epoch of it"),
              Sparse("heartbeat_error", &DispatchHostStatus::heartbeat_error, "Why the last heartbeat failed"),
              Sparse("dispatcher", &DispatchHostStatus::dispatcher, "Of the role queue"),
-             Sparse("reaper", &DispatchHostStatus::reaper, "Of the role reaper"));
+             Sparse("reaper", &DispatchHostStatus::reaper, "Of the role reaper"),
+             Sparse("scheduler", &DispatchHostStatus::scheduler, "Fires the schedules; of the role reaper"));
 };
 
 /// How one task of a proof ended.

@@ -14,6 +14,7 @@
 #include "queue/event_feed.h"
 #include "service/facts.h"
 #include "service/queues.h"
+#include "service/schedules.h"
 #include "service/system.h"
 #include "service/tasks.h"
 #include "service/workers.h"
@@ -65,6 +66,7 @@ struct Platform::Parts {
   std::unique_ptr<service::TaskService> tasks;
   std::unique_ptr<service::WorkerService> workers;
   std::unique_ptr<service::QueueService> queues;
+  std::unique_ptr<service::ScheduleService> schedules;
   std::unique_ptr<service::FactService> facts;
   std::unique_ptr<service::SystemService> system;
   std::unique_ptr<queue::EventFeed> feed;
@@ -136,9 +138,14 @@ void Platform::Parts::BuildApi() {
             if (dispatch) dispatch->RenewNow();
           },
       .check_type = [this](const std::string& type) { return external_types->Check(type); }});
-  workers = std::make_unique<service::WorkerService>(
-      service::WorkerService::Dependencies{.env = &env, .tasks = &foundation->store->tasks()});
+  workers = std::make_unique<service::WorkerService>(service::WorkerService::Dependencies{
+      .env = &env, .tasks = &foundation->store->tasks(), .metrics = &foundation->metrics});
   queues = std::make_unique<service::QueueService>(foundation->store->queues());
+  schedules = std::make_unique<service::ScheduleService>(service::ScheduleService::Dependencies{
+      .env = &env,
+      .schedules = &foundation->store->schedules(),
+      .tasks = &foundation->store->tasks(),
+      .check_type = [this](const std::string& type) { return external_types->Check(type); }});
   facts = std::make_unique<service::FactService>(foundation->store->facts());
   system = std::make_unique<service::SystemService>(service::SystemService::Dependencies{
       .env = &env,
@@ -163,6 +170,7 @@ std::vector<net::Route> Platform::Parts::ApiRoutes() {
   for (net::Route& route : Routes(service::TaskOperations(), *tasks)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::WorkerOperations(), *workers)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::QueueOperations(), *queues)) routes.push_back(std::move(route));
+  for (net::Route& route : Routes(service::ScheduleOperations(), *schedules)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::FactOperations(), *facts)) routes.push_back(std::move(route));
   net::Route events;
   events.pattern = "/api/v1/events";
