@@ -13,6 +13,7 @@ int RunCancel(const Arguments& arguments);
 int RunRetry(const Arguments& arguments);
 int RunFacts(const Arguments& arguments);
 int RunQueues(const Arguments& arguments);
+int RunSchedules(const Arguments& arguments);
 int RunHealth(const Arguments& arguments);
 int RunStatus(const Arguments& arguments);
 
