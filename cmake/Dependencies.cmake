@@ -15,6 +15,8 @@ find_package(PostgreSQL REQUIRED)  # libpq
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(ZLIB REQUIRED)
+find_library(SEEDCORE_CCTZ cctz REQUIRED)  # Debian has no CMake package of it
+find_path(SEEDCORE_CCTZ_INCLUDE cctz/time_zone.h REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 if(SEEDCORE_RAY_CLIENT)

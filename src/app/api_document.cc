@@ -12,6 +12,7 @@
 #include "service/ml.h"
 #include "service/organism.h"
 #include "service/queues.h"
+#include "service/schedules.h"
 #include "service/state.h"
 #include "service/steps.h"
 #include "service/system.h"
@@ -24,10 +25,10 @@ namespace {
 using service::Describe;
 
 std::vector<service::ServiceInfo> TaskApi() {
-  return {Describe(service::SystemOperations()), Describe(service::TaskOperations()),
-          Describe(service::WorkerOperations()), Describe(service::QueueOperations()),
-          Describe(service::StepOperations()),   Describe(service::FactOperations()),
-          Describe(service::GraphOperations())};
+  return {Describe(service::SystemOperations()),   Describe(service::TaskOperations()),
+          Describe(service::WorkerOperations()),   Describe(service::QueueOperations()),
+          Describe(service::ScheduleOperations()), Describe(service::StepOperations()),
+          Describe(service::FactOperations()),     Describe(service::GraphOperations())};
 }
 
 std::vector<service::ServiceInfo> Services() {

@@ -194,6 +194,7 @@ DispatchHostStatus DispatchHost::Status() const {
   status.address = address_;
   status.dispatcher = unit_->Dispatcher();
   status.reaper = unit_->Reaper();
+  status.scheduler = unit_->Scheduler();
   if (const auto registration = unit_->Registration()) {
     status.instance_id = registration->instance_id;
     status.epoch = registration->epoch;

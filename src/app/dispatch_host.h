@@ -45,6 +45,7 @@ struct DispatchHostStatus {
   std::string address;
   std::optional<queue::DispatcherStatus> dispatcher;
   std::optional<queue::ReaperStatus> reaper;
+  std::optional<queue::SchedulerStatus> scheduler;
   static constexpr auto kFields =
       Fields(Required("role", &DispatchHostStatus::role, "queue, graph or reaper"),
              Required("name", &DispatchHostStatus::name, "Name in the registry"),
@@ -60,7 +61,8 @@ struct DispatchHostStatus {
              Sparse("heartbeat_error", &DispatchHostStatus::heartbeat_error, "Why the last heartbeat failed"),
              Sparse("address", &DispatchHostStatus::address, "HOST:PORT of its own listener"),
              Sparse("dispatcher", &DispatchHostStatus::dispatcher, "Of the roles queue and graph"),
-             Sparse("reaper", &DispatchHostStatus::reaper, "Of the role reaper"));
+             Sparse("reaper", &DispatchHostStatus::reaper, "Of the role reaper"),
+             Sparse("scheduler", &DispatchHostStatus::scheduler, "Fires the schedules; of the role reaper"));
 };
 
 /// How one task of a proof ended.

@@ -1,12 +1,15 @@
 #include "app/dispatch_host.h"
 
 #include <atomic>
+#include <condition_variable>
 #include <filesystem>
 #include <functional>
 #include <future>
 #include <map>
+#include <mutex>
 #include <set>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -349,6 +352,40 @@ TEST_F(DispatchHostAndCoordinatorTest, ADrainedHostHandsItsTaskToAnother) {
   EXPECT_EQ(tasks->front().status, "completed") << tasks->front().error;
   EXPECT_EQ(tasks->front().owner_id, Owner(*second));
   EXPECT_THAT(*first->Prove(4, kLong), Each(Field(&ProvenTask::owner_id, Owner(*second))));
+}
+
+TEST_F(DispatchHostAndCoordinatorTest, ACancellationReachesTheServiceThatExecutesTheTask) {
+  settings_.queue.lease = milliseconds(1500);  // renewed every 500 ms
+  Services();                                  // its task API shares the store with the host, and nothing else
+  std::promise<void> entered;
+  std::promise<bool> told;
+  const auto host =
+      Host("a", Coordinator([&](const net::Request& request) {
+             entered.set_value();
+             std::mutex mutex;
+             std::condition_variable_any never;
+             std::unique_lock lock(mutex);
+             RealEnv().WaitUntil(lock, never, RealEnv().Now() + seconds(60), request.call.stop, [] { return false; });
+             told.set_value(request.call.stop.stop_requested());
+             return Done();
+           }));
+  net::Client client({.base_url = platform_->api_url()}, RealEnv());
+  const auto submitted =
+      client.Send({.method = net::Method::kPost, .target = "/api/v1/tasks", .body = R"({"type": "health_check"})"}, {});
+  ASSERT_TRUE(submitted) << ToString(submitted.error());
+  const std::string id(ParseJson(submitted->body).value().at("id").as_string());
+  entered.get_future().wait();
+  const Instant cancelled = RealEnv().Now();
+  const auto answer = client.Send({.method = net::Method::kPost, .target = "/api/v1/tasks/" + id + "/cancel"}, {});
+  ASSERT_TRUE(answer) << ToString(answer.error());
+  ASSERT_EQ(answer->status, 200) << answer->body;
+  auto stopped = told.get_future();
+  ASSERT_EQ(stopped.wait_for(seconds(20)), std::future_status::ready);
+  EXPECT_TRUE(stopped.get());
+  fmt::print("from the cancellation to the stop, through another process and a service: {:.0f} ms\n",
+             std::chrono::duration<double, std::milli>(RealEnv().Now() - cancelled).count());
+  const auto store = OpenStore();
+  EXPECT_EQ(store->store->tasks().Get(id)->status, store::TaskStatus::kCancelled);
 }
 
 }  // namespace

@@ -39,6 +39,8 @@ Result<std::unique_ptr<DispatchUnit>> DispatchUnit::Start(const settings::Settin
   if (!unit->identity_.reaper.empty()) {
     unit->reaper_ =
         std::make_unique<queue::Reaper>(foundation.env, tasks, foundation.metrics, ReaperSettingsFrom(settings.queue));
+    unit->scheduler_ =
+        std::make_unique<queue::Scheduler>(foundation.env, foundation.store->schedules(), foundation.metrics);
   }
   if (!unit->identity_.dispatcher.empty()) {
     queue::DispatcherSettings dispatching = DispatcherSettingsFrom(settings.queue);
@@ -59,6 +61,7 @@ void DispatchUnit::Stop(Instant deadline) {
     if (!registration) continue;
     (void)foundation_.store->registry().SetStatus(registration->instance_id, store::InstanceStatus::kDraining);
   }
+  if (scheduler_) scheduler_->Stop();
   if (dispatcher_) dispatcher_->Stop(deadline);
   if (reaper_) reaper_->Stop();
   for (const std::string& name : Names()) {
@@ -81,6 +84,11 @@ std::optional<queue::DispatcherStatus> DispatchUnit::Dispatcher() const {
 std::optional<queue::ReaperStatus> DispatchUnit::Reaper() const {
   if (!reaper_) return std::nullopt;
   return reaper_->Status();
+}
+
+std::optional<queue::SchedulerStatus> DispatchUnit::Scheduler() const {
+  if (!scheduler_) return std::nullopt;
+  return scheduler_->Status();
 }
 
 std::optional<organism::Presence::Registration> DispatchUnit::Registration() const {

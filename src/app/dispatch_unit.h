@@ -9,6 +9,7 @@
 #include "organism/presence.h"
 #include "queue/dispatcher.h"
 #include "queue/reaper.h"
+#include "queue/scheduler.h"
 #include "settings/settings.h"
 
 namespace seedcore::app {
@@ -26,9 +27,9 @@ struct DispatchIdentity {
   std::string address;     ///< HOST:PORT of the listener for it; empty: there is none
 };
 
-/// The one way to host a dispatcher, a reaper or both: in the embedded platform, in a process of its own, in a Ray
-/// actor. Each is an instance in the runtime registry under the current epoch: alive with heartbeats, draining while it
-/// ends, then dead. Start and Stop from one thread; the rest from any.
+/// The one way to host a dispatcher, a reaper (and with it a scheduler), or both: in the embedded platform, in a
+/// process of its own, in a Ray actor. Each is an instance in the runtime registry under the current epoch: alive with
+/// heartbeats, draining while it ends, then dead. Start and Stop from one thread; the rest from any.
 class DispatchUnit {
  public:
   /// `types`: claim only these; empty: every type. Runs on return. `foundation` outlives it; `handler` is not called
@@ -49,6 +50,8 @@ class DispatchUnit {
 
   [[nodiscard]] std::optional<queue::DispatcherStatus> Dispatcher() const;
   [[nodiscard]] std::optional<queue::ReaperStatus> Reaper() const;
+  /// Where there is a reaper.
+  [[nodiscard]] std::optional<queue::SchedulerStatus> Scheduler() const;
   /// Of the dispatcher, or of the reaper where there is no dispatcher; nullopt once it has stopped.
   [[nodiscard]] std::optional<organism::Presence::Registration> Registration() const;
 
@@ -60,6 +63,7 @@ class DispatchUnit {
   const DispatchIdentity identity_;
   organism::Presence presence_;
   std::unique_ptr<queue::Reaper> reaper_;
+  std::unique_ptr<queue::Scheduler> scheduler_;
   std::unique_ptr<queue::Dispatcher> dispatcher_;
   bool stopped_ = false;
 };

@@ -16,6 +16,7 @@
 #include "service/facts.h"
 #include "service/graph.h"
 #include "service/queues.h"
+#include "service/schedules.h"
 #include "service/steps.h"
 #include "service/system.h"
 #include "service/tasks.h"
@@ -69,6 +70,7 @@ struct Platform::Parts {
   std::unique_ptr<service::WorkerService> workers;
   std::unique_ptr<service::QueueService> queues;
   std::unique_ptr<service::StepService> steps;
+  std::unique_ptr<service::ScheduleService> schedules;
   std::unique_ptr<service::FactService> facts;
   std::unique_ptr<service::GraphService> graph;
   std::unique_ptr<service::SystemService> system;
@@ -150,8 +152,16 @@ void Platform::Parts::BuildApi() {
           },
       .check_type = [this](const std::string& type) { return external_types->Check(type); }});
   workers = std::make_unique<service::WorkerService>(service::WorkerService::Dependencies{
-      .env = &env, .tasks = &foundation->store->tasks(), .steps = &foundation->store->steps()});
+      .env = &env,
+      .tasks = &foundation->store->tasks(),
+      .steps = &foundation->store->steps(),
+      .metrics = &foundation->metrics});
   queues = std::make_unique<service::QueueService>(foundation->store->queues());
+  schedules = std::make_unique<service::ScheduleService>(service::ScheduleService::Dependencies{
+      .env = &env,
+      .schedules = &foundation->store->schedules(),
+      .tasks = &foundation->store->tasks(),
+      .check_type = [this](const std::string& type) { return external_types->Check(type); }});
   steps = std::make_unique<service::StepService>(foundation->store->tasks(), foundation->store->steps());
   facts = std::make_unique<service::FactService>(foundation->store->facts());
   graph = std::make_unique<service::GraphService>(organism->graph());
@@ -180,6 +190,7 @@ std::vector<net::Route> Platform::Parts::ApiRoutes() {
   for (net::Route& route : Routes(service::WorkerOperations(), *workers)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::QueueOperations(), *queues)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::StepOperations(), *steps)) routes.push_back(std::move(route));
+  for (net::Route& route : Routes(service::ScheduleOperations(), *schedules)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::FactOperations(), *facts)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::GraphOperations(), *graph)) routes.push_back(std::move(route));
   net::Route events;

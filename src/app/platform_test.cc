@@ -1,13 +1,18 @@
 #include "app/platform.h"
 
+#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <mutex>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "app/foundation.h"
 #include "net/client.h"
+#include "net/server.h"
 #include "store/postgres/testing.h"
 
 namespace seedcore::app {
@@ -115,6 +120,74 @@ TEST(PrepareDataDir, SaysWhichFolderCannotBeMade) {
   const auto path = PrepareDataDir("/proc/seedcore");
   ASSERT_FALSE(path);
   EXPECT_THAT(path.error().message, HasSubstr("/proc/seedcore"));
+}
+
+TEST_F(PlatformTest, CancellingThroughTheApiStopsTheExecutorOfARunningTask) {
+  // An executor that waits: a webhook whose other side does not answer until its caller has gone.
+  std::promise<void> entered;
+  std::promise<bool> gone;
+  Metrics metrics;
+  net::Server other_side(net::ServerOptions{}, RealEnv(), metrics);
+  ASSERT_TRUE(other_side.AddRoutes(
+      0, {{.method = net::Method::kPost, .pattern = "/wait", .handler = [&](const net::Request& request) {
+             entered.set_value();
+             std::mutex mutex;
+             std::condition_variable_any never;
+             std::unique_lock lock(mutex);
+             RealEnv().WaitUntil(lock, never, RealEnv().Now() + std::chrono::seconds(60), request.call.stop,
+                                 [] { return false; });
+             gone.set_value(request.call.stop.stop_requested());
+             return net::JsonResponse("{}");
+           }}}));
+  ASSERT_TRUE(other_side.Start());
+  const std::string url = fmt::format("http://127.0.0.1:{}/wait", other_side.endpoints().front().port);
+  settings_.organism.webhook_allow = {url};
+  settings_.organism.webhook_timeout = std::chrono::seconds(60);
+  const auto platform = Start();
+  ASSERT_TRUE(platform) << ToString(platform.error());
+  net::Client client({.base_url = (*platform)->api_url()}, RealEnv());
+  const auto submitted =
+      client.Send({.method = net::Method::kPost,
+                   .target = "/api/v1/tasks",
+                   .body = fmt::format(
+                       R"({{"type": "execute", "params": {{"tool": "webhook", "arguments": {{"url": "{}"}}}}}})", url)},
+                  {});
+  ASSERT_TRUE(submitted) << ToString(submitted.error());
+  const std::string id(ParseJson(submitted->body).value().at("id").as_string());
+  ASSERT_EQ(entered.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
+  const Instant cancelled = RealEnv().Now();
+  const auto answer = client.Send({.method = net::Method::kPost, .target = "/api/v1/tasks/" + id + "/cancel"}, {});
+  ASSERT_TRUE(answer) << ToString(answer.error());
+  ASSERT_EQ(answer->status, 200) << answer->body;
+  auto stopped = gone.get_future();
+  // Far less than a third of the lease, 10 s, after which the executor would learn of it anyway.
+  ASSERT_EQ(stopped.wait_for(std::chrono::seconds(9)), std::future_status::ready);
+  EXPECT_TRUE(stopped.get());
+  fmt::print("from the cancellation to the stop, in one process through the API: {:.0f} ms\n",
+             std::chrono::duration<double, std::milli>(RealEnv().Now() - cancelled).count());
+}
+
+TEST_F(PlatformTest, AScheduleOfARunningPlatformSubmitsItsTask) {
+  const auto platform = Start();
+  ASSERT_TRUE(platform) << ToString(platform.error());
+  net::Client client({.base_url = (*platform)->api_url()}, RealEnv());
+  const auto put = client.Send({.method = net::Method::kPut,
+                                .target = "/api/v1/schedules/pulse",
+                                .body = R"({"every_s": 1, "task": {"type": "health_check"}})"},
+                               {});
+  ASSERT_TRUE(put) << ToString(put.error());
+  ASSERT_EQ(put->status, 200) << put->body;
+  const Instant give_up = RealEnv().Now() + std::chrono::seconds(30);
+  std::string task;
+  while (task.empty() && RealEnv().Now() < give_up) {
+    const auto read = client.Send({.target = "/api/v1/schedules/pulse"}, {});
+    ASSERT_TRUE(read) << ToString(read.error());
+    const json::value schedule = ParseJson(read->body).value();
+    if (schedule.at("last_task_id").is_string()) task = schedule.at("last_task_id").as_string();
+  }
+  const auto submitted = client.Send({.target = "/api/v1/tasks/" + task}, {});
+  ASSERT_TRUE(submitted) << ToString(submitted.error());
+  EXPECT_THAT(submitted->body, HasSubstr("health_check"));
 }
 
 }  // namespace

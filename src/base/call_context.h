@@ -1,11 +1,14 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include "base/env.h"
+#include "base/progress.h"
 #include "base/trace.h"
 
 namespace seedcore {
@@ -19,12 +22,18 @@ struct CallContext {
   TraceContext trace;
   std::string idempotency_key;  ///< the same at every attempt of the same work; empty when there is none
   std::string task_id;          ///< the task on whose behalf this call is made; empty when there is none
+  std::shared_ptr<ProgressReporter> progress{};  ///< where to say how far it is; null when nobody can be told
 
   /// kCancelled or kDeadlineExceeded when going on is pointless.
   [[nodiscard]] Result<void> Check(Env& env) const {
     if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "the call was cancelled");
     if (env.Now() >= deadline) return Fail(ErrorCode::kDeadlineExceeded, "the deadline of the call has passed");
     return {};
+  }
+
+  /// Says how far the work is, where somebody can be told.
+  void Report(Progress done) const {
+    if (progress) progress->Report(std::move(done));
   }
 
   /// The same call, allowed at most `budget` from now.

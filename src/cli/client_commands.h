@@ -14,6 +14,7 @@ int RunRetry(const Arguments& arguments);
 int RunFacts(const Arguments& arguments);
 int RunQueues(const Arguments& arguments);
 int RunGraph(const Arguments& arguments);
+int RunSchedules(const Arguments& arguments);
 int RunHealth(const Arguments& arguments);
 int RunStatus(const Arguments& arguments);
 

@@ -1,7 +1,4 @@
 #include <chrono>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,6 +7,7 @@
 #include "base/strings.h"
 #include "cli/api.h"
 #include "cli/client_commands.h"
+#include "cli/read_text.h"
 #include "cli/task_view.h"
 #include "cli/terminal.h"
 
@@ -24,14 +22,6 @@ constexpr int kDefaultWaitSeconds = 60;
 constexpr int kDefaultListed = 20;
 
 bool IsFinal(const std::string& status) { return status == "completed" || status == "failed" || status == "cancelled"; }
-
-Result<std::string> ReadText(const std::string& argument) {
-  if (argument == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  if (!argument.starts_with('@')) return argument;
-  const std::ifstream in(argument.substr(1), std::ios::binary);
-  if (!in) return Fail(ErrorCode::kNotFound, "cannot read " + argument.substr(1), "--params");
-  return std::string(std::istreambuf_iterator<char>(in.rdbuf()), {});
-}
 
 /// "1h", "24h", "2d" before now, or a time as it is.
 Result<std::string> SinceTime(const std::string& text) {

@@ -120,6 +120,10 @@ std::string TaskDetails(const json::object& task, const json::value& history, co
   AppendField(out, "attempts",
               fmt::format("{} of {}", WriteJson(task.at("attempts")), WriteJson(task.at("max_attempts"))));
   AppendField(out, "priority", WriteJson(task.at("priority")));
+  if (const json::value* progress = task.if_contains("progress"); progress != nullptr && progress->is_object()) {
+    AppendField(out, "progress",
+                fmt::format("{:.0f} %  {}", 100.0 * JsonToDouble(progress->at("fraction")), TextOf(*progress, "note")));
+  }
   if (task.at("dead_letter").as_bool()) AppendField(out, "dead letter", "yes; `seedcore retry` queues it again");
   if (steps.is_object()) AppendSteps(out, steps.get_object().at("items").as_array());
   if (!task.at("result").is_null()) {

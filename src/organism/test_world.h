@@ -112,6 +112,7 @@ class StoreWithRegistry final : public store::Store {
   store::QueueStore& queues() override { return real_.queues(); }
   store::GraphStore& graph() override { return real_.graph(); }
   store::StepStore& steps() override { return real_.steps(); }
+  store::ScheduleStore& schedules() override { return real_.schedules(); }
   Health CheckHealth() override { return real_.CheckHealth(); }
 
  private:

@@ -10,6 +10,7 @@ namespace {
 
 /// Keeps the arithmetic of times in range, whatever a policy or a handler asks for.
 constexpr std::chrono::milliseconds kLongestDelay = std::chrono::days(366);
+constexpr std::chrono::milliseconds kShortestSnooze = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -36,6 +37,14 @@ std::variant<store::RetryLater, store::FailedForGood> AfterFailure(const store::
     return store::FailedForGood{std::move(late), std::move(failure.result)};
   }
   return store::RetryLater{std::move(failure.error), delay};
+}
+
+std::variant<store::Snoozed, store::FailedForGood> AfterSnooze(const store::Task& task, store::Snoozed snoozed,
+                                                               WallTime now) {
+  snoozed.delay = std::clamp(snoozed.delay, kShortestSnooze, kLongestDelay);
+  if (!task.deadline || now + snoozed.delay < *task.deadline) return snoozed;
+  return store::FailedForGood{
+      {ErrorCode::kDeadlineExceeded, fmt::format("put off past its deadline: {}", snoozed.reason), {}}, nullptr};
 }
 
 }  // namespace seedcore::queue

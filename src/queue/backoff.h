@@ -28,4 +28,9 @@ struct Failure {
                                                                                  Failure failure, WallTime now,
                                                                                  double unit);
 
+/// The task waits, or fails for good when it would wait past its deadline. Delays of 1 second to 366 days; shorter ones
+/// become 1 second, so that a task that is always put off does not keep its workers busy.
+[[nodiscard]] std::variant<store::Snoozed, store::FailedForGood> AfterSnooze(const store::Task& task,
+                                                                             store::Snoozed snoozed, WallTime now);
+
 }  // namespace seedcore::queue

@@ -13,6 +13,7 @@
 #include "queue/finisher.h"
 #include "queue/in_flight.h"
 #include "queue/lease_keeper.h"
+#include "queue/progress_keeper.h"
 #include "queue/telemetry.h"
 #include "queue/worker.h"
 
@@ -39,7 +40,9 @@ class Dispatcher::Impl {
         asker_(env, store, in_flight_, telemetry_, settings_),
         finisher_(env, store, in_flight_, telemetry_),
         keeper_(env, store, in_flight_, telemetry_, settings_.lease),
+        progress_(env, store, metrics, [this] { keeper_.RenewNow(); }),
         worker_(env, in_flight_, keeper_, telemetry_, settings_.call_timeout, std::move(handler)) {
+    worker_.ReportTo(progress_);
     keeper_.Start();
     finisher_.Start();
     StartWorkers();
@@ -57,6 +60,7 @@ class Dispatcher::Impl {
       for (const auto& execution : in_flight_.Active()) execution->Interrupt(Fate::kStopping);
     }
     workers_.clear();  // joins
+    progress_.Stop();
     keeper_.Stop();
     finisher_.Stop(deadline);
     stopped_ = true;
@@ -82,6 +86,7 @@ class Dispatcher::Impl {
     status.retried = telemetry_.retried.Count();
     status.held = telemetry_.held.Count();
     status.handed_back = telemetry_.handed_back.Count();
+    status.snoozed = telemetry_.snoozed.Count();
     status.cancelled = telemetry_.cancelled.Count();
     status.lease_lost = telemetry_.lease_lost.Count() + telemetry_.refused.load();
     status.last_claim = telemetry_.LastClaim();
@@ -122,6 +127,7 @@ class Dispatcher::Impl {
   Claimer asker_;
   Finisher finisher_;
   LeaseKeeper keeper_;
+  ProgressKeeper progress_;
   Worker worker_;
   std::vector<std::jthread> workers_;
   std::jthread claimer_;

@@ -39,6 +39,7 @@ struct DispatcherStatus {
   std::int64_t retried = 0;
   std::int64_t held = 0;
   std::int64_t handed_back = 0;
+  std::int64_t snoozed = 0;
   std::int64_t cancelled = 0;
   std::int64_t lease_lost = 0;
   std::optional<WallTime> last_claim;
@@ -58,6 +59,7 @@ struct DispatcherStatus {
              Required("retried", &DispatcherStatus::retried, "Executions that failed and will be repeated"),
              Required("held", &DispatcherStatus::held, "Tasks parked until somebody resumes them"),
              Required("handed_back", &DispatcherStatus::handed_back, "Tasks given back unfinished at shutdown"),
+             Required("snoozed", &DispatcherStatus::snoozed, "Executions that put their task off"),
              Required("cancelled", &DispatcherStatus::cancelled, "Running tasks told to stop by a cancellation"),
              Required("lease_lost", &DispatcherStatus::lease_lost, "Results dropped because the lease was lost"),
              Optional("last_claim", &DispatcherStatus::last_claim, "Time of the last successful claim of a task"),

@@ -161,6 +161,7 @@ InFlight::Batch Finisher::Account(InFlight::Batch batch, const std::vector<Resul
     void operator()(const store::FailedForGood&) const { telemetry.failed.Add(); }
     void operator()(const store::Held&) const { telemetry.held.Add(); }
     void operator()(const store::HandedBack&) const { telemetry.handed_back.Add(); }
+    void operator()(const store::Snoozed&) const { telemetry.snoozed.Add(); }
   };
   InFlight::Batch again;
   for (std::size_t i = 0; i < results.size(); ++i) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <utility>
@@ -14,7 +15,7 @@ namespace seedcore::queue {
 
 /// What one execution of a task yields. The effects are committed together with it, or not at all.
 struct TaskOutcome {
-  std::variant<store::Completed, Failure, store::Held> verdict;
+  std::variant<store::Completed, Failure, store::Held, store::Snoozed> verdict;
   store::Effects effects;
   std::vector<store::StepWrite> steps{};  ///< written with it, too
 
@@ -29,13 +30,19 @@ struct TaskOutcome {
   [[nodiscard]] static TaskOutcome RetryAfter(std::chrono::milliseconds delay, Error why) {
     return {Failure{std::move(why), nullptr, delay}, {}};
   }
+  /// Not now: executed again after `delay` (at least a second), without counting as an attempt. Bounded by the deadline
+  /// of the task and as store::Snoozed says; `reason` is kept in its history.
+  [[nodiscard]] static TaskOutcome Snooze(std::chrono::milliseconds delay, std::string reason) {
+    return {store::Snoozed{delay, std::move(reason)}, {}};
+  }
   /// Parked until somebody resumes it; `reason` is shown to them.
   [[nodiscard]] static TaskOutcome Hold(std::string reason) { return {store::Held{std::move(reason)}, {}}; }
 };
 
 /// Executes one task. Called on a dispatcher's worker threads, several at a time. It may block, but must return soon
 /// after `call.stop` is requested (cancelled, lease lost, shutdown) or `call.deadline` passes. At-least-once: the same
-/// task may come again, with the same `call.idempotency_key`. An exception counts as a retryable `internal` error.
+/// task may come again, with the same `call.idempotency_key`. `call.Report` says how far it is. An exception counts as
+/// a retryable `internal` error.
 using TaskHandler = std::function<TaskOutcome(const store::Task& task, const CallContext& call)>;
 
 }  // namespace seedcore::queue

@@ -19,6 +19,7 @@ Telemetry::Telemetry(Metrics& metrics, const std::string& dispatcher)
       retried(TaskCounter(metrics, dispatcher, "retried", "Executions that failed and will be repeated.")),
       held(TaskCounter(metrics, dispatcher, "held", "Tasks parked until somebody resumes them.")),
       handed_back(TaskCounter(metrics, dispatcher, "handed_back", "Tasks given back unfinished at shutdown.")),
+      snoozed(TaskCounter(metrics, dispatcher, "snoozed", "Executions that put their task off.")),
       cancelled(
           TaskCounter(metrics, dispatcher, "cancelled", "Running tasks told to stop because they were cancelled.")),
       lease_lost(metrics.GetCounter("seedcore_lease_lost_total", "Results dropped because the lease was lost.",

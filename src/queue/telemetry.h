@@ -38,6 +38,7 @@ class Telemetry {
   Tally retried;
   Tally held;
   Tally handed_back;
+  Tally snoozed;
   Tally cancelled;                       ///< told to stop because the task was cancelled
   Tally lease_lost;                      ///< results dropped here
   Tally unwritten;                       ///< results given up because the store did not take them in time

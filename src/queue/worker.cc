@@ -52,7 +52,7 @@ std::optional<CallContext> Worker::Begin(const std::shared_ptr<Execution>& execu
   const Instant deadline = started + budget;
   execution->deadline = deadline;
   keeper_.NoteDeadline(deadline);
-  return Context(*execution, deadline);
+  return Context(execution, deadline);
 }
 
 void Worker::End(const std::shared_ptr<Execution>& execution, TaskOutcome outcome) {
@@ -61,15 +61,16 @@ void Worker::End(const std::shared_ptr<Execution>& execution, TaskOutcome outcom
   in_flight_.Finish(execution, Conclude(*execution, fate, std::move(outcome)));
 }
 
-CallContext Worker::Context(const Execution& execution, Instant deadline) {
-  const store::Task& task = execution.claim.task;
+CallContext Worker::Context(const std::shared_ptr<Execution>& execution, Instant deadline) {
+  const store::Task& task = execution->claim.task;
   const auto trace = ParseTraceparent(task.traceparent);
   return {.deadline = deadline,
-          .stop = execution.stop.get_token(),
+          .stop = execution->stop.get_token(),
           .request_id = task.id,
           .trace = trace ? ChildOf(*trace, env_) : NewTrace(env_),
           .idempotency_key = task.id,
-          .task_id = task.id};
+          .task_id = task.id,
+          .progress = progress_ != nullptr ? progress_->For(execution) : nullptr};
 }
 
 TaskOutcome Worker::Call(const store::Task& task, const CallContext& call) {
@@ -105,6 +106,9 @@ store::Finish Worker::Conclude(const Execution& execution, Fate fate, TaskOutcom
                AfterFailure(task, std::move(*failure), env_.WallNow(), env_.RandomUnit()));
   } else if (auto* completed = std::get_if<store::Completed>(&outcome.verdict)) {
     finish.outcome = std::move(*completed);
+  } else if (auto* snoozed = std::get_if<store::Snoozed>(&outcome.verdict)) {
+    std::visit([&](auto&& decided) { finish.outcome = std::forward<decltype(decided)>(decided); },
+               AfterSnooze(task, std::move(*snoozed), env_.WallNow()));
   } else {
     finish.outcome = std::move(std::get<store::Held>(outcome.verdict));
   }

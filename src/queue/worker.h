@@ -7,6 +7,7 @@
 #include "queue/handler.h"
 #include "queue/in_flight.h"
 #include "queue/lease_keeper.h"
+#include "queue/progress_keeper.h"
 #include "queue/telemetry.h"
 
 namespace seedcore::queue {
@@ -17,6 +18,9 @@ class Worker {
  public:
   Worker(Env& env, InFlight& in_flight, LeaseKeeper& keeper, Telemetry& telemetry,
          std::chrono::milliseconds call_timeout, TaskHandler handler);
+
+  /// Where handlers may say how far they are, from then on. Before the first execution; `progress` outlives them all.
+  void ReportTo(ProgressKeeper& progress) { progress_ = &progress; }
 
   /// Works until the InFlight is closed.
   void Loop();
@@ -29,7 +33,7 @@ class Worker {
 
  private:
   void Execute(const std::shared_ptr<Execution>& execution);
-  [[nodiscard]] CallContext Context(const Execution& execution, Instant deadline);
+  [[nodiscard]] CallContext Context(const std::shared_ptr<Execution>& execution, Instant deadline);
   [[nodiscard]] TaskOutcome Call(const store::Task& task, const CallContext& call);
   [[nodiscard]] store::Finish Conclude(const Execution& execution, Fate fate, TaskOutcome outcome);
 
@@ -39,6 +43,7 @@ class Worker {
   Telemetry& telemetry_;
   const std::chrono::milliseconds call_timeout_;
   const TaskHandler handler_;
+  ProgressKeeper* progress_ = nullptr;
 };
 
 }  // namespace seedcore::queue

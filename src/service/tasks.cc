@@ -141,6 +141,13 @@ TaskRead ToTaskRead(store::Task task) {
 }
 
 TaskEventRead ToTaskEventRead(store::TaskEvent event) {
+  std::optional<ProgressRead> progress;
+  if (event.kind == "progress") {
+    if (auto read = store::ReadProgress(event.detail)) {
+      event.detail = read->note;
+      progress = ProgressRead{read->fraction, std::move(read->note), std::move(read->data), {}};
+    }
+  }
   return {event.seq,
           std::move(event.task_id),
           event.at,
@@ -149,7 +156,8 @@ TaskEventRead ToTaskEventRead(store::TaskEvent event) {
           event.attempt,
           event.fencing_token,
           NonEmpty(std::move(event.owner_id)),
-          NonEmpty(std::move(event.detail))};
+          NonEmpty(std::move(event.detail)),
+          std::move(progress)};
 }
 
 store::NewTask TaskService::ToNewTask(const TaskCreate& request, const CallContext& call) const {
@@ -212,6 +220,7 @@ Result<TaskList> TaskService::List(const TaskQuery& request, const CallContext&)
   TaskList list;
   list.items.reserve(page.items.size());
   for (store::Task& task : page.items) list.items.push_back(ToTaskRead(std::move(task)));
+  SEEDCORE_RETURN_IF_ERROR(AddProgress(list.items));
   list.next_cursor = NonEmpty(std::move(page.next_cursor));
   // Counting under any other filter would read every row.
   const bool countable =
@@ -229,7 +238,26 @@ Result<TaskList> TaskService::List(const TaskQuery& request, const CallContext&)
 
 Result<TaskRead> TaskService::Get(const TaskId& request, const CallContext&) {
   SEEDCORE_ASSIGN_OR_RETURN(auto task, tasks_.Get(request.id));
-  return ToTaskRead(std::move(task));
+  TaskRead read = ToTaskRead(std::move(task));
+  SEEDCORE_RETURN_IF_ERROR(AddProgress({&read, 1}));
+  return read;
+}
+
+Result<void> TaskService::AddProgress(std::span<TaskRead> tasks) {
+  std::vector<std::string> running;
+  for (const TaskRead& task : tasks) {
+    if (task.status == store::TaskStatus::kRunning) running.push_back(task.id);
+  }
+  if (running.empty()) return {};
+  SEEDCORE_ASSIGN_OR_RETURN(auto known, tasks_.ProgressOf(running));
+  for (TaskRead& task : tasks) {
+    const auto found = known.find(task.id);
+    if (found == known.end()) continue;
+    Progress& progress = found->second.progress;
+    task.progress =
+        ProgressRead{progress.fraction, std::move(progress.note), std::move(progress.data), found->second.at};
+  }
+  return {};
 }
 
 Result<TaskStatusRead> TaskService::Status(const TaskId& request, const CallContext&) {

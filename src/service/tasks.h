@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,17 @@ struct TaskCreate {
   [[nodiscard]] Result<void> Validate() const;
 };
 
+/// How far a running task is, as whoever executes it said last.
+struct ProgressRead {
+  double fraction = 0.0;
+  std::string note;
+  json::value data;
+  std::optional<WallTime> at;
+  static constexpr auto kFields = Fields(
+      Required("fraction", &ProgressRead::fraction, "0 to 1"), Optional("note", &ProgressRead::note, "For people"),
+      Optional("data", &ProgressRead::data, "Any small JSON"), Sparse("at", &ProgressRead::at, "When it was written"));
+};
+
 /// A task as the API shows it.
 struct TaskRead {
   std::string id;
@@ -91,6 +103,7 @@ struct TaskRead {
   WallTime updated_at;
   std::optional<WallTime> started_at;
   std::optional<WallTime> finished_at;
+  std::optional<ProgressRead> progress{};
   static constexpr auto kFields = Fields(
       Required("id", &TaskRead::id, "UUID, version 7"), Required("type", &TaskRead::type, "Executor name"),
       Required("description", &TaskRead::description, "The task in words"),
@@ -115,7 +128,8 @@ struct TaskRead {
       Required("created_at", &TaskRead::created_at, "Submitted"),
       Required("updated_at", &TaskRead::updated_at, "Last change"),
       Optional("started_at", &TaskRead::started_at, "Start of the last execution"),
-      Optional("finished_at", &TaskRead::finished_at, "When it ended"));
+      Optional("finished_at", &TaskRead::finished_at, "When it ended"),
+      Sparse("progress", &TaskRead::progress, "While it runs, and once whoever executes it has said something"));
 };
 
 struct TaskBatch {
@@ -190,15 +204,18 @@ struct TaskEventRead {
   std::int64_t fencing_token = 0;
   std::optional<std::string> owner_id;
   std::optional<std::string> detail;
+  std::optional<ProgressRead> progress{};
   static constexpr auto kFields = Fields(
       Required("seq", &TaskEventRead::seq, "Position in the store's event log; the SSE event id"),
       Required("task_id", &TaskEventRead::task_id, "Whose event"), Required("at", &TaskEventRead::at, "When"),
-      Required("kind", &TaskEventRead::kind, "submitted, claimed, completed, retry, failed, cancelled, held, ..."),
+      Required("kind", &TaskEventRead::kind,
+               "submitted, claimed, completed, retry, failed, cancelled, held, snoozed, progress, ..."),
       Required("status", &TaskEventRead::status, "Status after the event"),
       Required("attempt", &TaskEventRead::attempt, "Executions begun by then"),
       Required("fencing_token", &TaskEventRead::fencing_token, "Token of the claim it belongs to"),
       Optional("owner_id", &TaskEventRead::owner_id, "Worker"),
-      Optional("detail", &TaskEventRead::detail, "Error or reason"));
+      Optional("detail", &TaskEventRead::detail, "Error, reason, or the note of a progress"),
+      Sparse("progress", &TaskEventRead::progress, "Of an event of kind progress; a history has the newest alone"));
 };
 
 struct SpanRead {
@@ -270,6 +287,8 @@ class TaskService {
 
  private:
   store::NewTask ToNewTask(const TaskCreate& request, const CallContext& call) const;
+  /// Adds what is known of the progress of those that run.
+  Result<void> AddProgress(std::span<TaskRead> tasks);
 
   store::TaskStore& tasks_;
   Dependencies dependencies_;

@@ -17,6 +17,8 @@ constexpr std::size_t kMaxTypes = 100;
 constexpr int kMaxClaim = 100;
 constexpr double kMaxLease = 3600.0;
 constexpr double kMaxWait = 60.0;
+constexpr double kMaxSnooze = 30.0 * 86'400.0;
+constexpr std::size_t kMaxReasonBytes = 1000;
 constexpr double kMaxRetryAfter = 366.0 * 86'400.0;
 constexpr std::size_t kMaxErrorBytes = 65'536;
 
@@ -71,11 +73,17 @@ Result<void> WorkerFailRequest::Validate() const {
   return {};
 }
 
+Result<void> WorkerSnoozeRequest::Validate() const {
+  if (reason.size() > kMaxReasonBytes) return Invalid(fmt::format("longer than {} bytes", kMaxReasonBytes), "reason");
+  return CheckSeconds(delay_s, 1.0, kMaxSnooze, "delay_s");
+}
+
 WorkerService::WorkerService(Dependencies dependencies)
     : env_(*dependencies.env),
       tasks_(*dependencies.tasks),
       steps_(*dependencies.steps),
       max_waiting_(dependencies.max_waiting),
+      progress_(*dependencies.env, *dependencies.tasks, *dependencies.metrics),
       runnable_(tasks_.OnRunnable([this] {
         const std::scoped_lock lock(mutex_);
         ++signals_;
@@ -214,6 +222,20 @@ Result<TaskStatusRead> WorkerService::Hold(const WorkerHoldRequest& request, con
   return Finish(std::move(finish));
 }
 
+Result<TaskStatusRead> WorkerService::Snooze(const WorkerSnoozeRequest& request, const CallContext&) {
+  SEEDCORE_ASSIGN_OR_RETURN(const store::Task task, tasks_.Get(request.id));
+  store::Finish finish{.lease = {task.id, request.worker_id, request.fencing_token}, .outcome = {}, .effects = {}};
+  std::visit([&](auto&& decided) { finish.outcome = std::forward<decltype(decided)>(decided); },
+             queue::AfterSnooze(task, {ToMilliseconds(request.delay_s), request.reason}, env_.WallNow()));
+  return Finish(std::move(finish));
+}
+
+Result<WorkerProgressRead> WorkerService::Progress(const WorkerProgressRequest& request, const CallContext&) {
+  SEEDCORE_ASSIGN_OR_RETURN(const auto answer, progress_.Report({request.id, request.worker_id, request.fencing_token},
+                                                                {request.fraction, request.note, request.data}));
+  return WorkerProgressRead{answer.accepted, answer.cancel_requested};
+}
+
 Result<TaskStatusRead> WorkerService::Finish(store::Finish finish) {
   SEEDCORE_ASSIGN_OR_RETURN(const auto results, tasks_.FinishTasks({&finish, 1}));
   SEEDCORE_RETURN_IF_ERROR(results.front());
@@ -240,6 +262,8 @@ OperationTable<WorkerService> WorkerOperations() {
               Post<&WorkerService::Claim>("/claim", "Claims tasks of the given types; waits for one if asked to"),
               Post<&WorkerService::Renew>("/renew", "Keeps claims alive and tells which tasks to stop"),
               Post<&WorkerService::Complete>("/complete", "Ends a task with its result; 409 when the lease was lost"),
+              Post<&WorkerService::Progress>("/progress", "Says how far a task is, and hears whether to stop"),
+              Post<&WorkerService::Snooze>("/snooze", "Not now: the task comes back later, the attempt does not count"),
               Post<&WorkerService::Fail>("/fail", "Reports a failed attempt; the task is retried as its policy says"),
               Post<&WorkerService::Checkpoint>("/checkpoint",
                                                "Keeps a named step of the task; 409 when the lease was lost"),

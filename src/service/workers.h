@@ -8,12 +8,15 @@
 
 #include "base/call_context.h"
 #include "base/json_binding.h"
+#include "base/metrics.h"
+#include "queue/progress_keeper.h"
 #include "service/operation.h"
 #include "service/steps.h"
 #include "service/tasks.h"
 #include "store/store.h"
 
-/// Workers in any language, `/api/v1/workers`: claim, renew, complete, fail. The rules are those of the dispatcher: a
+/// Workers in any language, `/api/v1/workers`: claim, renew, report progress,
+/// complete, fail, put off. The rules are those of the dispatcher: a
 /// claim is a lease with a fencing token, every later call presents the token, and a late one is refused.
 namespace seedcore::service {
 
@@ -155,6 +158,45 @@ struct WorkerHoldRequest {
   [[nodiscard]] Result<void> Validate() const;
 };
 
+struct WorkerSnoozeRequest {
+  std::string worker_id;
+  std::string id;
+  std::int64_t fencing_token = 0;
+  double delay_s = 0.0;
+  std::string reason;
+  static constexpr auto kFields =
+      Fields(Required("worker_id", &WorkerSnoozeRequest::worker_id, "As in the claim"),
+             Required("id", &WorkerSnoozeRequest::id, "Full task id"),
+             Required("fencing_token", &WorkerSnoozeRequest::fencing_token, "Of the claim"),
+             Required("delay_s", &WorkerSnoozeRequest::delay_s, "When to try again, 1 second to 30 days from now"),
+             Optional("reason", &WorkerSnoozeRequest::reason, "Why not now; kept in the history"));
+  [[nodiscard]] Result<void> Validate() const;
+};
+
+struct WorkerProgressRequest {
+  std::string worker_id;
+  std::string id;
+  std::int64_t fencing_token = 0;
+  double fraction = 0.0;
+  std::string note;
+  json::value data;
+  static constexpr auto kFields =
+      Fields(Required("worker_id", &WorkerProgressRequest::worker_id, "As in the claim"),
+             Required("id", &WorkerProgressRequest::id, "Full task id"),
+             Required("fencing_token", &WorkerProgressRequest::fencing_token, "Of the claim"),
+             Required("fraction", &WorkerProgressRequest::fraction, "How much is done, 0 to 1"),
+             Optional("note", &WorkerProgressRequest::note, "A short text for people, up to 1000 bytes"),
+             Optional("data", &WorkerProgressRequest::data, "Any JSON of up to 8 KiB"));
+};
+
+struct WorkerProgressRead {
+  bool accepted = false;
+  bool cancel_requested = false;
+  static constexpr auto kFields = Fields(
+      Required("accepted", &WorkerProgressRead::accepted, "false: the lease is lost; stop, a result will be refused"),
+      Required("cancel_requested", &WorkerProgressRead::cancel_requested, "Somebody cancelled the task"));
+};
+
 /// Thread-safe; what it knows of tasks is in the store.
 class WorkerService {
  public:
@@ -162,6 +204,7 @@ class WorkerService {
     Env* env = nullptr;
     store::TaskStore* tasks = nullptr;
     store::StepStore* steps = nullptr;
+    Metrics* metrics = nullptr;
     int max_waiting = 16;  ///< claims that wait, each on a thread of the server; the others are answered at once
   };
   explicit WorkerService(Dependencies dependencies);
@@ -176,6 +219,11 @@ class WorkerService {
   Result<TaskStatusRead> Checkpoint(const WorkerCheckpointRequest& request, const CallContext& call);
   /// Parks the task until the step is answered; the claim is over.
   Result<TaskStatusRead> Hold(const WorkerHoldRequest& request, const CallContext& call);
+  /// The task comes back after the delay and the attempt does not count; it fails when that would be past its deadline,
+  /// or when it has been put off for too long in all.
+  Result<TaskStatusRead> Snooze(const WorkerSnoozeRequest& request, const CallContext& call);
+  /// About one report per second and task is written; the last one counts.
+  Result<WorkerProgressRead> Progress(const WorkerProgressRequest& request, const CallContext& call);
 
   /// Lets all that wait go, and nobody wait any more. Before the server stops.
   void Close();
@@ -197,6 +245,7 @@ class WorkerService {
   std::uint64_t signals_ = 0;
   int waiting_ = 0;
   bool closed_ = false;
+  queue::ProgressKeeper progress_;
   store::Subscription runnable_;  // goes first: its listener uses the rest
 };
 

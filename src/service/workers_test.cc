@@ -25,7 +25,7 @@ class WorkersTest : public testing::Test {
     if (!opened) throw std::runtime_error(ToString(opened.error()));
     store_ = std::move(*opened);
     workers_ = std::make_unique<WorkerService>(
-        WorkerService::Dependencies{.env = &env_, .tasks = &store_->tasks(), .steps = &store_->steps()});
+        WorkerService::Dependencies{.env = &env_, .tasks = &store_->tasks(), .steps = &store_->steps(), .metrics = &metrics_});
   }
   ~WorkersTest() override {
     workers_.reset();
@@ -228,8 +228,11 @@ TEST_F(WorkersTest, ACallerThatLeavesWhileItWaitsTakesNoTask) {
 }
 
 TEST_F(WorkersTest, OnlySoManyWaitTheOthersAreAnsweredAtOnce) {
-  workers_ = std::make_unique<WorkerService>(WorkerService::Dependencies{
-      .env = &env_, .tasks = &store_->tasks(), .steps = &store_->steps(), .max_waiting = 1});
+  workers_ = std::make_unique<WorkerService>(WorkerService::Dependencies{.env = &env_,
+                                                                         .tasks = &store_->tasks(),
+                                                                         .steps = &store_->steps(),
+                                                                         .metrics = &metrics_,
+                                                                         .max_waiting = 1});
   std::jthread waiter([&] { Claim({.wait_s = 60.0}); });
   env_.AwaitWaiters(1);
   EXPECT_TRUE(Claim({.worker_id = "second", .wait_s = 60.0}).items.empty());
@@ -258,6 +261,65 @@ TEST(WorkerRequestsTest, NonsenseIsRefusedWithItsPath) {
   EXPECT_EQ(path(R"({"worker_id": "w", "types": ["a"], "limit": 0})"), "limit");
   EXPECT_EQ(path(R"({"worker_id": "w", "types": ["a"], "lease_s": 0.5})"), "lease_s");
   EXPECT_EQ(path(R"({"worker_id": "w", "types": ["a"], "wait_s": 61})"), "wait_s");
+}
+
+TEST_F(WorkersTest, SnoozedTaskComesBackLaterAndTheAttemptIsNotCounted) {
+  const std::string id = Submit({.type = "resize", .retry = {.max_attempts = 1}});
+  const WorkerClaim claim = ClaimOne();
+  const auto answer = workers_->Snooze(
+      {.worker_id = "w", .id = id, .fencing_token = claim.fencing_token, .delay_s = 60.0, .reason = "the disk is full"},
+      {});
+  ASSERT_TRUE(answer) << ToString(answer.error());
+  EXPECT_EQ(answer->status, TaskStatus::kQueued);
+  EXPECT_EQ(Get(id).attempts, 0);
+  EXPECT_TRUE(Claim().items.empty());
+  env_.Advance(60s);
+  EXPECT_EQ(ClaimOne().task.attempts, 1);
+  EXPECT_EQ((WorkerSnoozeRequest{.worker_id = "w", .delay_s = 0.5}).Validate().error().path, "delay_s");
+}
+
+TEST_F(WorkersTest, ProgressIsShownWithTheTaskAndInItsHistory) {
+  const std::string id = Submit();
+  const WorkerClaim claim = ClaimOne();
+  const auto answer = workers_->Progress({.worker_id = "w",
+                                          .id = id,
+                                          .fencing_token = claim.fencing_token,
+                                          .fraction = 0.25,
+                                          .note = "a quarter",
+                                          .data = json::object{{"rows", 5}}},
+                                         {});
+  ASSERT_TRUE(answer) << ToString(answer.error());
+  EXPECT_TRUE(answer->accepted);
+
+  const SpanStore spans;
+  TaskService tasks(
+      {.tasks = &store_->tasks(), .spans = &spans, .default_retry = {}, .on_cancelled = {}, .check_type = {}});
+  for (const TaskRead& task : {tasks.Get({id}, {}).value(), tasks.List({}, {}).value().items.at(0)}) {
+    ASSERT_TRUE(task.progress);
+    EXPECT_EQ(task.progress->fraction, 0.25);
+    EXPECT_EQ(task.progress->note, "a quarter");
+    EXPECT_EQ(task.progress->data, (json::object{{"rows", 5}}));
+    EXPECT_EQ(task.progress->at, env_.WallNow());
+  }
+  const TaskEventRead event = tasks.Events({id}, {}).value().events.back();
+  EXPECT_EQ(event.kind, "progress");
+  EXPECT_EQ(event.detail, "a quarter");
+  ASSERT_TRUE(event.progress);
+  EXPECT_EQ(event.progress->fraction, 0.25);
+}
+
+TEST_F(WorkersTest, ACancelledTaskIsToldAtTheNextRenewalAndTheNextReport) {
+  const std::string id = Submit();
+  const WorkerClaim claim = ClaimOne();
+  ASSERT_TRUE(store_->tasks().Cancel(id));
+  const auto renewed = workers_->Renew({.worker_id = "w", .tasks = {{id, claim.fencing_token}}}, {}).value();
+  EXPECT_FALSE(renewed.items.at(0).renewed);
+  EXPECT_TRUE(renewed.items.at(0).cancel_requested);
+  const auto reported =
+      workers_->Progress({.worker_id = "w", .id = id, .fencing_token = claim.fencing_token, .fraction = 0.5}, {})
+          .value();
+  EXPECT_FALSE(reported.accepted);
+  EXPECT_TRUE(reported.cancel_requested);
 }
 
 }  // namespace

@@ -52,6 +52,9 @@ constexpr std::array kRules = {
          SEEDCORE_TASK "JOIN task_event e ON e.task_seq = t.seq WHERE e.kind = 'completed' GROUP BY t.id, t.seq "
                        "HAVING count(*) > 1 + (SELECT count(*) FROM task_event r WHERE r.task_seq = "
                        "t.seq AND r.kind = 'replayed')"},
+    Rule{"of the progress of a task its history keeps the newest report",
+         SEEDCORE_TASK "JOIN task_event e ON e.task_seq = t.seq WHERE e.kind = 'progress' GROUP BY t.id "
+                       "HAVING count(*) > 1"},
     Rule{"the token of a task is that of its latest claim",
          SEEDCORE_TASK "LEFT JOIN (SELECT task_seq, max(fencing_token) AS token FROM task_event WHERE kind = 'claimed' "
                        "GROUP BY task_seq) c ON c.task_seq = t.seq WHERE t.fencing_token <> coalesce(c.token, 0)"},

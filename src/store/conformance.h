@@ -72,6 +72,7 @@ class StoreConformance : public testing::TestWithParam<StoreUnderTest> {
   Store& store() { return *store_; }
   TaskStore& tasks() { return store_->tasks(); }
   QueueStore& queues() { return store_->queues(); }
+  ScheduleStore& schedules() { return store_->schedules(); }
   void Advance(std::chrono::nanoseconds duration) { env_.Advance(duration); }
 
   Task Submit(NewTask task) {

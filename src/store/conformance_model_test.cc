@@ -250,13 +250,14 @@ class ModelRun {
     const std::size_t recent = std::min<std::size_t>(leases_.size(), 8);
     const Lease lease = leases_[leases_.size() - 1 - static_cast<std::size_t>(Below(static_cast<int>(recent)))];
     store::Finish finish{.lease = lease};
-    const int kind = Below(8);
+    const int kind = Below(9);
     const std::chrono::milliseconds delay = seconds(Below(3) * 20);
     if (kind < 4) finish.outcome = Completed{{{"n", kind}}};
     if (kind == 4) finish.outcome = FailedForGood{WorkFailed(), nullptr};
     if (kind == 5) finish.outcome = RetryLater{WorkFailed(), delay};
     if (kind == 6) finish.outcome = Held{"why"};
     if (kind == 7) finish.outcome = HandedBack{};
+    if (kind == 8) finish.outcome = Snoozed{delay, "later"};
     const Result<void> answer = Must(store_->FinishTasks(std::vector<store::Finish>{finish})).front();
     Model::Row* row = model_.UnderLease(lease);
     if (row == nullptr) {
@@ -269,7 +270,8 @@ class ModelRun {
     if (kind == 4) model_.Fail(*row);
     if (kind == 5) model_.Retry(*row, env_.WallNow() + delay);
     if (kind == 6) row->status = TaskStatus::kCreated;
-    if (kind == 7) row->status = TaskStatus::kQueued, --row->attempts;
+    if (kind >= 7) row->status = TaskStatus::kQueued, --row->attempts;
+    if (kind == 8) row->run_after = env_.WallNow() + delay;
   }
 
   void Renew() {

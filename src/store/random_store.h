@@ -34,6 +34,7 @@ class RandomStore {
     Must(store_.tasks().DeleteFinished(env_.WallNow() - std::chrono::hours(1), 5));
     Register();
     Relate();
+    Plan();
   }
 
  private:
@@ -81,11 +82,16 @@ class RandomStore {
     std::vector<Finish> finishes;
     for (const Claim& claim : claims) {
       if (claim.task.params.at("n").as_int64() % 2 == 0) Step(claim);
-      switch (random_() % 6) {
-        case 0: break;  // stays running
+      switch (random_() % 7) {
+        case 0:  // stays running
+          Must(store_.tasks().ReportProgress(std::vector<ProgressReport>{
+              {claim.lease(),
+               {.fraction = 0.01 * static_cast<double>(random_() % 101), .note = "so far", .data = 7}}}));
+          break;
         case 1: finishes.push_back({claim.lease(), RetryLater{WorkFailed(), std::chrono::seconds(5)}, {}}); break;
         case 2: finishes.push_back({claim.lease(), FailedForGood{WorkFailed(), Object()}, {}}); break;
         case 3: finishes.push_back({claim.lease(), Held{"ask somebody"}, {}}); break;
+        case 4: finishes.push_back({claim.lease(), Snoozed{std::chrono::seconds(3), Text()}, {}}); break;
         default:
           finishes.push_back({claim.lease(),
                               Completed{Object()},
@@ -169,6 +175,24 @@ class RandomStore {
       embeddings.push_back(std::move(embedding));
     }
     Must(graph.PutEmbeddings(embeddings));
+  }
+
+  void Plan() {
+    for (const char* name : {"hourly", "B", "often"}) {
+      Schedule schedule{.name = name, .cron = "0 * * * *", .time_zone = "Europe/Berlin"};
+      schedule.task = {.type = "planned", .description = Text(), .params = Object()};
+      schedule.next_run_at = env_.WallNow();
+      if (schedule.name == "often") schedule.cron.clear(), schedule.every = std::chrono::milliseconds(1500);
+      const Schedule put = Must(store_.schedules().PutSchedule(schedule));
+      Must(store_.schedules().Fire({.name = name,
+                                    .revision = put.revision,
+                                    .due = *put.next_run_at,
+                                    .next = env_.WallNow() + std::chrono::hours(1),
+                                    .last_run = put.next_run_at,
+                                    .tasks = {TaskOf(put, env_.WallNow())},
+                                    .error = {}}));
+    }
+    Must(store_.schedules().MoveSchedule("B", std::nullopt));
   }
 
   Store& store_;

@@ -5,10 +5,13 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/progress.h"
 #include "store/queue_store.h"
+#include "store/schedule_store.h"
 #include "store/signal.h"
 #include "store/step_store.h"
 #include "store/task.h"
@@ -45,6 +48,14 @@ struct Held {
 };
 /// The worker stops before the work began or finished; the execution does not count as an attempt.
 struct HandedBack {};
+/// Not now: the task waits for `delay` and comes back; the execution does not count as an attempt. More than
+/// kMaxSnoozes, or for longer than kLongestSnooze in all since the task was queued, fail the task for good.
+struct Snoozed {
+  std::chrono::milliseconds delay{0};
+  std::string reason;
+};
+inline constexpr int kMaxSnoozes = 1000;
+inline constexpr std::chrono::hours kLongestSnooze{30 * 24};
 
 struct NewFact {
   std::string text;
@@ -100,7 +111,7 @@ struct Effects {
 
 struct Finish {
   Lease lease;
-  std::variant<Completed, RetryLater, FailedForGood, Held, HandedBack> outcome;
+  std::variant<Completed, RetryLater, FailedForGood, Held, HandedBack, Snoozed> outcome;
   Effects effects;
   std::vector<StepWrite> steps{};  ///< in the same transaction, whatever the outcome; refused as by WriteSteps
 };
@@ -115,6 +126,20 @@ struct ClaimRequest {
 struct RenewResult {
   bool renewed = false;           ///< false: the lease is lost
   bool cancel_requested = false;  ///< the worker should stop; its result will be refused
+};
+
+/// What the holder of a lease says about its work, see CheckProgress.
+struct ProgressReport {
+  Lease lease;
+  Progress progress;
+};
+struct ProgressAnswer {
+  bool accepted = false;          ///< false: the lease is lost
+  bool cancel_requested = false;  ///< the worker should stop; its result will be refused
+};
+struct StoredProgress {
+  Progress progress;
+  WallTime at;
 };
 
 struct TaskCounts {
@@ -139,6 +164,12 @@ class TaskStore {
   /// as seedcore_lease_lost_total, and an event), kNotFound when there is no such task. Completion releases dependants;
   /// failure for good fails them. A RetryLater without an attempt left fails for good.
   [[nodiscard]] virtual Result<std::vector<Result<void>>> FinishTasks(std::span<const Finish> finishes) = 0;
+
+  /// What is known of the progress of running tasks; each report takes the place of the one before, also in the history
+  /// (an event of kind progress). One answer per report; no lease is prolonged. kInvalidArgument: see CheckProgress.
+  [[nodiscard]] virtual Result<std::vector<ProgressAnswer>> ReportProgress(std::span<const ProgressReport> reports) = 0;
+  /// Of those among `ids` that run and have reported since their claim, by id.
+  [[nodiscard]] virtual Result<std::map<std::string, StoredProgress>> ProgressOf(std::span<const std::string> ids) = 0;
 
   /// Running tasks whose lease has run out go to retry (or fail, attempts used up); tasks past their deadline fail;
   /// steps that nobody has answered in time fail, and their parked task is queued.
@@ -182,6 +213,12 @@ struct FactQuery {
   int limit = 100;   ///< 1..1000
   int offset = 0;
 };
+
+/// kInvalidArgument names the field of a Progress that is out of range.
+[[nodiscard]] Result<void> CheckProgress(const Progress& progress);
+/// As the detail of an event, and back.
+[[nodiscard]] std::string WriteProgress(const Progress& progress);
+[[nodiscard]] Result<Progress> ReadProgress(std::string_view detail);
 
 class FactStore {
  public:
@@ -314,6 +351,7 @@ class Store {
   virtual QueueStore& queues() = 0;
   virtual GraphStore& graph() = 0;
   virtual StepStore& steps() = 0;
+  virtual ScheduleStore& schedules() = 0;
 
   struct Health {
     std::string backend;   ///< "sqlite" or "postgresql"

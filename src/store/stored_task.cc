@@ -68,4 +68,11 @@ std::string WriteObject(const json::object& object) {
   return out;
 }
 
+Error SnoozedTooLong(const Snoozed& last) {
+  return {ErrorCode::kDeadlineExceeded,
+          fmt::format("put off {} times, or for more than {} days: {}", kMaxSnoozes, kLongestSnooze.count() / 24,
+                      last.reason),
+          {}};
+}
+
 }  // namespace seedcore::store

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/store.h"
 #include "store/task.h"
 
 /// What the stores share about tasks and JSON as they are stored.
@@ -27,6 +28,9 @@ struct TaskRow {
 
 /// The status called `name`; sets `damaged` when there is none.
 [[nodiscard]] TaskStatus StatusFromName(std::string_view name, bool& damaged);
+
+/// What a task fails with whose handlers have put it off too often.
+[[nodiscard]] Error SnoozedTooLong(const Snoozed& last);
 
 /// Stored as NULL when empty.
 [[nodiscard]] inline std::optional<std::string_view> NullIfEmpty(std::string_view text) {

@@ -113,8 +113,9 @@ struct TaskEvent {
   std::string task_id;
   WallTime at;
   std::string kind;  ///< submitted, queued (run again), claimed, completed, retry, failed, cancelled, held, resumed,
-                     ///< redriven, lease_lost, lease_expired, handed_back, released (dependencies met), planned,
-                     ///< step_completed, step_failed, step_waiting, replayed, forked
+                     ///< redriven, lease_lost, lease_expired, handed_back, released (dependencies met), snoozed,
+                     ///< planned, step_completed, step_failed, step_waiting, replayed, forked,
+                     ///< progress (the newest report alone; its detail is JSON)
   TaskStatus status = TaskStatus::kCreated;  ///< after the event
   int attempt = 0;
   std::int64_t fencing_token = 0;

@@ -123,6 +123,28 @@ class UpgradePostgresAndSqlite : public testing::Test {
     EXPECT_THAT(ran, UnorderedElementsAre(Id(2), Id(3), Id(5), Id(6), Id(7)));
     EXPECT_EQ(Must(tasks.EventsAfter(events.back().seq, 1)).front().kind, "completed");
 
+    // What later versions brought works, too.
+    Schedule schedule{.name = "daily", .cron = "@daily", .time_zone = "UTC"};
+    schedule.task.type = "planned";
+    schedule.next_run_at = env_.WallNow();
+    const Schedule put = Must(store->schedules().PutSchedule(schedule));
+    const Fired fired = Must(store->schedules().Fire({.name = put.name,
+                                                      .revision = put.revision,
+                                                      .due = *put.next_run_at,
+                                                      .next = *put.next_run_at + std::chrono::hours(24),
+                                                      .last_run = put.next_run_at,
+                                                      .tasks = {TaskOf(put, env_.WallNow())},
+                                                      .error = {}}));
+    ASSERT_THAT(fired.task_ids, SizeIs(1));
+    const Claim claim = Must(tasks.ClaimTasks({.owner_id = "new", .limit = 1})).at(0);
+    for (const double fraction : {0.1, 0.2}) {
+      EXPECT_TRUE(Must(tasks.ReportProgress(std::vector<ProgressReport>{{claim.lease(), {.fraction = fraction}}}))
+                      .front()
+                      .accepted);
+    }
+    Must(Must(tasks.FinishTasks(std::vector<Finish>{{claim.lease(), Snoozed{std::chrono::seconds(1), "later"}, {}}}))
+             .front());
+
     if (version >= 2) {
       EXPECT_THAT(Must(store->facts().Search({.text = "elephant", .tag = "animals"})), SizeIs(1));
       EXPECT_EQ(Must(store->ledger().Append({.scope = "agent", .scope_id = "a1", .delta_e = -1.0})).balance_after, 2.5);

@@ -28,6 +28,36 @@ TEST(Client, EveryCommandPrintsJsonForScripts) {
   EXPECT_TRUE(seedcore.Json({"status"}).at("tasks").at("completed").is_int64());
 }
 
+TEST(Client, SchedulesArePutListedPausedRunAndDeleted) {
+  Served served;
+  Program& seedcore = served.program;
+  const json::value put = seedcore.Json({"schedules", "put", "nightly", "--cron", "30 2 * * *", "--time-zone",
+                                         "Europe/Berlin", "--type", "health_check", "--params", R"({"a": 1})",
+                                         "--catch-up", "all", "--max-catch-up", "3", "--overlap", "skip"});
+  EXPECT_EQ(put.at("name"), "nightly");
+  EXPECT_EQ(put.at("time_zone"), "Europe/Berlin");
+  EXPECT_EQ(put.at("task").at("params"), (json::object{{"a", 1}}));
+  EXPECT_EQ(put.at("max_catch_up"), 3);
+  EXPECT_EQ(seedcore.Json({"schedules", "put", "pulse", "--every", "90", "--type", "health_check"}).at("every_s"),
+            90.0);
+  const Outcome listed = seedcore.Run({"schedules"});
+  EXPECT_TRUE(Contains(listed.out, "30 2 * * * (Europe/Berlin)") && Contains(listed.out, "every 90 s")) << listed.out;
+  EXPECT_EQ(seedcore.Json({"schedules", "next", "nightly", "--count", "4"}).at("times").as_array().size(), 4U);
+  EXPECT_EQ(Lines(seedcore.Run({"schedules", "next", "nightly"}).out), 10U);
+  EXPECT_EQ(seedcore.Json({"schedules", "pause", "nightly"}).at("paused"), true);
+  EXPECT_TRUE(Contains(seedcore.Run({"schedules", "show", "nightly"}).out, "paused"));
+  EXPECT_EQ(seedcore.Json({"schedules", "resume", "nightly"}).at("paused"), false);
+  EXPECT_EQ(seedcore.Json({"schedules", "run", "nightly"}).at("type"), "health_check");
+  EXPECT_EQ(seedcore.Run({"schedules", "delete", "nightly"}).code, 0);
+  EXPECT_EQ(seedcore.Run({"schedules", "show", "nightly"}).code, 3);
+
+  EXPECT_EQ(seedcore.Run({"schedules", "pause"}).code, 2);
+  EXPECT_EQ(seedcore.Run({"schedules", "put", "x", "--type", "health_check"}).code, 2);
+  const Outcome refused = seedcore.Run({"schedules", "put", "x", "--cron", "0 0 30 2 *", "--type", "health_check"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_TRUE(Contains(refused.err, "no date ever matches")) << refused.err;
+}
+
 TEST(Client, WithoutATerminalNothingIsColoredAndOnOneItIs) {
   Served served;
   Program& seedcore = served.program;

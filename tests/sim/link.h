@@ -27,6 +27,12 @@ class Link final : public store::TaskStore {
   Result<std::vector<Result<void>>> FinishTasks(std::span<const store::Finish> finishes) override {
     return Call([&] { return store_.FinishTasks(finishes); });
   }
+  Result<std::vector<store::ProgressAnswer>> ReportProgress(std::span<const store::ProgressReport> reports) override {
+    return Call([&] { return store_.ReportProgress(reports); });
+  }
+  Result<std::map<std::string, store::StoredProgress>> ProgressOf(std::span<const std::string> ids) override {
+    return Call([&] { return store_.ProgressOf(ids); });
+  }
   Result<int> Reap(int limit) override {
     return Call([&] { return store_.Reap(limit); });
   }

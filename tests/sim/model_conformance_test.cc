@@ -22,6 +22,7 @@ class ModelBackedStore final : public Store {
   QueueStore& queues() override { return *model_; }
   GraphStore& graph() override { return rest_->graph(); }
   StepStore& steps() override { return *model_; }
+  ScheduleStore& schedules() override { return *model_; }
   Health CheckHealth() override { return rest_->CheckHealth(); }
 
  private:

@@ -10,6 +10,7 @@
 
 #include "base/json_binding.h"
 #include "base/strings.h"
+#include "store/stored_task.h"
 #include "support/model_transaction.h"
 
 namespace seedcore::test {
@@ -149,6 +150,10 @@ void ModelStore::ReleaseDependants(const Row& done) {
 
 Result<std::vector<store::SubmitResult>> ModelStore::Submit(std::span<const store::NewTask> tasks) {
   const Transaction transaction(*this);
+  return SubmitAll(tasks);
+}
+
+Result<std::vector<store::SubmitResult>> ModelStore::SubmitAll(std::span<const store::NewTask> tasks) {
   const std::size_t rows = rows_.size(), events = events_.size();
   const std::int64_t last_event = last_event_;
   std::vector<store::SubmitResult> out;
@@ -291,6 +296,53 @@ Result<std::vector<store::RenewResult>> ModelStore::Renew(std::span<const store:
   return out;
 }
 
+Result<std::vector<store::ProgressAnswer>> ModelStore::ReportProgress(std::span<const store::ProgressReport> reports) {
+  const Transaction transaction(*this);
+  for (const store::ProgressReport& report : reports) {
+    SEEDCORE_RETURN_IF_ERROR(store::CheckProgress(report.progress));
+  }
+  std::vector<store::ProgressAnswer> out;
+  for (const store::ProgressReport& report : reports) {
+    store::ProgressAnswer& answer = out.emplace_back();
+    const Row* row = FindExact(report.lease.task_id);
+    if (row == nullptr) continue;
+    answer.accepted = Holds(row->task, report.lease);
+    answer.cancel_requested =
+        !answer.accepted && row->task.cancel_requested && row->task.fencing_token == report.lease.fencing_token;
+    if (!answer.accepted) continue;
+    std::erase_if(events_, [&](const store::TaskEvent& event) {
+      return event.task_id == row->task.id && event.kind == "progress";
+    });
+    Append(*row, "progress", report.lease.owner_id, store::WriteProgress(report.progress));
+  }
+  return out;
+}
+
+Result<std::map<std::string, store::StoredProgress>> ModelStore::ProgressOf(std::span<const std::string> ids) {
+  const Transaction transaction(*this);
+  std::map<std::string, store::StoredProgress> out;
+  for (const store::TaskEvent& event : events_) {
+    const Row* row = event.kind == "progress" ? FindExact(event.task_id) : nullptr;
+    if (row == nullptr || row->task.status != TaskStatus::kRunning) continue;
+    if (event.fencing_token != row->task.fencing_token || std::ranges::count(ids, event.task_id) == 0) continue;
+    SEEDCORE_ASSIGN_OR_RETURN(Progress progress, store::ReadProgress(event.detail));
+    out[event.task_id] = {std::move(progress), event.at};
+  }
+  return out;
+}
+
+bool ModelStore::SnoozedEnough(const Row& row, WallTime run_after) {
+  int count = 0;
+  WallTime first = now_;
+  for (const store::TaskEvent& event : events_) {
+    if (event.task_id != row.task.id) continue;
+    if (event.kind == "queued" || event.kind == "resumed" || event.kind == "redriven") count = 0;
+    if (event.kind == "snoozed" && ++count == 1) first = event.at;
+  }
+  if (count == 0) first = now_;
+  return count >= store::kMaxSnoozes || run_after - first > store::kLongestSnooze;
+}
+
 Result<std::vector<Result<void>>> ModelStore::FinishTasks(std::span<const store::Finish> finishes) {
   const Transaction transaction(*this);
   std::vector<Result<void>> out;
@@ -348,6 +400,18 @@ Result<void> ModelStore::FinishOne(const store::Finish& finish) {
     Release(*row, TaskStatus::kCreated);
     Append(*row, "held", lease.owner_id, held->reason);
     if (held->for_step && !store::AnyWaiting(row->steps)) SEEDCORE_RETURN_IF_ERROR(Requeue(*row, "resumed"));
+  } else if (const auto* snoozed = std::get_if<store::Snoozed>(&finish.outcome)) {
+    const WallTime run_after = now_ + snoozed->delay;
+    if (SnoozedEnough(*row, run_after)) {
+      Fail(*row, store::SnoozedTooLong(*snoozed));
+    } else {
+      --task.attempts;
+      task.run_after = run_after;
+      row->queued_as_due = run_after <= now_;
+      Release(*row, TaskStatus::kQueued);
+      Append(*row, "snoozed", lease.owner_id, snoozed->reason);
+      made_runnable_ = true;
+    }
   } else {
     --task.attempts;
     row->queued_as_due = true;

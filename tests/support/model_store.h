@@ -34,7 +34,10 @@ enum class Defect {
 
 /// The rules of store::TaskStore written in the plainest way: one list of tasks, every operation a loop over it, one
 /// lock. In memory; passes the conformance suite. Thread-safe.
-class ModelStore final : public store::TaskStore, public store::QueueStore, public store::StepStore {
+class ModelStore final : public store::TaskStore,
+                         public store::QueueStore,
+                         public store::ScheduleStore,
+                         public store::StepStore {
  public:
   struct Row {
     store::Task task;
@@ -54,6 +57,8 @@ class ModelStore final : public store::TaskStore, public store::QueueStore, publ
   Result<std::vector<store::RenewResult>> Renew(std::span<const store::Lease> leases,
                                                 std::chrono::milliseconds lease) override;
   Result<std::vector<Result<void>>> FinishTasks(std::span<const store::Finish> finishes) override;
+  Result<std::vector<store::ProgressAnswer>> ReportProgress(std::span<const store::ProgressReport> reports) override;
+  Result<std::map<std::string, store::StoredProgress>> ProgressOf(std::span<const std::string> ids) override;
   Result<int> Reap(int limit) override;
   Result<store::Task> Cancel(const std::string& id) override;
   Result<store::Task> Run(const std::string& id) override;
@@ -84,6 +89,17 @@ class ModelStore final : public store::TaskStore, public store::QueueStore, publ
                              const store::StepAnswer& answer) override;
   Result<store::Task> Replay(const std::string& task_id, const std::string& from_step) override;
   Result<store::Task> Fork(const std::string& task_id, const std::string& from_step) override;
+  Result<store::Schedule> PutSchedule(const store::Schedule& schedule) override;
+  Result<bool> DeleteSchedule(const std::string& name) override;
+  Result<store::Schedule> GetSchedule(const std::string& name) override;
+  Result<std::vector<store::Schedule>> Schedules() override;
+  Result<store::Schedule> MoveSchedule(const std::string& name, std::optional<WallTime> next) override;
+  Result<std::vector<store::Schedule>> DueSchedules(WallTime now, int limit) override;
+  Result<std::optional<WallTime>> NextFiring() override;
+  Result<store::Fired> Fire(const store::Firing& firing) override;
+  store::Subscription OnSchedules(std::function<void()> listener) override {
+    return schedules_signal_.Connect(listener);
+  }
 
   /// In the order of submission. For a checker on the same thread.
   [[nodiscard]] const std::deque<Row>& rows() const { return rows_; }
@@ -95,6 +111,7 @@ class ModelStore final : public store::TaskStore, public store::QueueStore, publ
 
   Row* FindExact(const std::string& id);
   Result<Row*> Find(const std::string& id_or_prefix);
+  Result<std::vector<store::SubmitResult>> SubmitAll(std::span<const store::NewTask> tasks);
   Result<store::SubmitResult> SubmitOne(const store::NewTask& task);
   Result<void> FinishOne(const store::Finish& finish);
   Result<void> Refuse(Row& row, const store::Finish& finish);
@@ -114,6 +131,7 @@ class ModelStore final : public store::TaskStore, public store::QueueStore, publ
   bool DependenciesMet(const Row& row);
   bool Waiting(const Row& row);
   bool Claimable(const Row& row);
+  bool SnoozedEnough(const Row& row, WallTime run_after);
   const Row* UniqueHolder(const std::string& key);
   store::LimitState* LimitOf(store::LimitScope scope, const std::string& name);
   bool HasRoom(store::LimitScope scope, const std::string& name);
@@ -132,7 +150,9 @@ class ModelStore final : public store::TaskStore, public store::QueueStore, publ
   std::vector<store::TaskEvent> events_;
   std::vector<store::LimitState> limits_;
   std::map<std::string, store::QueuePause> pauses_;
+  std::map<std::string, store::Schedule> schedules_;
   store::Signal runnable_;
+  store::Signal schedules_signal_;
   store::Signal events_signal_;
 };
 

@@ -75,7 +75,8 @@ std::span<const Migration> Migrations() {
   static constexpr std::array kDispatch = {kSchemaDispatch, kSchemaDispatchFunctions, kSchemaDispatchFinish};
   static constexpr std::array kGraph = {kSchemaGraph};
   static constexpr std::array kSteps = {kSchemaSteps};
-  static constexpr std::array<Migration, 7> kMigrations = {{
+  static constexpr std::array kSchedules = {kSchemaSchedules};
+  static constexpr std::array<Migration, 8> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
@@ -83,6 +84,7 @@ std::span<const Migration> Migrations() {
       {5, "limits, pauses and unique keys of tasks", kDispatch},
       {6, "nodes, edges and embeddings of the graph", kGraph},
       {7, "steps of tasks", kSteps},
+      {8, "schedules, and the progress of tasks", kSchedules},
   }};
   return kMigrations;
 }

@@ -9,6 +9,7 @@
 #include "store/postgres/migrations.h"
 #include "store/postgres/queue_store.h"
 #include "store/postgres/registry.h"
+#include "store/postgres/schedule_store.h"
 #include "store/postgres/step_store.h"
 #include "store/postgres/task_store.h"
 #include "store/tables.h"
@@ -41,6 +42,7 @@ class PostgresStore final : public Store {
   QueueStore& queues() override { return queues_; }
   GraphStore& graph() override { return graph_; }
   StepStore& steps() override { return steps_; }
+  ScheduleStore& schedules() override { return schedules_; }
 
   Health CheckHealth() override {
     Health health{.backend = "postgresql", .location = "postgresql://" + place_, .schema_version = schema_version_};
@@ -69,6 +71,7 @@ class PostgresStore final : public Store {
   PostgresQueueStore queues_{database_};
   PostgresGraphStore graph_{database_};
   PostgresStepStore steps_{database_};
+  PostgresScheduleStore schedules_{database_};
   PostgresRegistryStore registry_;
 };
 

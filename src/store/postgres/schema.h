@@ -29,5 +29,6 @@ extern const char kSchemaDispatchFunctions[];
 extern const char kSchemaDispatchFinish[];
 extern const char kSchemaGraph[];
 extern const char kSchemaSteps[];
+extern const char kSchemaSchedules[];
 
 }  // namespace seedcore::store::postgres

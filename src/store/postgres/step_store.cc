@@ -234,9 +234,9 @@ Result<Task> PostgresStepStore::Fork(const std::string& task_id, const std::stri
     SEEDCORE_ASSIGN_OR_RETURN(const Task task, ToTask(std::move(row)));
     const NewTask fork = ForkOf(task);
     SEEDCORE_ASSIGN_OR_RETURN(const PreparedTask prepared, PrepareTask(fork));
-    SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t made, InsertTask(context, prepared));
-    SEEDCORE_RETURN_IF_ERROR(ApplyChanges(context, made, changes));
-    return SelectTask(context.db, made);
+    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Submitted> made, SubmitCalls(context, {&prepared, 1}));
+    SEEDCORE_RETURN_IF_ERROR(ApplyChanges(context, made.front().seq, changes));
+    return SelectTask(context.db, made.front().seq);
   }));
 }
 

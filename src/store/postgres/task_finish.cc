@@ -9,6 +9,7 @@
 #include "store/postgres/knowledge_writes.h"
 #include "store/postgres/step_store.h"
 #include "store/postgres/task_effects.h"
+#include "store/postgres/task_snooze.h"
 #include "store/postgres/task_store.h"
 #include "store/stored_task.h"
 
@@ -57,6 +58,7 @@ class FinishColumns {
   void AddOutcome(const FailedForGood& outcome) { Add(OutcomeNumber::kFailed, &outcome.error, {}, {}); }
   void AddOutcome(const Held& outcome) { Add(OutcomeNumber::kHeld, nullptr, outcome.reason, {}); }
   void AddOutcome(const HandedBack&) { Add(OutcomeNumber::kHandedBack, nullptr, {}, {}); }
+  void AddOutcome(const Snoozed&) { Add(OutcomeNumber::kHandedBack, nullptr, {}, {}); }  // of no known task
 
   void Add(OutcomeNumber outcome, const Error* error, std::string_view reason, std::optional<WallTime> run_after) {
     outcomes_.Add(static_cast<int>(outcome));
@@ -103,6 +105,8 @@ Result<void> FinishAll(WriteContext& context, FinishColumns& columns) {
   return {};
 }
 
+bool IsSnoozed(const Finish& finish) { return std::holds_alternative<Snoozed>(finish.outcome); }
+
 /// A null result is the same as none.
 std::string ResultOf(const Finish& finish) {
   const json::value* result = nullptr;
@@ -141,6 +145,38 @@ Result<bool> WriteItsSteps(WriteContext& context, const Finish& finish, Result<v
   }
 }
 
+/// One caller's outcomes with snoozes among them. Those snoozes that are refused, or come once too often, go the way of
+/// the others, as what they amount to.
+Result<void> FinishWithSnoozes(WriteContext& context, FinishJob& job) {
+  job.answers.assign(job.finishes.size(), {});
+  std::vector<bool> done(job.finishes.size(), false);
+  std::vector<const Finish*> snoozes;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < job.finishes.size(); ++i) {
+    SEEDCORE_ASSIGN_OR_RETURN(const bool goes_on, WriteItsSteps(context, job.finishes[i], job.answers[i]));
+    done[i] = !goes_on;
+    if (done[i] || !IsSnoozed(job.finishes[i]) || !IsUuid(job.finishes[i].lease.task_id)) continue;
+    snoozes.push_back(&job.finishes[i]);
+    places.push_back(i);
+  }
+  SEEDCORE_ASSIGN_OR_RETURN(const std::vector<SnoozeAnswer> snoozed, SnoozeTasks(context, snoozes));
+  std::vector<Finish> rest(job.finishes.begin(), job.finishes.end());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    done[places[i]] = snoozed[i] == SnoozeAnswer::kSnoozed;
+    Finish& finish = rest[places[i]];
+    if (snoozed[i] == SnoozeAnswer::kEnough) {
+      finish.outcome = FailedForGood{SnoozedTooLong(std::get<Snoozed>(snoozes[i]->outcome)), nullptr};
+    } else {
+      finish.outcome = HandedBack{};
+    }
+  }
+  FinishColumns columns(context.now);
+  for (std::size_t i = 0; i < rest.size(); ++i) {
+    if (!done[i]) columns.Add(rest[i], job.results[i], job.answers[i]);
+  }
+  return FinishAll(context, columns);
+}
+
 Result<void> FinishTogether(Database& database, std::span<FinishJob* const> jobs, bool with_effects) {
   const auto operation = [&](WriteContext& context) -> Result<void> {
     FinishColumns columns(context.now);
@@ -176,7 +212,9 @@ Result<std::vector<Result<void>>> PostgresTaskStore::FinishTasks(std::span<const
   for (const Finish& finish : finishes) {
     job.weight += kRowBytes + job.results.emplace_back(ResultOf(finish)).size();
   }
-  if (std::ranges::any_of(finishes, HasMore)) {
+  if (std::ranges::any_of(finishes, IsSnoozed)) {
+    job.outcome = database_.Write([&](WriteContext& context) { return FinishWithSnoozes(context, job); });
+  } else if (std::ranges::any_of(finishes, HasMore)) {
     FinishJob* const alone = &job;
     job.outcome = FinishTogether(database_, {&alone, 1}, true);
   } else {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,9 +31,9 @@ struct FinishJob {
   Result<void> outcome;
 };
 
-/// Tasks on PostgreSQL. One .cc file per group of operations: task_submit, task_claim, task_lease, task_finish,
-/// task_control, task_query. What takes several steps is a function in the database (schema_functions.cc), so that it
-/// is one round trip.
+/// Tasks on PostgreSQL. One .cc file per group of operations: task_submit, task_claim, task_lease,
+/// task_progress, task_finish, task_snooze, task_control, task_query. What takes several steps is a function in the
+/// database (schema_functions.cc), so that it is one round trip.
 class PostgresTaskStore final : public TaskStore {
  public:
   PostgresTaskStore(Database& database, Env& env, std::size_t queue_bound);
@@ -41,6 +43,8 @@ class PostgresTaskStore final : public TaskStore {
   Result<std::vector<Claim>> ClaimTasks(const ClaimRequest& request) override;
   Result<std::vector<RenewResult>> Renew(std::span<const Lease> leases, std::chrono::milliseconds lease) override;
   Result<int> Reap(int limit) override;
+  Result<std::vector<ProgressAnswer>> ReportProgress(std::span<const ProgressReport> reports) override;
+  Result<std::map<std::string, StoredProgress>> ProgressOf(std::span<const std::string> ids) override;
 
   Result<std::vector<Result<void>>> FinishTasks(std::span<const Finish> finishes) override;
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/uuid.h"
-#include "store/postgres/task_effects.h"
+#include "store/postgres/submit_writes.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
 
@@ -106,15 +106,7 @@ Result<Call> SubmitOneCall(const PreparedTask& prepared, const std::string& id, 
                  task.unique_for.count() > 0 ? std::optional(now + task.unique_for) : std::nullopt)};
 }
 
-/// What SubmitOneCall returned.
-struct Submitted {
-  std::int64_t seq = 0;
-  std::string id;
-  TaskStatus status = TaskStatus::kQueued;
-  std::string error;
-  bool duplicate = false;
-  WallTime at;
-};
+}  // namespace
 
 Result<std::vector<Submitted>> SubmitCalls(WriteContext& context, std::span<const PreparedTask> tasks) {
   std::vector<Call> calls;
@@ -140,18 +132,12 @@ Result<std::vector<Submitted>> SubmitCalls(WriteContext& context, std::span<cons
   return out;
 }
 
+namespace {
+
 constexpr int kLeaders = 2;
 constexpr std::size_t kMaxBatchBytes = 8 << 20;
 
 }  // namespace
-
-Result<std::int64_t> InsertTask(WriteContext& context, const PreparedTask& prepared) {
-  SEEDCORE_ASSIGN_OR_RETURN(const Call call, SubmitOneCall(prepared, context.env.NewId(), context.now));
-  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Run(call.sql, call.params));
-  context.notes.appended_events = true;
-  context.notes.made_runnable = true;
-  return rows.Int(0, 0);
-}
 
 PostgresTaskStore::PostgresTaskStore(Database& database, Env& env, std::size_t queue_bound)
     : database_(database),

@@ -23,5 +23,6 @@ extern const char kSchemaListeners[];
 extern const char kSchemaDispatch[];
 extern const char kSchemaGraph[];
 extern const char kSchemaSteps[];
+extern const char kSchemaSchedules[];
 
 }  // namespace seedcore::store::sqlite

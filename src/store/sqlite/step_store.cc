@@ -7,7 +7,7 @@
 #include "base/json_binding.h"
 #include "store/prepared_task.h"
 #include "store/sqlite/task_effects.h"
-#include "store/sqlite/task_insert.h"
+#include "store/sqlite/submit_writes.h"
 
 namespace seedcore::store::sqlite {
 namespace {
@@ -215,7 +215,8 @@ Result<Task> SqliteStepStore::Fork(const std::string& task_id, const std::string
     SEEDCORE_ASSIGN_OR_RETURN(const Task task, ToTask(std::move(row)));
     const NewTask fork = ForkOf(task);
     SEEDCORE_ASSIGN_OR_RETURN(const PreparedTask prepared, PrepareTask(fork));
-    SEEDCORE_ASSIGN_OR_RETURN(const TaskHead made, InsertTask(context, prepared));
+    SEEDCORE_ASSIGN_OR_RETURN(const Submitted submitted, InsertTask(context, prepared));
+    const TaskHead made{.seq = submitted.seq, .id = submitted.id, .status = submitted.status, .owner_id = {}};
     SEEDCORE_RETURN_IF_ERROR(ApplyChanges(context, made, changes));
     return SelectTask(context.db, made.seq);
   }));

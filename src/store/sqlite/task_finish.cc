@@ -34,6 +34,15 @@ constexpr char kHandBack[] =
     "UPDATE tasks SET status = 'queued', runnable = 1, attempts = attempts - 1, " SEEDCORE_RELEASED
         SEEDCORE_UNDER_LEASE;
 
+// ?5 run_after, ?6 whether it can be claimed at once
+constexpr char kSnooze[] =
+    "UPDATE tasks SET status = 'queued', run_after = ?5, runnable = ?6, attempts = attempts - 1, " SEEDCORE_RELEASED
+        SEEDCORE_UNDER_LEASE;
+// ?1 seq. How often the task has been snoozed since it was queued, and when for the first time.
+constexpr char kSnoozesSoFar[] =
+    "SELECT count(*), min(at) FROM task_event WHERE task_seq = ?1 AND kind = 'snoozed' AND seq > coalesce((SELECT "
+    "max(seq) FROM task_event WHERE task_seq = ?1 AND kind IN ('queued', 'resumed', 'redriven')), 0)";
+
 constexpr char kStoreResult[] = "INSERT OR REPLACE INTO task_result (seq, result) VALUES (?1, ?2)";
 constexpr char kFindById[] =
     "SELECT seq, id, status, attempts, fencing_token, owner_id, attempts >= max_attempts FROM tasks WHERE id = ?1";
@@ -95,8 +104,22 @@ struct ApplyOutcome {
   }
   Applied operator()(const Held& outcome) const { return Try(kHold, {TaskStatus::kCreated, "held"}, outcome.reason); }
   Applied operator()(const HandedBack&) const { return Try(kHandBack, {TaskStatus::kQueued, "handed_back", true}); }
+  Applied operator()(const Snoozed& outcome) const {
+    const WallTime run_after = context.now + outcome.delay;
+    SEEDCORE_ASSIGN_OR_RETURN(const bool enough, SnoozedEnough(run_after));
+    if (enough) return FailForGood(SnoozedTooLong(outcome));
+    const bool now = run_after <= context.now;
+    return Try(kSnooze, {TaskStatus::kQueued, "snoozed", true}, run_after,
+               static_cast<int>(now ? Runnable::kNow : Runnable::kAtRunAfter));
+  }
 
  private:
+  Result<bool> SnoozedEnough(WallTime run_after) const {
+    SEEDCORE_ASSIGN_OR_RETURN(Statement row, context.db.Query(kSnoozesSoFar, target.task.seq));
+    SEEDCORE_RETURN_IF_ERROR(row.Next());
+    const WallTime first = row.OptionalTime(1).value_or(context.now);
+    return row.Int(0) >= kMaxSnoozes || run_after - first > kLongestSnooze;
+  }
   Applied FailForGood(const Error& error) const {
     return Try(kFail, {TaskStatus::kFailed, "failed"}, error.message, ToString(error.code));
   }
@@ -110,10 +133,13 @@ struct ApplyOutcome {
   }
 };
 
-std::string_view EventDetail(const Finish& finish) {
+std::string EventDetail(const Finish& finish, TaskStatus status) {
   if (const auto* retry = std::get_if<RetryLater>(&finish.outcome)) return retry->error.message;
   if (const auto* failed = std::get_if<FailedForGood>(&finish.outcome)) return failed->error.message;
   if (const auto* held = std::get_if<Held>(&finish.outcome)) return held->reason;
+  if (const auto* snoozed = std::get_if<Snoozed>(&finish.outcome)) {
+    return status == TaskStatus::kFailed ? SnoozedTooLong(*snoozed).message : snoozed->reason;
+  }
   return {};
 }
 
@@ -154,11 +180,13 @@ Result<Result<void>> FinishOne(WriteContext& context, const Prepared& prepared) 
                             std::visit(ApplyOutcome{context, lease, *target}, finish.outcome));
   if (!accepted) return Refuse(context, lease, task);
 
-  const int attempts = task.attempts - (std::holds_alternative<HandedBack>(finish.outcome) ? 1 : 0);
+  const bool uncounted = accepted->status == TaskStatus::kQueued;
+  const int attempts = task.attempts - (uncounted ? 1 : 0);
   context.notes.Moved(TaskStatus::kRunning, accepted->status);
   if (accepted->runnable) context.notes.made_runnable = true;
-  SEEDCORE_RETURN_IF_ERROR(AppendEvent(context, {task.seq, accepted->event_kind, accepted->status, attempts,
-                                                 lease.fencing_token, lease.owner_id, EventDetail(finish)}));
+  SEEDCORE_RETURN_IF_ERROR(
+      AppendEvent(context, {task.seq, accepted->event_kind, accepted->status, attempts, lease.fencing_token,
+                            lease.owner_id, EventDetail(finish, accepted->status)}));
   if (!prepared.result.empty()) {
     SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kStoreResult, task.seq, prepared.result));
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,8 +11,8 @@
 
 namespace seedcore::store::sqlite {
 
-/// Tasks on SQLite. One .cc file per group of operations: task_submit, task_claim, task_lease, task_finish,
-/// task_control, task_query.
+/// Tasks on SQLite. One .cc file per group of operations: task_submit, task_claim, task_lease,
+/// task_progress, task_finish, task_control, task_query.
 class SqliteTaskStore final : public TaskStore {
  public:
   SqliteTaskStore(Writer& writer, Readers& readers, Env& env) : writer_(writer), readers_(readers), env_(env) {}
@@ -20,6 +22,8 @@ class SqliteTaskStore final : public TaskStore {
   Result<std::vector<Claim>> ClaimTasks(const ClaimRequest& request) override;
   Result<std::vector<RenewResult>> Renew(std::span<const Lease> leases, std::chrono::milliseconds lease) override;
   Result<int> Reap(int limit) override;
+  Result<std::vector<ProgressAnswer>> ReportProgress(std::span<const ProgressReport> reports) override;
+  Result<std::map<std::string, StoredProgress>> ProgressOf(std::span<const std::string> ids) override;
 
   Result<std::vector<Result<void>>> FinishTasks(std::span<const Finish> finishes) override;
 

@@ -2,7 +2,7 @@
 
 #include "base/json_binding.h"
 #include "store/prepared_task.h"
-#include "store/sqlite/task_insert.h"
+#include "store/sqlite/submit_writes.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
 
@@ -24,17 +24,6 @@ constexpr char kInsertPayload[] =
     "INSERT INTO task_payload (seq, description, params, depends_on, traceparent, idempotency_key, content_hash) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 constexpr char kInsertDependency[] = "INSERT INTO task_depends_on_task (src_task_id, dst_task_id) VALUES (?1, ?2)";
-
-/// What the writer found or made for one of them.
-struct Submitted {
-  bool duplicate = false;
-  TaskRow earlier;  ///< when duplicate
-  std::string id;
-  TaskStatus status = TaskStatus::kQueued;
-  std::string error;
-  WallTime at;
-  std::int64_t seq = 0;
-};
 
 Result<std::optional<TaskRow>> FindEarlier(WriteContext& context, const PreparedTask& prepared) {
   const std::string& key = prepared.task->idempotency_key;
@@ -107,7 +96,9 @@ Start StartOf(const NewTask& task, const Dependencies& dependencies, WallTime no
   return {TaskStatus::kQueued, Runnable::kNow};
 }
 
-Result<Submitted> Insert(WriteContext& context, const PreparedTask& prepared) {
+}  // namespace
+
+Result<Submitted> InsertTask(WriteContext& context, const PreparedTask& prepared) {
   const NewTask& task = *prepared.task;
   SEEDCORE_ASSIGN_OR_RETURN(std::optional<TaskRow> earlier, FindEarlier(context, prepared));
   if (!earlier) {
@@ -145,6 +136,8 @@ Result<Submitted> Insert(WriteContext& context, const PreparedTask& prepared) {
   return out;
 }
 
+namespace {
+
 Result<SubmitResult> ToSubmitResult(const NewTask& task, Submitted submitted) {
   if (submitted.duplicate) {
     SEEDCORE_ASSIGN_OR_RETURN(Task earlier, ToTask(std::move(submitted.earlier)));
@@ -156,11 +149,6 @@ Result<SubmitResult> ToSubmitResult(const NewTask& task, Submitted submitted) {
 
 }  // namespace
 
-Result<TaskHead> InsertTask(WriteContext& context, const PreparedTask& prepared) {
-  SEEDCORE_ASSIGN_OR_RETURN(const Submitted submitted, Insert(context, prepared));
-  return TaskHead{.seq = submitted.seq, .id = submitted.id, .status = submitted.status, .owner_id = {}};
-}
-
 Result<std::vector<SubmitResult>> SqliteTaskStore::Submit(std::span<const NewTask> tasks) {
   std::vector<PreparedTask> prepared;
   prepared.reserve(tasks.size());
@@ -171,7 +159,7 @@ Result<std::vector<SubmitResult>> SqliteTaskStore::Submit(std::span<const NewTas
     std::vector<Submitted> out;
     out.reserve(prepared.size());
     for (const PreparedTask& task : prepared) {
-      SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), Insert(context, task));
+      SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), InsertTask(context, task));
     }
     return out;
   });

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace seedcore::cli {
+
+/// The text of an option that takes a text, `@FILE`, or `-` for standard input.
+[[nodiscard]] Result<std::string> ReadText(const std::string& argument);
+
+}  // namespace seedcore::cli
