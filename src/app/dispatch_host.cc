@@ -87,15 +87,13 @@ Result<void> DispatchHost::Open() {
     handler = ExecuteThrough(foundation_->peers, env_, settings_.queue.retry_base);
   }
   if (settings_.direct.enabled && !IsLocalOnly()) SEEDCORE_RETURN_IF_ERROR(Listen());
-  SEEDCORE_ASSIGN_OR_RETURN(
-      unit_,
-      DispatchUnit::Start(settings_, *foundation_,
-                          {.dispatcher = executes ? options_.name : "",
-                           .reaper = executes ? "" : options_.name,
-                           .node_id = options_.node_id,
-                           .ip_address = options_.ip_address,
-                           .address = address_},
-                          std::move(types), std::move(handler)));
+  SEEDCORE_ASSIGN_OR_RETURN(unit_, DispatchUnit::Start(settings_, *foundation_,
+                                                       {.dispatcher = executes ? options_.name : "",
+                                                        .reaper = executes ? "" : options_.name,
+                                                        .node_id = options_.node_id,
+                                                        .ip_address = options_.ip_address,
+                                                        .address = address_},
+                                                       std::move(types), std::move(handler)));
   if (control_) control_->Open();
   if (IsLocalOnly()) {
     log::Warning(

@@ -151,11 +151,11 @@ void Platform::Parts::BuildApi() {
             if (dispatch) dispatch->RenewNow();
           },
       .check_type = [this](const std::string& type) { return external_types->Check(type); }});
-  workers = std::make_unique<service::WorkerService>(service::WorkerService::Dependencies{
-      .env = &env,
-      .tasks = &foundation->store->tasks(),
-      .steps = &foundation->store->steps(),
-      .metrics = &foundation->metrics});
+  workers = std::make_unique<service::WorkerService>(
+      service::WorkerService::Dependencies{.env = &env,
+                                           .tasks = &foundation->store->tasks(),
+                                           .steps = &foundation->store->steps(),
+                                           .metrics = &foundation->metrics});
   queues = std::make_unique<service::QueueService>(foundation->store->queues());
   schedules = std::make_unique<service::ScheduleService>(service::ScheduleService::Dependencies{
       .env = &env,

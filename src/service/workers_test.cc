@@ -24,8 +24,8 @@ class WorkersTest : public testing::Test {
     auto opened = store::sqlite::OpenSqliteStore({.path = folder_ + "/seedcore.db"}, env_, metrics_);
     if (!opened) throw std::runtime_error(ToString(opened.error()));
     store_ = std::move(*opened);
-    workers_ = std::make_unique<WorkerService>(
-        WorkerService::Dependencies{.env = &env_, .tasks = &store_->tasks(), .steps = &store_->steps(), .metrics = &metrics_});
+    workers_ = std::make_unique<WorkerService>(WorkerService::Dependencies{
+        .env = &env_, .tasks = &store_->tasks(), .steps = &store_->steps(), .metrics = &metrics_});
   }
   ~WorkersTest() override {
     workers_.reset();
@@ -228,11 +228,8 @@ TEST_F(WorkersTest, ACallerThatLeavesWhileItWaitsTakesNoTask) {
 }
 
 TEST_F(WorkersTest, OnlySoManyWaitTheOthersAreAnsweredAtOnce) {
-  workers_ = std::make_unique<WorkerService>(WorkerService::Dependencies{.env = &env_,
-                                                                         .tasks = &store_->tasks(),
-                                                                         .steps = &store_->steps(),
-                                                                         .metrics = &metrics_,
-                                                                         .max_waiting = 1});
+  workers_ = std::make_unique<WorkerService>(WorkerService::Dependencies{
+      .env = &env_, .tasks = &store_->tasks(), .steps = &store_->steps(), .metrics = &metrics_, .max_waiting = 1});
   std::jthread waiter([&] { Claim({.wait_s = 60.0}); });
   env_.AwaitWaiters(1);
   EXPECT_TRUE(Claim({.worker_id = "second", .wait_s = 60.0}).items.empty());

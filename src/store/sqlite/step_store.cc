@@ -6,8 +6,8 @@
 
 #include "base/json_binding.h"
 #include "store/prepared_task.h"
-#include "store/sqlite/task_effects.h"
 #include "store/sqlite/submit_writes.h"
+#include "store/sqlite/task_effects.h"
 
 namespace seedcore::store::sqlite {
 namespace {
