@@ -6,6 +6,7 @@
 
 #include "base/json_binding.h"
 #include "base/uuid.h"
+#include "store/postgres/submit_writes.h"
 #include "store/postgres/task_effects.h"
 #include "store/postgres/task_row.h"
 #include "store/prepared_task.h"
