@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cluster import Head, request
@@ -56,6 +58,18 @@ def dispatchers(head: Head) -> list[str]:
 def living_nodes(head: Head) -> list[dict[str, Any]]:
     nodes = request(head.dashboard_url + "/api/v0/nodes").json()["data"]["result"]["result"]
     return [node for node in nodes if node["state"] == "ALIVE"]
+
+
+@contextmanager
+def started(head: Head, *arguments: str, **variables: str) -> Iterator[dict[str, Any]]:
+    """`seedcore ARGUMENTS --json` while the block runs; its ready line."""
+    environment = head.environment() | {"LOG_LEVEL": "error"} | variables
+    with subprocess.Popen([SEEDCORE, *arguments, "--json"], env=environment, stdout=subprocess.PIPE, text=True) as one:
+        try:
+            assert one.stdout is not None
+            yield json.loads(one.stdout.readline())
+        finally:
+            one.terminate()
 
 
 class Gateway:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import time
 import unittest
 
 from command import Outcome, seedcore
@@ -111,7 +112,13 @@ class ByItself(unittest.TestCase):
         cls.addClassCleanup(cls.head.stop)
         (cls.head.folder / ".ray").mkdir()
         (cls.head.folder / ".ray" / "auth_token").write_text(TOKEN + "\n")
+        # Where programs of this host look for the cluster that runs here; the head's own folder is called t.
+        (cls.head.folder / "ray").symlink_to("t")
         cls.head.start_again({"HOME": str(cls.head.folder), "RAY_TMPDIR": str(cls.head.folder)})
+        # Written once everything else is up.
+        deadline = time.monotonic() + 30
+        while not (cls.head.folder / "t" / "ray_current_cluster").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def environment(self, **variables: str) -> dict[str, str]:
         where = {"RAY_TMPDIR": str(self.head.folder), "RAY_DASHBOARD_URL": self.head.dashboard_url}
@@ -142,14 +149,15 @@ class ByItself(unittest.TestCase):
     def test_a_program_on_this_host_is_connected(self) -> None:
         program = (
             "import logging; logging.basicConfig(level=logging.INFO)\n"
+            "import ray\n"
             "from seedcore.utils.ray_utils import ensure_ray_initialized\n"
-            "print(ensure_ray_initialized())"
+            "print(ensure_ray_initialized(), ray.get_runtime_context().gcs_address.rpartition(':')[2])"
         )
         environment = self.environment()
         del environment["RAY_DASHBOARD_URL"]
         command = [sys.executable, "-c", program]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=False)
-        self.assertEqual(done.stdout.strip(), "True", done.stderr)
+        self.assertEqual(done.stdout.strip(), f"True {self.head.ports.gcs}", done.stderr)
 
 
 if __name__ == "__main__":

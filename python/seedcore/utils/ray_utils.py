@@ -13,6 +13,7 @@ from typing import Any
 
 import ray
 from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
+from ray.util.client import ray as ray_client
 from ray.util.state import list_actors
 
 from seedcore import _core
@@ -50,11 +51,11 @@ def ensure_ray_initialized(ray_address: str | None = None, ray_namespace: str | 
     """
     with _lock:
         try:
-            if ray.is_initialized():
+            if _is_connected():
                 if _is_alive():
                     return True
                 _log.warning("the connection to Ray has died; connecting again")
-                ray.shutdown()
+                _disconnect()
             _connect(ray_address, ray_namespace)
         except Exception as error:  # whatever it is, the caller gets False and the log the reason
             _log.error("not connected to Ray: %s", str(error).strip().splitlines()[0] if str(error) else repr(error))
@@ -78,6 +79,25 @@ def _connect(address: str | None, namespace: str | None) -> None:
     if target not in ("auto", "local"):
         await_ray(target, deadline, plan["auth"] == "token")
     ray.init(address=target, namespace=namespace, ignore_reinit_error=True, log_to_driver=False)
+
+
+def _is_connected() -> bool:
+    """What Ray believes; a client whose channel has been closed under it raises instead of answering."""
+    try:
+        return ray.is_initialized()
+    except Exception as error:
+        _log.debug("Ray does not know whether it is connected: %s", error)
+        return True
+
+
+def _disconnect() -> None:
+    try:
+        ray.shutdown()
+    except Exception as error:
+        # Ray Client gives up half way when its channel is closed, and would call the next connection a second one.
+        _log.debug("not disconnected in order: %s", error)
+        ray_client.get_context().client_worker = None  # type: ignore[no-untyped-call]
+        ray_client.disconnect()  # type: ignore[no-untyped-call]
 
 
 def _is_alive() -> bool:
