@@ -33,7 +33,9 @@ int RunRayPlan(const Arguments& arguments) {
   Print("namespace", plan->ray_namespace);
   Print("serve", plan->serve_url);
   Print("dashboard", plan->dashboard_url);
-  if (plan->auth == ray::AuthMode::kToken) fmt::print("{}{}\n", Pad("token", kNameWidth), plan->token_source);
+  if (plan->auth == ray::AuthMode::kToken) {
+    fmt::print("{}{} ({})\n", Pad("token", kNameWidth), plan->token_source, plan->token_reason);
+  }
   for (const std::string& warning : plan->warnings) fmt::print(stderr, "seedcore: warning: {}\n", warning);
   return kExitOk;
 }

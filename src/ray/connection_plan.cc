@@ -193,38 +193,57 @@ Result<Decision> DecideNamespace(const Inputs& in, std::vector<std::string>& war
   return decision;
 }
 
-/// Ray's own rules: a token only in token mode, from the variable, the file it names, or the home directory.
-Result<void> DecideAuth(const Inputs& in, ConnectionPlan& plan) {
-  const Offer mode{in.Environment("RAY_AUTH_MODE"), "environment RAY_AUTH_MODE", "RAY_AUTH_MODE"};
-  const std::string token = in.Environment("RAY_AUTH_TOKEN");
-  const std::string lower = ToLower(mode.value);
-  if (lower.empty() || lower == "disabled") {
-    if (!token.empty())
-      plan.warnings.emplace_back("RAY_AUTH_TOKEN is set, but no token is sent unless RAY_AUTH_MODE=token");
-    return {};
-  }
-  if (lower != "token") return Blame(mode, "expected token or disabled");
-  plan.auth = AuthMode::kToken;
+struct FoundToken {
+  std::string token;
+  std::string source;
+};
+
+/// Ray's own order: the variable, the file that a variable names, the file in the home directory; nullopt: none of
+/// them.
+Result<std::optional<FoundToken>> FindToken(const Inputs& in) {
+  FoundToken found;
   const std::string path = in.Environment("RAY_AUTH_TOKEN_PATH");
-  if (!token.empty()) {
-    plan.token = token;
-    plan.token_source = "environment RAY_AUTH_TOKEN";
+  if (const std::string token = in.Environment("RAY_AUTH_TOKEN"); !token.empty()) {
+    found = {token, "environment RAY_AUTH_TOKEN"};
   } else if (!path.empty()) {
     const Offer named{path, "environment RAY_AUTH_TOKEN_PATH", "RAY_AUTH_TOKEN_PATH"};
     if (!in.raw().files.token || Trim(*in.raw().files.token).empty())
       return Blame(named, "the file can't be read, or is empty");
-    plan.token = std::string(Trim(*in.raw().files.token));
-    plan.token_source = "file " + path + " (RAY_AUTH_TOKEN_PATH)";
+    found = {std::string(Trim(*in.raw().files.token)), "file " + path + " (RAY_AUTH_TOKEN_PATH)"};
   } else if (in.raw().files.default_token && !Trim(*in.raw().files.default_token).empty()) {
-    plan.token = std::string(Trim(*in.raw().files.default_token));
-    plan.token_source = "file ~/.ray/auth_token";
+    found = {std::string(Trim(*in.raw().files.default_token)), "file ~/.ray/auth_token"};
   } else {
+    return std::nullopt;
+  }
+  if (found.token.find_first_of("\r\n") != std::string::npos) {
+    return Fail(ErrorCode::kInvalidArgument, found.source + ": the token has more than one line", "RAY_AUTH_TOKEN");
+  }
+  return found;
+}
+
+/// Ray's own rules. With RAY_AUTH_MODE unset `ray start --head` wants a token wherever it finds one, and whoever looks
+/// for the cluster of this host sends it; to an address that somebody named, nobody sends a token unasked.
+Result<void> DecideAuth(const Inputs& in, const Location& location, ConnectionPlan& plan) {
+  const Offer mode{in.Environment("RAY_AUTH_MODE"), "environment RAY_AUTH_MODE", "RAY_AUTH_MODE"};
+  const std::string lower = ToLower(mode.value);
+  if (!lower.empty() && lower != "disabled" && lower != "token") return Blame(mode, "expected token or disabled");
+  const bool by_itself = lower.empty() && location.on_this_host && location.mode != Mode::kLocal;
+  if (lower != "token" && !by_itself) {
+    if (!in.Environment("RAY_AUTH_TOKEN").empty())
+      plan.warnings.emplace_back("RAY_AUTH_TOKEN is set, but no token is sent unless RAY_AUTH_MODE=token");
+    return {};
+  }
+  SEEDCORE_ASSIGN_OR_RETURN(std::optional<FoundToken> found, FindToken(in));
+  if (!found) {
+    if (by_itself) return {};
     return Blame(mode, "there is no token: set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH, or write ~/.ray/auth_token");
   }
-  if (plan.token.find_first_of("\r\n") != std::string::npos) {
-    return Fail(ErrorCode::kInvalidArgument, plan.token_source + ": the token has more than one line",
-                "RAY_AUTH_TOKEN");
-  }
+  plan.auth = AuthMode::kToken;
+  plan.token = std::move(found->token);
+  plan.token_source = std::move(found->source);
+  plan.token_reason = by_itself ? "RAY_AUTH_MODE is not set, and Ray on this host turns token mode on by itself where "
+                                  "it finds a token; RAY_AUTH_MODE=disabled prevents it"
+                                : "RAY_AUTH_MODE=token";
   return {};
 }
 
@@ -241,7 +260,7 @@ Result<ConnectionPlan> MakeConnectionPlan(const PlanInput& input) {
   SEEDCORE_ASSIGN_OR_RETURN(plan.serve_url, DecideUrl(in, location, ServeQuestion(in, location), plan.warnings));
   SEEDCORE_ASSIGN_OR_RETURN(plan.dashboard_url,
                             DecideUrl(in, location, DashboardQuestion(in, location), plan.warnings));
-  SEEDCORE_RETURN_IF_ERROR(DecideAuth(in, plan));
+  SEEDCORE_RETURN_IF_ERROR(DecideAuth(in, location, plan));
   plan.address = std::move(location.decision);
   return plan;
 }

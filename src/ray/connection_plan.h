@@ -115,6 +115,7 @@ struct ConnectionPlan {
   Decision dashboard_url;  ///< http(s)://HOST:PORT[/prefix]
   AuthMode auth = AuthMode::kNone;
   std::string token_source;           ///< where the token came from; empty without one
+  std::string token_reason;           ///< why it is sent
   std::vector<std::string> warnings;  ///< contradictions a person should hear about
   std::string token;                  ///< never written to JSON
 
@@ -126,6 +127,7 @@ struct ConnectionPlan {
       Required("dashboard_url", &ConnectionPlan::dashboard_url, "Dashboard and REST"),
       Required("auth", &ConnectionPlan::auth, "Whether a token is sent"),
       Required("token_source", &ConnectionPlan::token_source, "Where the token came from"),
+      Required("token_reason", &ConnectionPlan::token_reason, "Why it is sent"),
       Required("warnings", &ConnectionPlan::warnings, "Contradictions"));
 };
 

@@ -169,6 +169,44 @@ TEST(ConnectionPlan, ATokenFileIsReadWithoutItsLineEnd) {
   EXPECT_EQ(plan->token_source, "file ~/.ray/auth_token");
 }
 
+TEST(ConnectionPlan, RayOnThisHostTurnsTokenModeOnByItselfWhereThereIsAToken) {
+  PlanInput input;
+  input.files.default_token = "abc\n";
+  input.files.current_cluster = "192.0.2.7:6379";
+  input.reachable = {{"192.0.2.7:6379", true}};
+  auto plan = MakeConnectionPlan(input);
+  ASSERT_TRUE(plan) << ToString(plan.error());
+  EXPECT_EQ(plan->auth, AuthMode::kToken);
+  EXPECT_EQ(plan->token, "abc");
+  EXPECT_EQ(plan->token_source, "file ~/.ray/auth_token");
+  EXPECT_THAT(plan->token_reason, HasSubstr("RAY_AUTH_MODE is not set"));
+  input.environment = {{"RAY_AUTH_TOKEN", "other"}};
+  plan = MakeConnectionPlan(input);
+  EXPECT_EQ(plan->token_source, "environment RAY_AUTH_TOKEN");
+  EXPECT_THAT(plan->warnings, ::testing::IsEmpty());
+  input.environment = {{"RAY_AUTH_MODE", "disabled"}};
+  EXPECT_EQ(MakeConnectionPlan(input)->auth, AuthMode::kNone);
+  input.environment.clear();
+  input.files.default_token.reset();
+  EXPECT_EQ(MakeConnectionPlan(input)->auth, AuthMode::kNone);
+}
+
+TEST(ConnectionPlan, ATokenIsNotSentUnaskedToAnAddressThatSomebodyNamed) {
+  PlanInput input;
+  input.files.default_token = "abc";
+  input.environment = {{"RAY_ADDRESS", "ray://a:10001"}};
+  auto plan = MakeConnectionPlan(input);
+  ASSERT_TRUE(plan) << ToString(plan.error());
+  EXPECT_EQ(plan->auth, AuthMode::kNone);
+  EXPECT_EQ(plan->token, "");
+  input.environment["RAY_AUTH_MODE"] = "token";
+  plan = MakeConnectionPlan(input);
+  EXPECT_EQ(plan->token, "abc");
+  EXPECT_EQ(plan->token_reason, "RAY_AUTH_MODE=token");
+  input.environment.clear();  // and nothing runs here: a cluster of its own makes its own token
+  EXPECT_EQ(MakeConnectionPlan(input)->auth, AuthMode::kNone);
+}
+
 TEST(ConnectionPlan, NothingIsProbedWhenAnAddressWasGiven) {
   PlanInput input;
   input.files.current_cluster = "192.0.2.7:6379";

@@ -87,7 +87,10 @@ Result<net::Response> Dashboard::Send(net::Method method, const std::string& tar
     case 401:
       return Fail(
           ErrorCode::kUnauthenticated,
-          fmt::format("{} wants a token and got none: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN", options_.url));
+          fmt::format(
+              "{} wants a token and got none: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN unless ~/.ray/auth_token "
+              "has it",
+              options_.url));
     case 403:
       return Fail(ErrorCode::kPermissionDenied,
                   options_.token.empty()

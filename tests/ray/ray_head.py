@@ -130,11 +130,22 @@ class RayHead:
             )
         self._wait_for_dashboard()
 
-    def add_node(self, address: str) -> int:
+    def kill(self) -> None:
+        """Ends the head and everything on it, as a loss of power would. `start_again` brings back an empty one."""
+        self._end_all()
+
+    def start_again(self, environment: Mapping[str, str] | None = None) -> None:
+        """A new cluster at the same ports: without storage for its GCS, Ray remembers nothing of the old one."""
+        self._extra |= environment or {}
+        self._start()
+
+    def add_node(self, address: str, options: Mapping[str, object] | None = None) -> int:
         """A second raylet, with an address of its own and no CPUs. Returns its process id; `stop` ends it, too."""
         numbers = free_ports(15)
         options = {
             "address": f"127.0.0.1:{self.ports.gcs}",
+            "num-cpus": 0,
+            **(options or {}),
             "node-ip-address": address,
             "node-manager-port": numbers[0],
             "object-manager-port": numbers[1],
@@ -143,7 +154,6 @@ class RayHead:
             "metrics-export-port": numbers[4],
             "runtime-env-agent-port": numbers[5],
             "worker-port-list": ",".join(map(str, numbers[6:])),
-            "num-cpus": 0,
             "object-store-memory": 100_000_000,
         }
         command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats"]
@@ -197,10 +207,12 @@ class RayHead:
         return found
 
     def stop(self) -> None:
-        """Ends the head and everything it started, and removes its folder.
+        """Ends the head and everything it started, and removes its folder."""
+        self._end_all()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
-        Not by SIGTERM, which `ray start --block` answers by draining its node for half a minute.
-        """
+    def _end_all(self) -> None:
+        """Not by SIGTERM, which `ray start --block` answers by draining its node for half a minute."""
         deadline = time.monotonic() + STOP_SECONDS
         while (left := self._left()) and time.monotonic() < deadline:
             for pid in left:
@@ -214,4 +226,5 @@ class RayHead:
             time.sleep(0.05)
         if self._process is not None:
             self._process.wait(STOP_SECONDS)
-        shutil.rmtree(self._folder, ignore_errors=True)
+            self._process = None
+        self._nodes.clear()

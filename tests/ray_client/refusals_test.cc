@@ -55,7 +55,9 @@ TEST_F(GuardedCluster, AsksForAToken) {
   options.token.clear();
   const Error error = WhyNot(options);
   EXPECT_EQ(error.code, ErrorCode::kUnauthenticated);
-  EXPECT_EQ(error.message, options.address + ": the cluster wants a token, and none is set (RAY_AUTH_TOKEN)");
+  EXPECT_EQ(error.message, options.address +
+                               ": the cluster wants a token, and none is sent: set "
+                               "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN unless ~/.ray/auth_token has it");
 }
 
 TEST_F(GuardedCluster, RefusesAWrongToken) {

@@ -7,16 +7,17 @@ shows the decision and its reasons, docs/ray-connection.md has the table of case
 import json
 import logging
 import os
-import socket
 import threading
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 import ray
+from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
+from ray.util.client import ray as ray_client
 from ray.util.state import list_actors
 
 from seedcore import _core
+from seedcore.utils._ray_probe import await_ray
 
 __all__ = ["ensure_ray_initialized", "get_ray_cluster_info", "get_ray_namespace"]
 
@@ -50,11 +51,11 @@ def ensure_ray_initialized(ray_address: str | None = None, ray_namespace: str | 
     """
     with _lock:
         try:
-            if ray.is_initialized():
+            if _is_connected():
                 if _is_alive():
                     return True
                 _log.warning("the connection to Ray has died; connecting again")
-                ray.shutdown()
+                _disconnect()
             _connect(ray_address, ray_namespace)
         except Exception as error:  # whatever it is, the caller gets False and the log the reason
             _log.error("not connected to Ray: %s", str(error).strip().splitlines()[0] if str(error) else repr(error))
@@ -71,23 +72,32 @@ def _connect(address: str | None, namespace: str | None) -> None:
         _log.warning("%s", warning)
     target: str = plan["address"]["value"]
     _log.info("connecting to Ray at %s (%s), namespace %s", target, plan["address"]["source"], namespace)
+    if plan["auth"] == "token" and not os.getenv("RAY_AUTH_MODE"):
+        # Ray does this by itself only where it looks for the cluster; here the plan has found it.
+        _log.info("sending the token of %s: %s", plan["token_source"], plan["token_reason"])
+        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     if target not in ("auto", "local"):
-        _wait_for_listener(target, deadline)
+        await_ray(target, deadline, plan["auth"] == "token")
     ray.init(address=target, namespace=namespace, ignore_reinit_error=True, log_to_driver=False)
 
 
-def _wait_for_listener(target: str, deadline: float) -> None:
-    """Returns when something listens at `target`: Ray itself would wait much longer, or give up at once."""
-    parts = urlsplit(target if "//" in target else f"//{target}")
-    host, port = parts.hostname or "", parts.port or 0
-    while True:
-        try:
-            socket.create_connection((host, port), timeout=max(0.1, min(2.0, deadline - time.monotonic()))).close()
-            return
-        except OSError as error:
-            if time.monotonic() >= deadline:
-                raise ConnectionError(f"nothing answers at {target}: {error}") from error
-        time.sleep(0.25)
+def _is_connected() -> bool:
+    """What Ray believes; a client whose channel has been closed under it raises instead of answering."""
+    try:
+        return ray.is_initialized()
+    except Exception as error:
+        _log.debug("Ray does not know whether it is connected: %s", error)
+        return True
+
+
+def _disconnect() -> None:
+    try:
+        ray.shutdown()
+    except Exception as error:
+        # Ray Client gives up half way when its channel is closed, and would call the next connection a second one.
+        _log.debug("not disconnected in order: %s", error)
+        ray_client.get_context().client_worker = None  # type: ignore[no-untyped-call]
+        ray_client.disconnect()  # type: ignore[no-untyped-call]
 
 
 def _is_alive() -> bool:

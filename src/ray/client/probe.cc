@@ -59,9 +59,10 @@ Result<void> Probe(GrpcChannel& channel, const std::string& address, const RayCl
   switch (error.code) {
     case ErrorCode::kUnauthenticated:
     case ErrorCode::kPermissionDenied:
-      return fail(ErrorCode::kUnauthenticated, options.token.empty()
-                                                   ? "the cluster wants a token, and none is set (RAY_AUTH_TOKEN)"
-                                                   : "the cluster refuses the token (RAY_AUTH_TOKEN)");
+      return fail(ErrorCode::kUnauthenticated,
+                  options.token.empty() ? "the cluster wants a token, and none is sent: set RAY_AUTH_MODE=token, and "
+                                          "RAY_AUTH_TOKEN unless ~/.ray/auth_token has it"
+                                        : "the cluster refuses the token (RAY_AUTH_TOKEN)");
     case ErrorCode::kMethodNotAllowed:
       return fail(ErrorCode::kUnavailable, fmt::format("the gRPC server there {}", kNotRayClient));
     case ErrorCode::kCancelled: return std::unexpected(error);
