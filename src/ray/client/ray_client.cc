@@ -21,6 +21,7 @@ namespace {
 /// A blocked GetObject holds one of the server's threads, so that waiting is cut into slices, as Ray's own client does.
 constexpr std::chrono::milliseconds kGetSlice{2'000};
 constexpr std::chrono::milliseconds kMinGetSlice{1};
+constexpr std::size_t kSmallResult = 16 * 1024;
 /// Room for what a broken stream and its thread need to notice each other.
 constexpr std::chrono::milliseconds kRepeatPause{100};
 
@@ -174,8 +175,7 @@ class Client final : public RayClient {
       return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}' has {} results; methods with one are supported",
                                                            actor_call.method, ticket.return_ids_size()));
     }
-    auto result = GetObject(ticket.return_ids(0), call);
-    session_->Release({ticket.return_ids(0)});
+    auto result = ResultOf(ticket.return_ids(0), call);
     // The next call looks the name up again: the actor may be replaced by then.
     if (!result && result.error().code == ErrorCode::kUnavailable) actors_.Forget(space, actor_call.actor);
     return result;
@@ -277,6 +277,25 @@ class Client final : public RayClient {
       return {ErrorCode::kNotFound, fmt::format("actor '{}' has no method '{}'", call.actor, call.method), ""};
     }
     return ErrorOfException(pickle);
+  }
+
+  /// Along the session's stream, which costs half of a call beside it.
+  Result<PyValue> ResultOf(const std::string& id, const CallContext& call) {
+    const auto pickle = session_->Get(id, options_.results.max_bytes, call);
+    if (pickle) {
+      if (auto value = ReadPickle(*pickle, options_.results)) {
+        if (pickle->size() <= kSmallResult) {
+          session_->ReleaseSoon(id);
+        } else {
+          session_->Release({id});
+        }
+        return value;
+      }
+    }
+    // An exception, a result that is no plain data, or no result: only the other way tells which.
+    Result<PyValue> result = pickle ? GetObject(id, call) : std::unexpected(pickle.error());
+    session_->Release({id});
+    return result;
   }
 
   Result<PyValue> GetObject(const std::string& id, const CallContext& call) {

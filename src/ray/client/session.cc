@@ -16,6 +16,8 @@ constexpr const char* kDatapath = "/ray.rpc.RayletDataStreamer/Datapath";
 constexpr std::size_t kChunkBytes = 5 * 1024 * 1024;
 /// Ray's own client acknowledges as often.
 constexpr int kAcknowledgeEvery = 32;
+/// Small objects that the server may keep longer than they are needed.
+constexpr std::size_t kReleasedTogether = 32;
 
 /// What an exception says, out of a traceback: its last line.
 std::string LastLine(const std::string& traceback) {
@@ -87,6 +89,7 @@ Result<void> Session::Start(const CallContext& call) {
   }
   const std::lock_guard lock(mutex_);
   is_started_ = true;
+  watcher_ = std::jthread([this](const std::stop_token& stop) { WatchLoop(stop); });
   if (options_.reconnect_grace.count() > 0) {
     reconnector_ = std::jthread([this](const std::stop_token& stop) { ReconnectLoop(stop); });
   }
@@ -126,6 +129,22 @@ Result<rpc::ClientTaskTicket> Session::RunTask(rpc::ClientTask task, const CallC
   return response.task_ticket();
 }
 
+Result<std::string> Session::Get(const std::string& object_id, std::size_t max_bytes, const CallContext& call) {
+  rpc::DataRequest request;
+  request.mutable_get()->add_ids(object_id);
+  request.mutable_get()->set_asynchronous(true);
+  const auto pending = std::make_shared<Pending>();
+  pending->is_get = true;
+  pending->max_bytes = max_bytes;
+  std::vector<rpc::DataRequest> parts;
+  parts.push_back(std::move(request));
+  std::unique_lock lock(mutex_);
+  // No bound on these: each has a thread of the caller's that waits for it.
+  SEEDCORE_ASSIGN_OR_RETURN(const std::int32_t req_id, Send(std::move(parts), pending));
+  SEEDCORE_ASSIGN_OR_RETURN(auto response, Await(lock, req_id, pending, call));
+  return std::move(*response.mutable_get()->mutable_data());
+}
+
 Result<rpc::DataResponse> Session::Exchange(std::vector<rpc::DataRequest> parts, const CallContext& call) {
   std::unique_lock lock(mutex_);
   const auto may_send = [this] {
@@ -135,29 +154,58 @@ Result<rpc::DataResponse> Session::Exchange(std::vector<rpc::DataRequest> parts,
     SEEDCORE_RETURN_IF_ERROR(call.Check(env_));
     return Fail(ErrorCode::kResourceExhausted, "too many requests to Ray are in flight");
   }
+  const auto pending = std::make_shared<Pending>();
+  SEEDCORE_ASSIGN_OR_RETURN(const std::int32_t req_id, Send(std::move(parts), pending));
+  return Await(lock, req_id, pending, call);
+}
+
+// Under the lock.
+Result<std::int32_t> Session::Send(std::vector<rpc::DataRequest> parts, const std::shared_ptr<Pending>& pending) {
   if (state_ == State::kDead) return std::unexpected(reason_);
   if (state_ == State::kClosed) return Fail(ErrorCode::kUnavailable, "the Ray Client is closed");
-
   const std::int32_t req_id = ++last_req_id_;
-  const auto pending = std::make_shared<Pending>();
   for (rpc::DataRequest& part : parts) {
     part.set_req_id(req_id);
     pending->messages.push_back(part.SerializeAsString());
   }
+  // Silence is only what follows a question.
+  if (pending_.empty()) heard_ = env_.Now();
   pending_.emplace(req_id, pending);
   // While the stream is broken the message waits in `pending_`; reconnecting sends it. The parts of one request must
   // not be mixed with those of another, which the lock sees to.
   if (state_ == State::kConnected) {
     for (const std::string& message : pending->messages) stream_->Send(message);
   }
+  return req_id;
+}
+
+// Under the lock, which is released on the way.
+Result<rpc::DataResponse> Session::Await(std::unique_lock<std::mutex>& lock, std::int32_t req_id,
+                                         const std::shared_ptr<Pending>& pending, const CallContext& call) {
   if (env_.WaitUntil(lock, pending->replied, call.deadline, call.stop, [&] { return pending->is_done; })) {
     return std::move(pending->reply);
   }
   pending->is_abandoned = true;
+  if (pending->is_get) {
+    // Its result may never come, and nothing needs to be released when it does.
+    pending_.erase(req_id);
+    changed_.notify_all();
+  }
   if (state_ == State::kBroken) return std::unexpected(reason_);
   lock.unlock();
   SEEDCORE_RETURN_IF_ERROR(call.Check(env_));
   return Fail(ErrorCode::kDeadlineExceeded, "the deadline of the call has passed");
+}
+
+/// Whether that was the last part, or an error.
+bool Session::TakePart(Pending& pending, const rpc::GetResponse& part) {
+  if (!part.valid()) return true;
+  if (pending.parts.size() + part.data().size() > pending.max_bytes) {
+    pending.reply = Fail(ErrorCode::kPayloadTooLarge, fmt::format("a result of more than {} bytes", pending.max_bytes));
+    return true;
+  }
+  pending.parts += part.data();
+  return part.chunk_id() + 1 >= part.total_chunks();
 }
 
 void Session::OnMessage(int generation, std::string_view message) {
@@ -165,6 +213,7 @@ void Session::OnMessage(int generation, std::string_view message) {
   const bool is_readable = response.ParseFromArray(message.data(), static_cast<int>(message.size()));
   const std::lock_guard lock(mutex_);
   if (generation != generation_ || state_ == State::kDead) return;
+  heard_ = env_.Now();
   if (!is_readable) return Die({ErrorCode::kUnavailable, "Ray sent a message that cannot be read", ""});
   if (state_ == State::kBroken) {
     // The first words on a new stream: the server knows the session.
@@ -174,20 +223,26 @@ void Session::OnMessage(int generation, std::string_view message) {
   }
   const auto found = pending_.find(response.req_id());
   if (found == pending_.end()) return;
-  const std::shared_ptr<Pending> pending = std::move(found->second);
+  const std::shared_ptr<Pending> pending = found->second;
+  if (pending->is_get && !TakePart(*pending, response.get())) return;
   pending_.erase(found);
   Acknowledge(response.req_id());
   if (pending->is_abandoned) {
     const auto& ids = response.task_ticket().return_ids();
     if (!ids.empty()) SendRelease({ids.begin(), ids.end()});
   }
-  pending->reply = std::move(response);
+  // What was too large is an error already.
+  if (pending->reply) {
+    if (pending->is_get && response.get().valid()) response.mutable_get()->set_data(std::move(pending->parts));
+    pending->reply = std::move(response);
+  }
   pending->is_done = true;
   pending->replied.notify_all();
   changed_.notify_all();
 }
 
-// Under the lock. Replies come in the order of their requests, so that one acknowledges all before it.
+// Under the lock. What the server keeps until it is acknowledged it answers in order, and before any later `get` whose
+// result is there: so one reply acknowledges all before it. A `get` itself is not kept; it is asked again.
 void Session::Acknowledge(std::int32_t req_id) {
   if (options_.reconnect_grace.count() == 0 || ++unacknowledged_ < kAcknowledgeEvery) return;
   unacknowledged_ = 0;
@@ -245,6 +300,7 @@ void Session::ReconnectLoop(const std::stop_token& stop) {
     if (state_ != State::kBroken) continue;
     OpenStream(true);
     for (const auto& [id, pending] : pending_) {
+      pending->parts.clear();
       for (const std::string& message : pending->messages) stream_->Send(message);
     }
     // Something to answer, so that it shows whether the server still knows the session.
@@ -262,6 +318,12 @@ void Session::Release(std::vector<std::string> ids) {
   if (ids.empty()) return;
   const std::lock_guard lock(mutex_);
   SendRelease(std::move(ids));
+}
+
+void Session::ReleaseSoon(std::string id) {
+  const std::lock_guard lock(mutex_);
+  to_release_.push_back(std::move(id));
+  if (to_release_.size() >= kReleasedTogether) SendRelease(std::exchange(to_release_, {}));
 }
 
 // Under the lock. Lost when the stream is broken: what is not released then goes with the session.
@@ -285,6 +347,7 @@ Result<void> Session::AwaitConnected(const CallContext& call) {
 
 void Session::Close() {
   reconnector_.request_stop();
+  watcher_.request_stop();
   const CallContext call = CallContext{}.Within(options_.goodbye, env_);
   bool is_polite = false;
   {
@@ -312,6 +375,7 @@ void Session::Close() {
   }
   lock.unlock();
   if (reconnector_.joinable()) reconnector_.join();
+  if (watcher_.joinable()) watcher_.join();
 }
 
 }  // namespace seedcore::ray
