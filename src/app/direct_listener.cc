@@ -1,39 +1,16 @@
 #include "app/direct_listener.h"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <unistd.h>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "app/advertised_address.h"
 #include "app/cluster_token.h"
 #include "app/section_settings.h"
 
 namespace seedcore::app {
-namespace {
-
-bool IsIpAddress(const std::string& text) {
-  in_addr v4{};
-  in6_addr v6{};
-  return inet_pton(AF_INET, text.c_str(), &v4) == 1 || inet_pton(AF_INET6, text.c_str(), &v6) == 1;
-}
-
-/// The host that others are told: the setting, else what it is bound to, else, when that is every address, the node's.
-Result<std::string> AdvertisedHost(const settings::DirectSettings& settings, const net::HostPort& bound,
-                                   const ReplicaPlace& place) {
-  const bool everywhere = bound.host == "0.0.0.0" || bound.host == "::";
-  std::string host = !settings.advertise.empty() ? settings.advertise : everywhere ? place.node_ip : bound.host;
-  if (IsIpAddress(host)) return host;
-  return Fail(ErrorCode::kInvalidArgument,
-              host.empty()
-                  ? fmt::format("the listener is bound to {}, and the node's own address is not known", bound.host)
-                  : fmt::format("'{}' is not an IP address", host),
-              "direct.advertise");
-}
-
-}  // namespace
-
 DirectListener::DirectListener(std::unique_ptr<net::Server> server, std::unique_ptr<ListenerPresence> presence,
                                std::string address, Env& env)
     : env_(env), address_(std::move(address)), server_(std::move(server)), presence_(std::move(presence)) {}
@@ -49,15 +26,15 @@ Result<std::unique_ptr<DirectListener>> DirectListener::Start(const settings::Se
       std::make_unique<net::Server>(DirectServerOptionsFrom(settings, token), foundation.env, foundation.metrics);
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(0, std::move(routes)));
   SEEDCORE_RETURN_IF_ERROR(server->Start());
-  const net::HostPort& bound = server->endpoints().front();
-  SEEDCORE_ASSIGN_OR_RETURN(std::string host, AdvertisedHost(settings.direct, bound, place));
-  const std::string address = net::HostPort{host, bound.port}.ToString();
+  SEEDCORE_ASSIGN_OR_RETURN(const net::HostPort where,
+                            AdvertisedAddress(settings.direct, server->endpoints().front(), place.node_ip));
+  const std::string address = where.ToString();
   store::Instance listener;
   listener.logical_id = fmt::format("service:{}", kind.name);
   listener.actor_name = kind.name;
   listener.serve_route = kind.prefix;
   listener.node_id = place.node_id;
-  listener.ip_address = std::move(host);
+  listener.ip_address = where.host;
   listener.pid = static_cast<int>(::getpid());
   listener.service = kind.name;
   listener.address = address;

@@ -7,10 +7,15 @@
 
 #include <fmt/format.h>
 
+#include "app/advertised_address.h"
+#include "app/cluster_token.h"
+#include "app/dispatch_control.h"
 #include "app/remote_execution.h"
 #include "app/remote_peers.h"
+#include "app/section_settings.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "net/auth.h"
 
 namespace seedcore::app {
 namespace {
@@ -19,6 +24,8 @@ constexpr int kMostProven = 1024;
 constexpr std::chrono::seconds kExecutorsWait{30};
 constexpr std::chrono::milliseconds kLook{20};
 constexpr int kHighestPriority = 10;
+/// A drain, a proof, and two that must not wait behind them.
+constexpr unsigned kControlThreads = 4;
 
 /// Unique among the processes of several hosts; in containers the process id alone often is 1.
 std::string DefaultName(const std::string& role) {
@@ -52,7 +59,10 @@ Result<std::unique_ptr<DispatchHost>> DispatchHost::Start(DispatchHostOptions op
   return host;
 }
 
-DispatchHost::~DispatchHost() { Drain(std::chrono::milliseconds(0)); }
+DispatchHost::~DispatchHost() {
+  Drain(std::chrono::milliseconds(0));
+  if (listener_) listener_->Stop(std::chrono::milliseconds(0));
+}
 
 Result<void> DispatchHost::Open() {
   const bool executes = options_.role == "queue";
@@ -70,20 +80,74 @@ Result<void> DispatchHost::Open() {
   store_location_ = health.location;
   std::vector<std::string> types;
   if (executes) {
-    SEEDCORE_ASSIGN_OR_RETURN(gateway_, GatewayUrl(options_.gateway_url, settings_, env_));
-    SEEDCORE_RETURN_IF_ERROR(BindRemotePeers(foundation_->peers, gateway_, settings_.client, env_));
+    SEEDCORE_RETURN_IF_ERROR(BindServices());
     SEEDCORE_ASSIGN_OR_RETURN(types, ClaimedTypes());
   }
+  if (settings_.direct.enabled && !IsLocalOnly()) SEEDCORE_RETURN_IF_ERROR(Listen());
   SEEDCORE_ASSIGN_OR_RETURN(
       unit_,
       DispatchUnit::Start(settings_, *foundation_,
                           {.dispatcher = executes ? options_.name : "",
                            .reaper = executes ? "" : options_.name,
                            .node_id = options_.node_id,
-                           .ip_address = options_.ip_address},
+                           .ip_address = options_.ip_address,
+                           .address = address_},
                           std::move(types), ExecuteThrough(foundation_->peers, env_, settings_.queue.retry_base)));
-  log::Info("dispatch host started",
-            {{"name", options_.name}, {"role", options_.role}, {"services", gateway_}, {"store", store_location_}});
+  if (control_) control_->Open();
+  if (IsLocalOnly()) {
+    log::Warning(
+        "there are several hosts and listeners are bound to loopback: tasks go through the gateway, and nobody "
+        "calls this dispatcher; SEEDCORE_DIRECT_LISTEN=0.0.0.0:0 with SEEDCORE_CLUSTER_TOKEN changes that",
+        {{"name", options_.name}});
+  }
+  log::Info("dispatch host started", {{"name", options_.name},
+                                      {"role", options_.role},
+                                      {"services", gateway_},
+                                      {"address", address_},
+                                      {"store", store_location_}});
+  return {};
+}
+
+/// Whether listeners of this cluster are bound to loopback while there are several hosts: their addresses would lead
+/// each host to itself.
+bool DispatchHost::IsLocalOnly() const { return options_.hosts > 1 && net::IsLoopback(settings_.direct.listen.host); }
+
+/// As ServiceEngine does it.
+Result<void> DispatchHost::BindServices() {
+  SEEDCORE_ASSIGN_OR_RETURN(gateway_, GatewayUrl(options_.gateway_url, settings_, env_));
+  std::optional<DirectLanes> lanes;
+  if (settings_.direct.peers && !IsLocalOnly()) {
+    SEEDCORE_ASSIGN_OR_RETURN(std::string token, ClusterToken(settings_.direct, foundation_->store->streams()));
+    directory_ = std::make_unique<ReplicaDirectory>(foundation_->store->registry(), EjectionFrom(settings_.gateway),
+                                                    settings_.gateway.refresh, env_);
+    lanes = {.directory = directory_.get(), .token = std::move(token), .connect = settings_.gateway.connect_timeout};
+    // A failure is tried again, and logged, by the thread.
+    (void)directory_->Refresh();
+    directory_->Start();
+  }
+  return BindRemotePeers(foundation_->peers, gateway_, settings_.client, env_, lanes);
+}
+
+Result<void> DispatchHost::Listen() {
+  SEEDCORE_RETURN_IF_ERROR(CheckDirectListen(settings_.direct));
+  SEEDCORE_ASSIGN_OR_RETURN(const std::string token, ClusterToken(settings_.direct, foundation_->store->streams()));
+  control_ = std::make_unique<DispatchControl>(*this, env_);
+  net::ServerOptions options = DirectServerOptionsFrom(settings_, token);
+  options.limits.worker_threads = kControlThreads;
+  listener_ = std::make_unique<net::Server>(std::move(options), env_, foundation_->metrics);
+  SEEDCORE_RETURN_IF_ERROR(listener_->AddRoutes(0, service::Routes(DispatchOperations(), *control_)));
+  net::Route metrics;
+  metrics.pattern = "/dispatch/metrics";
+  metrics.handler = [this](const net::Request&) {
+    return net::Response{.content_type = "text/plain; version=0.0.4", .body = foundation_->metrics.Expose()};
+  };
+  std::vector<net::Route> more;
+  more.push_back(std::move(metrics));
+  SEEDCORE_RETURN_IF_ERROR(listener_->AddRoutes(0, std::move(more)));
+  SEEDCORE_RETURN_IF_ERROR(listener_->Start());
+  SEEDCORE_ASSIGN_OR_RETURN(const net::HostPort where,
+                            AdvertisedAddress(settings_.direct, listener_->endpoints().front(), options_.ip_address));
+  address_ = where.ToString();
   return {};
 }
 
@@ -120,6 +184,7 @@ DispatchHostStatus DispatchHost::Status() const {
   status.services = gateway_;
   status.pid = static_cast<int>(::getpid());
   status.started_at = started_at_;
+  status.address = address_;
   status.dispatcher = unit_->Dispatcher();
   status.reaper = unit_->Reaper();
   if (const auto registration = unit_->Registration()) {
@@ -128,6 +193,12 @@ DispatchHostStatus DispatchHost::Status() const {
     status.heartbeat_error = registration->problem;
   }
   return status;
+}
+
+Result<void> DispatchHost::CheckStore() {
+  const store::Store::Health health = foundation_->store->CheckHealth();
+  if (!health.writable) return Fail(ErrorCode::kUnavailable, "the store: " + health.error, health.location);
+  return {};
 }
 
 Result<std::vector<ProvenTask>> DispatchHost::Prove(int count, std::chrono::milliseconds patience) {

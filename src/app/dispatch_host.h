@@ -10,9 +10,13 @@
 
 #include "app/dispatch_unit.h"
 #include "app/foundation.h"
+#include "app/replica_directory.h"
 #include "base/json_binding.h"
+#include "net/server.h"
 
 namespace seedcore::app {
+
+class DispatchControl;
 
 struct DispatchHostOptions {
   std::string role = "queue";  ///< queue, graph or reaper
@@ -36,6 +40,7 @@ struct DispatchHostStatus {
   std::string instance_id;
   std::string epoch;
   std::string heartbeat_error;
+  std::string address;
   std::optional<queue::DispatcherStatus> dispatcher;
   std::optional<queue::ReaperStatus> reaper;
   static constexpr auto kFields =
@@ -50,6 +55,7 @@ struct DispatchHostStatus {
              Sparse("instance_id", &DispatchHostStatus::instance_id, "Instance in the registry, while it is there"),
              Sparse("epoch", &DispatchHostStatus::epoch, "Cluster epoch of it"),
              Sparse("heartbeat_error", &DispatchHostStatus::heartbeat_error, "Why the last heartbeat failed"),
+             Sparse("address", &DispatchHostStatus::address, "HOST:PORT of its own listener"),
              Sparse("dispatcher", &DispatchHostStatus::dispatcher, "Of the role queue"),
              Sparse("reaper", &DispatchHostStatus::reaper, "Of the role reaper"));
 };
@@ -67,8 +73,9 @@ struct ProvenTask {
 };
 
 /// A dispatcher or a reaper over a shared store in a process that hosts no services: each task is executed by the
-/// coordinator behind a gateway. Any number of them share a store; SQLite only on one host. Knows nothing of Python or
-/// Ray. Thread-safe.
+/// coordinator: straight at a live replica where the registry knows one, behind a gateway otherwise. It listens itself
+/// (DispatchControl) with the cluster token as the only credential, registered under its name. Any number of them share
+/// a store; SQLite only on one host. Knows nothing of Python or Ray. Thread-safe.
 class DispatchHost {
  public:
   /// Runs on return; the services need not be there yet. kInvalidArgument: no such role, a setting is wrong, or SQLite
@@ -82,6 +89,8 @@ class DispatchHost {
 
   /// Reads no store.
   [[nodiscard]] DispatchHostStatus Status() const;
+  /// Writes and reads it. kUnavailable: why not.
+  [[nodiscard]] Result<void> CheckStore();
 
   /// Submits `count` (1..1024) tasks of type health_check and waits, `patience` at most, until whatever dispatchers
   /// there are have executed them. Those that are not finished by then are cancelled. Errors: the store.
@@ -94,6 +103,9 @@ class DispatchHost {
  private:
   DispatchHost(DispatchHostOptions options, settings::Settings settings, Env& env);
   [[nodiscard]] Result<void> Open();
+  [[nodiscard]] bool IsLocalOnly() const;
+  [[nodiscard]] Result<void> BindServices();
+  [[nodiscard]] Result<void> Listen();
   [[nodiscard]] Result<std::vector<std::string>> ClaimedTypes();
   [[nodiscard]] Result<ProvenTask> LookAt(const std::string& task_id);
 
@@ -105,9 +117,13 @@ class DispatchHost {
   std::string store_backend_;
   std::string store_location_;
   std::unique_ptr<Foundation> foundation_;
+  std::unique_ptr<ReplicaDirectory> directory_;
   std::unique_ptr<DispatchUnit> unit_;
   std::mutex drain_mutex_;  // held while draining
   std::atomic<const char*> state_{"running"};
+  std::string address_;
+  std::unique_ptr<DispatchControl> control_;
+  std::unique_ptr<net::Server> listener_;  // last: its requests use all of the above
 };
 
 }  // namespace seedcore::app

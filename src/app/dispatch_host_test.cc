@@ -10,8 +10,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "app/dispatch_lane.h"
+#include "app/engine.h"
 #include "app/platform.h"
+#include "net/client.h"
 #include "net/server.h"
+#include "store/postgres/testing.h"
 
 namespace seedcore::app {
 namespace {
@@ -112,6 +116,100 @@ TEST_F(DispatchHostTest, AHostIsInTheRegistryWhileItRuns) {
   host->Drain(milliseconds(0));
   EXPECT_EQ(host->Status().state, "stopped");
   EXPECT_THAT(*store->store->registry().ActiveInstances("seedcore_dispatcher_7"), IsEmpty());
+}
+
+TEST_F(DispatchHostTest, AHostIsCalledAtItsOwnListenerWhichTheRegistryNames) {
+  const std::string services = Services();
+  const auto host = Host("seedcore_dispatcher_0", services);
+  const auto reaper = Host("seedcore_reaper", "", "reaper");
+  const auto lane = DispatchLane::Open(settings_, RealEnv());
+  ASSERT_TRUE(lane) << ToString(lane.error());
+  const auto found = (*lane)->List();
+  ASSERT_TRUE(found) << ToString(found.error());
+  ASSERT_EQ(found->size(), 2U);
+  EXPECT_EQ(found->at(0).logical_id, "seedcore_dispatcher_0");
+  EXPECT_EQ(found->at(0).service, "dispatcher");
+  EXPECT_EQ(found->at(0).cluster_epoch, host->Status().epoch);
+  EXPECT_EQ(found->at(0).address, host->Status().address);
+  EXPECT_EQ(found->at(1).service, "reaper");
+
+  const CallContext call = CallContext{}.Within(kLong, RealEnv());
+  const auto health = (*lane)->Health(found->at(0), call);
+  ASSERT_TRUE(health) << ToString(health.error());
+  EXPECT_EQ(health->status, "healthy");
+  const auto checked = (*lane)->HealthCheck(found->at(0), {.count = 3}, call);
+  ASSERT_TRUE(checked) << ToString(checked.error());
+  EXPECT_THAT(checked->tasks, Each(Field(&ProvenTask::owner_id, Owner(*host))));
+  EXPECT_EQ((*lane)->Status(found->at(1), call)->role, "reaper");
+
+  const auto drained = (*lane)->Drain(found->at(0), {.timeout_s = 5}, call);
+  ASSERT_TRUE(drained) << ToString(drained.error());
+  EXPECT_EQ(drained->state, "stopped");
+  EXPECT_EQ(drained->dispatcher->completed, 3);
+  const auto after = (*lane)->Health(found->at(0), call);
+  ASSERT_TRUE(after) << ToString(after.error());
+  EXPECT_THAT(after->problems, testing::ElementsAre("it is stopped"));
+  EXPECT_EQ((*lane)->List()->size(), 1U) << "who has drained is off the list";
+}
+
+TEST_F(DispatchHostTest, AHostIsNotToBeHadWithoutTheClusterToken) {
+  const auto host = Host("a", "", "reaper");
+  for (const char* token : {"", "another"}) {
+    net::Client client({.base_url = "http://" + host->Status().address, .token = token}, RealEnv());
+    for (const char* path : {"/dispatch/health", "/dispatch/status", "/dispatch/metrics"}) {
+      EXPECT_EQ(client.Send({.target = path}, {}).error().code, ErrorCode::kUnauthenticated) << path;
+    }
+  }
+}
+
+TEST_F(DispatchHostTest, AHostWithoutAListenerIsRegisteredWithoutAnAddress) {
+  settings_.direct.enabled = false;
+  const auto host = Host("a", "", "reaper");
+  EXPECT_EQ(host->Status().address, "");
+  EXPECT_THAT(*OpenStore()->store->registry().ActiveListeners(), IsEmpty());
+}
+
+TEST_F(DispatchHostTest, OnSeveralHostsAListenerOnLoopbackIsNotOpened) {
+  auto& server = store::postgres::TestServer::Shared();
+  server.CreateDatabase("several_hosts");
+  settings_.store.pg_dsn = server.Dsn("several_hosts");
+  DispatchHostOptions options;
+  options.role = "reaper";
+  options.hosts = 2;
+  options.ip_address = "127.0.0.1";
+  const auto closed = DispatchHost::Start(options, settings_, RealEnv());
+  ASSERT_TRUE(closed) << ToString(closed.error());
+  EXPECT_EQ((*closed)->Status().address, "");
+  settings_.direct.listen = {"0.0.0.0", 0};
+  settings_.direct.cluster_token = "a-token-that-was-agreed-on-0123456789";
+  const auto open = DispatchHost::Start(options, settings_, RealEnv());
+  ASSERT_TRUE(open) << ToString(open.error());
+  EXPECT_THAT((*open)->Status().address, testing::StartsWith("127.0.0.1:"));
+}
+
+TEST_F(DispatchHostTest, AListenerThatOthersCanReachNeedsAToken) {
+  settings_.direct.listen = {"0.0.0.0", 0};
+  DispatchHostOptions options;
+  options.role = "reaper";
+  const auto host = DispatchHost::Start(options, settings_, RealEnv());
+  ASSERT_FALSE(host);
+  EXPECT_THAT(ToString(host.error()), HasSubstr("SEEDCORE_CLUSTER_TOKEN"));
+}
+
+/// The services as a replica has them: at a listener of its own, and no gateway anywhere.
+TEST_F(DispatchHostTest, TasksReachReplicasStraightAtTheirListeners) {
+  std::vector<std::unique_ptr<ServiceEngine>> engines;
+  for (const char* service : {"coordinator", "ml", "cognitive", "organism", "state", "energy"}) {
+    auto engine = ServiceEngine::Start(
+        {.service = service, .gateway_url = "http://127.0.0.1:9", .user_config = {{"store.data_dir", folder_}}},
+        RealEnv());
+    ASSERT_TRUE(engine) << service << ": " << ToString(engine.error());
+    engines.push_back(std::move(*engine));
+  }
+  const auto host = Host("a", "http://127.0.0.1:9");
+  const auto proven = host->Prove(3, kLong);
+  ASSERT_TRUE(proven) << ToString(proven.error());
+  EXPECT_THAT(*proven, Each(Field(&ProvenTask::status, "completed")));
 }
 
 TEST_F(DispatchHostTest, AReaperHasNoDispatcher) {

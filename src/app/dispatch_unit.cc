@@ -27,6 +27,10 @@ Result<std::unique_ptr<DispatchUnit>> DispatchUnit::Start(const settings::Settin
   presence.serve_route = {};
   presence.node_id = identity.node_id;
   presence.ip_address = identity.ip_address;
+  if (!identity.address.empty()) {
+    presence.service = identity.dispatcher.empty() ? kReaperService : kDispatcherService;
+    presence.address = identity.address;
+  }
   std::unique_ptr<DispatchUnit> unit(new DispatchUnit(foundation, std::move(identity), std::move(presence)));
   for (const std::string& name : unit->Names()) SEEDCORE_RETURN_IF_ERROR(unit->presence_.Enter(name));
   unit->presence_.Start();

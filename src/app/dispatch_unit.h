@@ -13,12 +13,17 @@
 
 namespace seedcore::app {
 
+/// What the registry calls the listeners of dispatchers and reapers. Gateways forward nothing to them.
+inline constexpr const char* kDispatcherService = "dispatcher";
+inline constexpr const char* kReaperService = "reaper";
+
 /// Who a dispatcher or a reaper is, for the runtime registry.
 struct DispatchIdentity {
   std::string dispatcher;  ///< name of the dispatcher; empty: there is none here
   std::string reaper;      ///< name of the reaper; empty: there is none here
   std::string node_id;     ///< empty: the host name
   std::string ip_address;  ///< empty: not known
+  std::string address;     ///< HOST:PORT of the listener for it; empty: there is none
 };
 
 /// The one way to host a dispatcher, a reaper or both: in the embedded platform, in a process of its own, in a Ray

@@ -170,7 +170,16 @@ net::Response Gateway::Parts::Replicas() const {
     services.push_back(
         json::object{{"service", kind.name}, {"prefix", kind.prefix}, {"replicas", std::move(replicas)}});
   }
-  json::object body{{"services", std::move(services)}};
+  json::array dispatchers;
+  for (const store::Instance& instance : directory->Dispatchers()) {
+    dispatchers.push_back(json::object{{"name", instance.logical_id},
+                                       {"role", instance.service},
+                                       {"instance_id", instance.instance_id},
+                                       {"address", instance.address},
+                                       {"node_id", instance.node_id},
+                                       {"pid", instance.pid}});
+  }
+  json::object body{{"services", std::move(services)}, {"dispatchers", std::move(dispatchers)}};
   if (const auto read_at = directory->ReadAt()) {
     body["registry_age_s"] = std::chrono::duration<double>(env.Now() - *read_at).count();
   }

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/dispatch_unit.h"
 #include "app/service_unit.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -38,7 +39,9 @@ std::optional<Instant> ReplicaDirectory::ReadAt() const {
 Result<void> ReplicaDirectory::Refresh() {
   SEEDCORE_ASSIGN_OR_RETURN(const auto listeners, registry_.ActiveListeners());
   std::map<std::string, std::vector<net::UpstreamAddress>, std::less<>> by_service;
+  std::vector<store::Instance> dispatchers;
   for (const store::Instance& listener : listeners) {
+    if (listener.service == kDispatcherService || listener.service == kReaperService) dispatchers.push_back(listener);
     auto where = net::ParseHostPort(listener.address);
     if (!where || !services_.contains(listener.service)) continue;  // of a newer version
     by_service[listener.service].push_back({listener.instance_id, std::move(*where), listener.node_id});
@@ -46,7 +49,13 @@ Result<void> ReplicaDirectory::Refresh() {
   for (const auto& [service, upstreams] : services_) upstreams->Replace(std::move(by_service[service]));
   const std::scoped_lock lock(mutex_);
   read_at_ = env_.Now();
+  dispatchers_ = std::move(dispatchers);
   return {};
+}
+
+std::vector<store::Instance> ReplicaDirectory::Dispatchers() const {
+  const std::scoped_lock lock(mutex_);
+  return dispatchers_;
 }
 
 void ReplicaDirectory::RefreshSoon() {

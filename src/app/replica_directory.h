@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/env.h"
 #include "net/breaker.h"
@@ -38,6 +39,8 @@ class ReplicaDirectory {
 
   /// The replicas of a service of ServiceKinds().
   [[nodiscard]] const std::shared_ptr<net::Upstreams>& Of(std::string_view service) const;
+  /// Dispatchers and reapers with a listener, at the last reading. Nothing is forwarded to them.
+  [[nodiscard]] std::vector<store::Instance> Dispatchers() const;
   /// When the registry was read last; nullopt: never.
   [[nodiscard]] std::optional<Instant> ReadAt() const;
 
@@ -49,9 +52,10 @@ class ReplicaDirectory {
   Env& env_;
   std::map<std::string, std::shared_ptr<net::Upstreams>, std::less<>> services_;  // its keys are fixed
 
-  mutable std::mutex mutex_;  // guards the two below
+  mutable std::mutex mutex_;  // guards the three below
   bool wanted_ = false;
   std::optional<Instant> read_at_;
+  std::vector<store::Instance> dispatchers_;
   std::condition_variable_any changed_;
   std::jthread thread_;
 };

@@ -7,6 +7,7 @@ namespace seedcore::cli {
 
 int RunUp(const Arguments& arguments);
 int RunDispatch(const Arguments& arguments);
+int RunDispatchers(const Arguments& arguments);
 int RunGateway(const Arguments& arguments);
 int RunDemo(const Arguments& arguments);
 int RunConfig(const Arguments& arguments);

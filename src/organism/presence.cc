@@ -32,6 +32,8 @@ Result<Presence::Registration> Presence::Register(const std::string& organ_id, c
   instance.node_id = settings_.node_id.empty() ? HostName() : settings_.node_id;
   instance.ip_address = settings_.ip_address;
   instance.pid = static_cast<int>(::getpid());
+  instance.service = settings_.service;
+  instance.address = settings_.address;
   instance.started_at = env_.WallNow();
   instance.last_heartbeat = instance.started_at;
   SEEDCORE_RETURN_IF_ERROR(registry_.Register(instance));

@@ -22,6 +22,8 @@ struct PresenceSettings {
   std::string serve_route = "/organism";
   std::string node_id;     ///< empty: the host name
   std::string ip_address;  ///< empty: not known
+  std::string service;     ///< what is served at `address`; empty: nothing
+  std::string address;     ///< HOST:PORT of a listener of its own; empty: there is none
 };
 
 /// Keeps organs present in the runtime registry: registers an instance per organ, beats, registers anew when the

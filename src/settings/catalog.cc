@@ -332,7 +332,7 @@ void AddDirectAndGateway(Rows& rows) {
   const auto direct = &Settings::direct;
   using D = DirectSettings;
   rows.push_back(Row("direct.enabled", direct, &D::enabled,
-                     {.meaning = "A Serve replica also listens itself, for the gateway and for other services"}));
+                     {.meaning = "Serve replicas and dispatchers also listen themselves, for gateways and for each other"}));
   rows.push_back(Row("direct.listen", direct, &D::listen,
                      {.meaning = "Where it does; anything but loopback needs the cluster token"}));
   rows.push_back(

@@ -54,6 +54,34 @@ TEST_F(Dispatch, TheNextDispatcherGoesOnWhereOneWasKilled) {
   EXPECT_EQ(Submit().at("status"), "completed");
 }
 
+TEST_F(Dispatch, ThoseWhoRunAreListedCheckedAndDrainedAtTheirOwnListeners) {
+  const std::vector<std::string> list{"dispatchers", "--data-dir", (program_.folder() / "data").string()};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), list.begin(), list.end());
+    return more;
+  };
+  const Outcome nobody = program_.Run(list);
+  EXPECT_EQ(nobody.code, 3) << nobody.err;
+  EXPECT_TRUE(Contains(nobody.err, "no dispatcher is registered in this store")) << nobody.err;
+
+  const auto east = Start({"--name", "east"});
+  ASSERT_NE(east->AwaitLine("ready"), "") << east->err();
+  const auto reaper = Start({"--name", "west", "--role", "reaper"});
+  ASSERT_NE(reaper->AwaitLine("ready"), "") << reaper->err();
+  const Outcome plain = program_.Run(list);
+  EXPECT_TRUE(std::regex_search(plain.out, std::regex(R"(east +queue +running +127\.0\.0\.1:\d+ +0/\d+ in flight)")))
+      << plain.out << plain.err;
+  EXPECT_TRUE(std::regex_search(plain.out, std::regex(R"(west +reaper +running)"))) << plain.out;
+  const json::value checked = program_.Json(with({"west", "--check", "2"}));
+  ASSERT_EQ(checked.as_array().size(), 2U);
+  EXPECT_EQ(checked.as_array()[0].at("status"), "completed");
+
+  EXPECT_EQ(program_.Run(with({"--drain"})).code, 2) << "all of them at once";
+  const json::value drained = program_.Json(with({"east", "--drain"}));
+  EXPECT_EQ(drained.as_array()[0].at("state"), "stopped");
+  EXPECT_EQ(program_.Run(with({"east"})).code, 3) << "who has drained is off the list";
+}
+
 TEST_F(Dispatch, AReaperSaysThatItIsOne) {
   const auto reaper = Start({"--role", "reaper", "--json"});
   const std::string ready = reaper->AwaitLine("{");
