@@ -69,7 +69,8 @@ def bootstrap_dispatchers(plan: Plan | None = None) -> bool:
 
 def _ensure_all(plan: Plan) -> None:
     if plan.graph and flag("ENABLE_GRAPH_DISPATCHERS", True):
-        say("graph dispatchers", "left out: there is no executor of graph tasks yet")
+        asked = f"SEEDCORE_GRAPH_DISPATCHERS={plan.graph}"
+        say("graph dispatchers", f"left out ({asked}): there is no executor of graph tasks yet")
     if plan.reaper:
         _ensure(plan, REAPER, "reaper", 0.05)
     names = [f"{DISPATCHER}{i}" for i in range(plan.dispatchers)]
@@ -119,6 +120,8 @@ def _ensure(plan: Plan, name: str, role: str, cpus: float) -> None:
                 get_if_exists=True,
                 num_cpus=cpus,
                 resources=resources,
+                # Over the hosts, so that the death of one leaves others at work.
+                scheduling_strategy="SPREAD",
             ).remote(role, name, plan.settings, plan.pinned)
         status = _await_running(plan, name, actor, look_at)
         where = f"pid {status['pid']}, {status['store_backend']}"

@@ -19,6 +19,7 @@ LOOK_AT = "seedcore serve status"
 _APPLICATION = "organism"
 _CALL_S = 15.0
 _INITIALIZE_S = 120.0
+_PLACED_S = 30.0  # for a worker of the cluster to start
 
 
 def _headers() -> dict[str, str]:
@@ -36,9 +37,7 @@ def organism_url() -> str:
     return str(plan["serve_url"]["value"]).rstrip("/") + "/organism"
 
 
-def _through_handle(method: str, path: str, timeout_s: float) -> tuple[int, Any]:
-    headers = [(name.encode(), value.encode()) for name, value in _headers().items()]
-
+def _through_handle(method: str, path: str, headers: list[tuple[bytes, bytes]], timeout_s: float) -> tuple[int, Any]:
     # In an event loop: with RAY_SERVE_THROUGHPUT_OPTIMIZED a handle works nowhere else.
     async def ask() -> tuple[int, bytes]:
         handle = serve.get_app_handle(_APPLICATION)
@@ -47,6 +46,19 @@ def _through_handle(method: str, path: str, timeout_s: float) -> tuple[int, Any]
 
     status, body = asyncio.run(ask())
     return status, json.loads(body)
+
+
+# A program behind ray:// is no part of the cluster, and Serve's handles work inside of it only.
+_through_handle_there = ray.remote(num_cpus=0, max_retries=0)(_through_handle)
+
+
+def _by_handle(method: str, path: str, timeout_s: float) -> tuple[int, Any]:
+    headers = [(name.encode(), value.encode()) for name, value in _headers().items()]
+    if not ray_client.is_connected():  # type: ignore[no-untyped-call]
+        return _through_handle(method, path, headers, timeout_s)
+    asked = _through_handle_there.remote(method, path, headers, timeout_s)
+    answer: tuple[int, Any] = ray.get(asked, timeout=timeout_s + _PLACED_S)
+    return answer
 
 
 def _over_http(method: str, path: str, timeout_s: float) -> tuple[int, Any]:
@@ -59,15 +71,29 @@ def _over_http(method: str, path: str, timeout_s: float) -> tuple[int, Any]:
         return error.code, json.load(error)
 
 
-def _ask(method: str, path: str, timeout_s: float) -> tuple[int, Any]:
-    """By handle; over HTTP when the handle fails, for example because this cluster runs no Serve of its own."""
-    try:
-        # A program behind ray:// is no part of the cluster, and Serve's handles work inside of it only.
-        if ray.is_initialized() and not ray_client.is_connected():  # type: ignore[no-untyped-call]
-            return _through_handle(method, path, timeout_s)
-    except Exception as error:
-        say(STEP, f"not through its Serve handle ({_line(error)}); over HTTP")
-    return _over_http(method, path, timeout_s)
+class _Organism:
+    """Asked by handle; over HTTP when the handle fails, for example because this cluster runs no Serve of its own."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def ask(self, method: str, path: str, timeout_s: float) -> tuple[int, Any]:
+        """Status and body of the answer. Says by which way it came, once per way and reason."""
+        why = "Ray is not connected"
+        if ray.is_initialized():
+            try:
+                answer = _by_handle(method, path, timeout_s)
+                self._say("asked through its Serve handle")
+                return answer
+            except Exception as error:
+                why = _line(error)
+        self._say(f"not through its Serve handle ({why}); over HTTP at {organism_url()}")
+        return _over_http(method, path, timeout_s)
+
+    def _say(self, text: str) -> None:
+        if text != self._said:
+            say(STEP, text)
+        self._said = text
 
 
 def _line(error: Exception) -> str:
@@ -95,11 +121,12 @@ def _await_health() -> None:
     timeout = number(("ORGANISM_HEALTH_TIMEOUT_S",), 180.0, 1, 3600)
     interval = number(("ORGANISM_HEALTH_INTERVAL_S",), 2.0, 0.05, 60)
     last = "no answer"
+    organism = _Organism()
 
     def healthy() -> bool:
         nonlocal last
         try:
-            status, health = _ask("GET", "/health", _CALL_S)
+            status, health = organism.ask("GET", "/health", _CALL_S)
         except (OSError, ValueError) as error:
             last = _line(error)
             return False
@@ -107,7 +134,7 @@ def _await_health() -> None:
         if status == 200:
             return True
         if not health.get("organism_initialized", True):
-            _initialize()
+            _initialize(organism)
         return False
 
     with step(STEP, LOOK_AT):
@@ -115,8 +142,8 @@ def _await_health() -> None:
             raise StepFailedError(STEP, f"not healthy within {timeout:g} s: {last}", LOOK_AT)
 
 
-def _initialize() -> None:
-    status, answer = _ask("POST", "/initialize-organism", _INITIALIZE_S)
+def _initialize(organism: _Organism) -> None:
+    status, answer = organism.ask("POST", "/initialize-organism", _INITIALIZE_S)
     if status != 200 or not answer.get("success", False):
         raise StepFailedError(STEP, f"not initialized, status {status}: {json.dumps(answer)[:300]}", LOOK_AT)
     say(STEP, str(answer.get("message", "initialized")))

@@ -23,7 +23,7 @@ CONFIG = Path(__file__).parents[2] / "deploy" / "serve" / "config.yaml"
 class Head(RayHead):
     """A head on which the replicas keep their data in `data_dir` and find each other."""
 
-    def __init__(self, data_dir: Path, more: dict[str, str] | None = None) -> None:
+    def __init__(self, data_dir: Path, more: dict[str, str] | None = None, num_cpus: int = 4) -> None:
         super().__init__(
             {
                 **(more or {}),
@@ -32,7 +32,7 @@ class Head(RayHead):
                 # Coverage of replicas is not measured, and their paths come from the virtual environment alone.
                 "PYTHONPATH": "",
             },
-            options={"num-cpus": 4, "memory": 16_000_000_000},
+            options={"node-ip-address": "127.0.0.1", "num-cpus": num_cpus, "memory": 16_000_000_000},
         )
         self.data_dir = str(data_dir)
         self.gateway_url = f"http://127.0.0.1:{self.ports.serve}"

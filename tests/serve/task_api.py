@@ -14,10 +14,10 @@ SEEDCORE = os.environ.get("SEEDCORE") or str(Path(__file__).parents[2] / "build/
 class TaskApi:
     """As a context manager."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, more: dict[str, str] | None = None) -> None:
         command = [SEEDCORE, "up", "--json", "--dispatch-elsewhere", "--store-shared"]
         command += ["--listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0"]
-        environment = head.environment() | {"SEEDCORE_DATA_DIR": head.data_dir}
+        environment = head.environment() | {"SEEDCORE_DATA_DIR": head.data_dir} | (more or {})
         self._log = (head.folder / "up.log").open("wb")
         self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=self._log)
         assert self._process.stdout is not None

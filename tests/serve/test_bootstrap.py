@@ -105,8 +105,8 @@ def test_another_bootstrap_leaves_everything_as_it_is(head: Head, twice: list[En
         RAY_SERVE_THROUGHPUT_OPTIMIZED="1",  # as on the head, where jobs run
     )
     assert ended.code == 0, ended.out + ended.err
-    if not scheme:
-        assert "not through its Serve handle" not in ended.out
+    assert "organism: asked through its Serve handle" in ended.out
+    assert "not through its Serve handle" not in ended.out
     assert ended.actors() == {name: ("is there", pid) for name, (_, pid) in twice[0].actors().items()}
 
 
@@ -142,6 +142,9 @@ def test_a_task_survives_the_death_of_its_dispatcher_which_ray_restarts(
     second_claim = [event for event in events if event["kind"] == "claimed"][1]
     assert second_claim["owner_id"] != owner
     assert unix(second_claim["at"]) - killed <= LEASE_S + 2, second_claim
+    (completed,) = [event for event in events if event["kind"] == "completed"]
+    assert completed["owner_id"] == second_claim["owner_id"]
+    assert unix(completed["at"]) - killed <= LEASE_S + 2, completed
 
     wait_until(lambda: living(head).get(victim, {}).get("pid", pid) != pid, 30, f"Ray restarts {victim}")
     ended = bootstrap(head, BOOTSTRAP_MODE="dispatchers")

@@ -13,9 +13,7 @@ from typing import Any
 import pytest
 from cluster import Head, request, wait_until
 
-PROGRAM = Path(
-    os.environ.get("SEEDCORE") or Path(__file__).parents[2] / "build" / "release" / "bin" / "seedcore"
-)
+PROGRAM = Path(os.environ.get("SEEDCORE") or Path(__file__).parents[2] / "build" / "release" / "bin" / "seedcore")
 
 
 @pytest.fixture(scope="module")
