@@ -107,8 +107,8 @@ wheel: packages build/ray-venv/.installed-dev  ## The engine as a Python wheel: 
 	@build/ray-venv/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall build/wheel/seedcore-*.whl
 
 lint-python: build/ray-venv/.installed-dev  ## ruff and mypy --strict over all Python of the package
-	@build/ray-venv/bin/ruff check python tests/serve scripts/ray-demo
-	@build/ray-venv/bin/ruff format --check python tests/serve scripts/ray-demo
+	@build/ray-venv/bin/ruff check python tests/serve tests/cluster examples/ray_migration scripts/ray-demo
+	@build/ray-venv/bin/ruff format --check python tests/serve tests/cluster examples/ray_migration scripts/ray-demo
 	@cd python && ../build/ray-venv/bin/mypy --config-file ../pyproject.toml
 
 ray-demo: build wheel  ## A Ray head on this host with the six services, and the example through them

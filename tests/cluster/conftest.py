@@ -1,0 +1,26 @@
+"""What the suites of this folder share. Each file has a cluster of its own, and only one of them runs at a time."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "serve"))
+
+from webhook import Webhook
+
+
+@pytest.fixture(scope="module")
+def webhook() -> Iterator[Webhook]:
+    with Webhook() as started:
+        yield started
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bounded_memory() -> None:
+    """On a machine without room for a cluster, nothing of this could be judged."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if free < 1_500_000_000:
+        pytest.skip("less than 1.5 GB of memory are free")

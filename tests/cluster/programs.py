@@ -1,0 +1,98 @@
+"""Programs that the tests start: commands of SeedCore, and Python programs that users would write."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cluster import Head, request
+from task_api import SEEDCORE
+
+NAMESPACE = "seedcore-dev"
+
+
+class Ended:
+    """How a program ended."""
+
+    def __init__(self, done: "subprocess.CompletedProcess[str]") -> None:
+        self.code = done.returncode
+        self.out = done.stdout
+        self.err = done.stderr
+
+    def json(self) -> Any:
+        """The last line of standard output."""
+        assert self.code == 0, self.err
+        return json.loads(self.out.strip().splitlines()[-1])
+
+
+def run(head: Head, command: list[str], timeout: float = 180, **variables: str) -> Ended:
+    environment = head.environment() | {"PATH": os.environ["PATH"], "LOG_LEVEL": "error"} | variables
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
+    return Ended(done)
+
+
+def seedcore(head: Head, *arguments: str, **variables: str) -> Ended:
+    return run(head, [SEEDCORE, *arguments], **variables)
+
+
+def bootstrap(head: Head, **variables: str) -> Ended:
+    variables = {"RAY_ADDRESS": f"127.0.0.1:{head.ports.gcs}", "SEEDCORE_RAY_CONNECT_TIMEOUT_S": "30", **variables}
+    return run(head, [sys.executable, "-m", "bootstraps.bootstrap_entry"], **variables)
+
+
+def living(head: Head, namespace: str = NAMESPACE) -> dict[str, dict[str, Any]]:
+    """Named actors of the namespace that are alive."""
+    answer = request(head.dashboard_url + "/api/v0/actors?detail=1&limit=1000").json()["data"]["result"]["result"]
+    return {a["name"]: a for a in answer if a["ray_namespace"] == namespace and a["state"] == "ALIVE" and a["name"]}
+
+
+def dispatchers(head: Head) -> list[str]:
+    """Names of the living dispatchers."""
+    return sorted(name for name in living(head) if re.fullmatch(r"seedcore_dispatcher_\d+", name))
+
+
+def living_nodes(head: Head) -> list[dict[str, Any]]:
+    nodes = request(head.dashboard_url + "/api/v0/nodes").json()["data"]["result"]["result"]
+    return [node for node in nodes if node["state"] == "ALIVE"]
+
+
+@contextmanager
+def started(head: Head, *arguments: str, **variables: str) -> Iterator[dict[str, Any]]:
+    """`seedcore ARGUMENTS --json` while the block runs; its ready line."""
+    environment = head.environment() | {"LOG_LEVEL": "error"} | variables
+    with subprocess.Popen([SEEDCORE, *arguments, "--json"], env=environment, stdout=subprocess.PIPE, text=True) as one:
+        try:
+            assert one.stdout is not None
+            yield json.loads(one.stdout.readline())
+        finally:
+            one.terminate()
+
+
+class Gateway:
+    """`seedcore gateway` on the store of the cluster, as a context manager."""
+
+    def __init__(self, head: Head, **variables: str) -> None:
+        command = [SEEDCORE, "gateway", "--gateway-listen", "127.0.0.1:0", "--gateway-refresh", "300ms", "--json"]
+        environment = head.environment() | {"SEEDCORE_DATA_DIR": head.data_dir, "LOG_LEVEL": "error"} | variables
+        self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.url = str(json.loads(self._process.stdout.readline())["gateway_url"])
+
+    def __enter__(self) -> "Gateway":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+    def routes(self) -> dict[str, Any]:
+        found: dict[str, Any] = request(self.url + "/-/routes").json()
+        return found
+
+    def replicas(self, service: str) -> list[dict[str, Any]]:
+        (replicas,) = [entry["replicas"] for entry in self.routes()["services"] if entry["service"] == service]
+        return list(replicas)
