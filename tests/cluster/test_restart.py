@@ -176,8 +176,8 @@ def test_a_program_with_scattered_inits_runs_on_the_one_connection(head: Head) -
             "{where}: that is no Ray Client server (its port is 10001)",
         ),
         (lambda head: f"ray://127.0.0.1:{head.ports.dashboard}", {}, "nothing answers at {where}: "),
-        (behind_client, {"RAY_USE_TLS": "1"}, "nothing answers at {where}: "),
-        (in_cluster, {"RAY_USE_TLS": "1"}, "nothing answers at {where}: "),
+        (behind_client, {"RAY_USE_TLS": "1"}, "{where}: the server does not speak TLS, and this program was told to"),
+        (in_cluster, {"RAY_USE_TLS": "1"}, "{where}: the server does not speak TLS, and this program was told to"),
     ],
     ids=["client port as a head", "head as a client server", "dashboard as a client server", "TLS", "TLS to the head"],
 )

@@ -68,6 +68,8 @@ def _ping(channel: Any, is_client_server: bool, seconds: float) -> None:
 
 def _details(error: Any) -> str:
     lines = str(error.details() or error.code().name).strip().splitlines()
+    if "Socket closed" in lines[0]:
+        return "it closes the connection: it speaks TLS (RAY_USE_TLS=1), or is none of Ray's servers"
     return lines[0][:200]
 
 
@@ -81,4 +83,9 @@ def _final(error: Any, is_client_server: bool, sends_token: bool) -> str:
             "Ray Client server (its port is 10001)" if is_client_server else "head of a cluster (its port is 6379)"
         )
         return f"that is no {expected}"
+    details = str(error.details())
+    if "WRONG_VERSION_NUMBER" in details:
+        return "the server does not speak TLS, and this program was told to (RAY_USE_TLS)"
+    if "CERTIFICATE_VERIFY_FAILED" in details:
+        return "the server's certificate is not trusted (RAY_TLS_CA_CERT)"
     return ""
