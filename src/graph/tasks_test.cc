@@ -126,7 +126,7 @@ TEST_F(GraphTasksTest, SyncGivesANumberToEverything) {
   EXPECT_EQ(Must(RunSync(*engine, {}, world.call, world.env)).found, 0);
   StartParams by_number;
   by_number.start_node_ids = {Must(world.graph().EnsureNodes(std::vector{World::Task(load)})).front()};
-  EXPECT_GT(Embed(by_number).at("embedded").as_int64(), 0);
+  EXPECT_GT(Embed(by_number).at("embedded").to_number<int>(), 0);
 }
 
 TEST_F(GraphTasksTest, ACancelledTaskStops) {

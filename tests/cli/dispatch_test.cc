@@ -91,7 +91,7 @@ TEST_F(Dispatch, AReaperSaysThatItIsOne) {
 TEST(DispatchUsage, WhatCannotRunIsRefusedInOneLine) {
   const Program program;
   for (const auto& [arguments, part] : std::vector<std::pair<std::vector<std::string>, std::string>>{
-           {{"--role", "graph"}, "no executor of graph tasks yet"},
+           {{"--role", "graph", "--types", "general_query"}, "known types: graph_embed"},
            {{"--concurrency", "0"}, "expected 1 to 1024"},
            {{"--concurrency", "many"}, "expected a whole number"}}) {
     std::vector<std::string> all{"dispatch", "--data-dir", program.folder().string()};

@@ -45,7 +45,7 @@ TEST(Graph, NodesNeighborhoodsEdgesAndSearchAreServed) {
   Caller& api = platform.tasks();
   EXPECT_EQ(api.Get("/api/v1/graph/nodes/task/" + first).Text("label"), "fact_store");
   EXPECT_EQ(api.Get("/api/v1/graph/nodes/task/00000000-0000-7000-8000-000000000000").status, 404);
-  EXPECT_EQ(api.Get("/api/v1/graph/nodes/planet/x").status, 400);
+  EXPECT_EQ(api.Get("/api/v1/graph/nodes/planet/x").status, 422);
 
   const std::string artifact = "0190a000-0000-7000-8000-000000000001";
   const auto put = [&](const std::string& target, const std::string& body) {
@@ -55,7 +55,7 @@ TEST(Graph, NodesNeighborhoodsEdgesAndSearchAreServed) {
   const std::string edge = "/edges/task__produces__artifact/" + first + "/" + artifact;
   EXPECT_EQ(put(edge, "{}").Text("changed"), "true");
   EXPECT_EQ(put(edge, "{}").Text("changed"), "false");
-  EXPECT_EQ(put("/edges/task__depends_on__task/" + first + "/" + second, "{}").status, 400) << "it is derived";
+  EXPECT_EQ(put("/edges/task__depends_on__task/" + first + "/" + second, "{}").status, 422) << "it is derived";
 
   const Reply around = api.Get("/api/v1/graph/neighbourhood?kind=task&id=" + first +
                                "&edge_kinds=" + "task__produces__artifact,task__depends_on__task");
@@ -67,7 +67,7 @@ TEST(Graph, NodesNeighborhoodsEdgesAndSearchAreServed) {
   const Reply hits = api.Post("/api/v1/graph/search", R"({"like":[{"kind":"task","id":")" + first +
                                                           R"("}],"node_kinds":["artifact"],"metric":"cosine"})");
   EXPECT_EQ(hits.Text("items.0.id"), artifact) << hits.text;
-  EXPECT_EQ(api.Post("/api/v1/graph/search", "{}").status, 400);
+  EXPECT_EQ(api.Post("/api/v1/graph/search", "{}").status, 422);
   EXPECT_EQ(api.Send(net::Method::kDelete, "/api/v1/graph" + edge).Text("changed"), "true");
 }
 
