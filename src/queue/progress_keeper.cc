@@ -116,6 +116,7 @@ class ProgressKeeper::State {
       return nullptr;
     }
     Entry entry{.lease = lease, .pending = {}, .write_at = env_.Now()};
+    Wake();  // to be forgotten again
     return &(entries_[KeyOf(lease)] = std::move(entry));
   }
   void Wake() { changed_.notify_all(); }
