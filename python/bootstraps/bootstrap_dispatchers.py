@@ -15,6 +15,7 @@ from seedcore.dispatch_actor import DispatchActor
 from seedcore.utils.ray_utils import get_ray_namespace
 
 DISPATCHER = "seedcore_dispatcher_"
+GRAPH_DISPATCHER = "seedcore_graph_dispatcher_"
 REAPER = "seedcore_reaper"
 LOOK_AT = "seedcore ray actors --namespace {} --name {}"
 _GONE_S = 30.0
@@ -30,7 +31,8 @@ class Plan:
         self.namespace = get_ray_namespace()
         self.dispatchers = int(number(("DISPATCHER_COUNT", "SEEDCORE_DISPATCHERS"), 2, 0, 1000))
         self.reaper = flag("ENABLE_REAPER", True)
-        self.graph = int(number(("SEEDCORE_GRAPH_DISPATCHERS",), 0, 0, 1000))
+        graph = int(number(("SEEDCORE_GRAPH_DISPATCHERS",), 0, 0, 1000))
+        self.graph = graph if flag("ENABLE_GRAPH_DISPATCHERS", True) else 0
         self.replace = flag("FORCE_REPLACE_DISPATCHERS", False)
         self.pinned = flag("PIN_TO_HEAD_NODE", False)
         self.drain_s = number(("DISPATCHER_DRAIN_TIMEOUT_S",), 30.0, 0, 3600)
@@ -68,20 +70,18 @@ def bootstrap_dispatchers(plan: Plan | None = None) -> bool:
 
 
 def _ensure_all(plan: Plan) -> None:
-    if plan.graph and flag("ENABLE_GRAPH_DISPATCHERS", True):
-        asked = f"SEEDCORE_GRAPH_DISPATCHERS={plan.graph}"
-        say("graph dispatchers", f"left out ({asked}): there is no executor of graph tasks yet")
     if plan.reaper:
         _ensure(plan, REAPER, "reaper", 0.05)
-    names = [f"{DISPATCHER}{i}" for i in range(plan.dispatchers)]
-    for name in names:  # one after the other: while one drains, the others work
-        _ensure(plan, name, "queue", 0.1)
-    for name in _surplus(plan):
-        with step(name, LOOK_AT.format(plan.namespace, name)):
-            _remove(plan, name, _find(plan, name))
-        say(name, f"removed: there are to be {plan.dispatchers}")
-    if names:
-        _prove(plan, names)
+    for role, prefix, count in (("queue", DISPATCHER, plan.dispatchers), ("graph", GRAPH_DISPATCHER, plan.graph)):
+        names = [f"{prefix}{i}" for i in range(count)]
+        for name in names:  # one after the other: while one drains, the others work
+            _ensure(plan, name, role, 0.1)
+        for name in _surplus(plan, prefix, count):
+            with step(name, LOOK_AT.format(plan.namespace, name)):
+                _remove(plan, name, _find(plan, name))
+            say(name, f"removed: there are to be {count}")
+        if names:
+            _prove(plan, role, names)
 
 
 def _find(plan: Plan, name: str) -> Any | None:
@@ -91,10 +91,10 @@ def _find(plan: Plan, name: str) -> Any | None:
         return None
 
 
-def _surplus(plan: Plan) -> list[str]:
+def _surplus(plan: Plan, prefix: str, count: int) -> list[str]:
     found = [actor["name"] for actor in list_named_actors(all_namespaces=True) if actor["namespace"] == plan.namespace]
-    numbers = [name.removeprefix(DISPATCHER) for name in found if name.startswith(DISPATCHER)]
-    return [f"{DISPATCHER}{i}" for i in numbers if i.isdecimal() and int(i) >= plan.dispatchers]
+    numbers = [name.removeprefix(prefix) for name in found if name.startswith(prefix)]
+    return [f"{prefix}{i}" for i in numbers if i.isdecimal() and int(i) >= count]
 
 
 def _status(actor: Any) -> dict[str, Any]:
@@ -181,13 +181,14 @@ def _await_running(plan: Plan, name: str, actor: Any, look_at: str) -> dict[str,
     return last
 
 
-def _prove(plan: Plan, names: list[str]) -> None:
-    """Health checks until each dispatcher has completed one.
+def _prove(plan: Plan, role: str, names: list[str]) -> None:
+    """Tasks until each dispatcher has completed one: health checks, or the graph's own for graph dispatchers.
 
     A round is as many as all of them can execute at a time, submitted at once: nobody can take it all. A dispatcher
     whose workers are all busy with tasks proves itself by these.
     """
     look_at = f"seedcore ray call {names[0]} status"
+    kind = "graph tasks" if role == "graph" else "health checks"
     deadline = time.monotonic() + plan.ready_s
     unproven = set(names)
     failures: set[str] = set()
@@ -200,7 +201,7 @@ def _prove(plan: Plan, names: list[str]) -> None:
             if left <= 0:
                 why = "; ".join(sorted(failures)) or "others were faster each time"
                 missing = ", ".join(sorted(unproven))
-                reason = f"no health check executed within {plan.ready_s:g} s by {missing}: {why}"
+                reason = f"no {kind} executed within {plan.ready_s:g} s by {missing}: {why}"
                 raise StepFailedError("readiness", reason, "seedcore serve status")
             count = min(_MOST_PROVEN, sum(state["capacity"] for state in states.values()))
             prover = actors[names[0]]
@@ -214,4 +215,4 @@ def _prove(plan: Plan, names: list[str]) -> None:
                 busy = state["inflight"] >= state["capacity"] and state["completed"] > 0
                 if state["owner_id"] in owners or busy:
                     unproven.discard(name)
-    say("readiness", f"{len(names)} dispatchers have executed health checks ({rounds} rounds)")
+    say("readiness", f"{len(names)} dispatchers have executed {kind} ({rounds} rounds)")

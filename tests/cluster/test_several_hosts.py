@@ -160,14 +160,14 @@ def test_the_task_api_works_beside_the_dispatchers_of_the_cluster(actors: None, 
     assert re.match(r"seedcore_dispatcher_\d+-", claimed["owner_id"]), claimed
 
 
-def test_a_task_with_graph_dispatchers_asked_for_says_that_there_are_none(head: Head, actors: None) -> None:
+def test_graph_dispatchers_are_proven_by_graph_tasks_and_removed_when_they_are_surplus(head: Head, actors: None) -> None:
     variables = {"BOOTSTRAP_MODE": "dispatchers", "DISPATCHER_COUNT": str(COUNT)}
     ended = bootstrap(head, SEEDCORE_GRAPH_DISPATCHERS="1", **variables)
     assert ended.code == 0, ended.out + ended.err
-    said = [line for line in ended.out.splitlines() if "graph" in line]
-    assert said == [
-        "bootstrap: graph dispatchers: left out (SEEDCORE_GRAPH_DISPATCHERS=1): there is no executor of graph tasks yet"
-    ]
+    assert "1 dispatchers have executed graph tasks" in ended.out
+    assert "seedcore_graph_dispatcher_0" in living(head)
+    ended = bootstrap(head, **variables)
+    assert ended.code == 0, ended.out + ended.err
     assert not [name for name in living(head) if "graph" in name]
 
 
