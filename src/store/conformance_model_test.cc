@@ -230,7 +230,10 @@ class ModelRun {
   }
 
   void Submit() {
-    NewTask task{.type = OneIn(2) ? "a" : "b", .domain = OneIn(3) ? "x" : "y", .priority = 1 + Below(10), .retry = {.max_attempts = 1 + Below(3)}};
+    NewTask task{.type = OneIn(2) ? "a" : "b",
+                 .domain = OneIn(3) ? "x" : "y",
+                 .priority = 1 + Below(10),
+                 .retry = {.max_attempts = 1 + Below(3)}};
     if (OneIn(4)) task.run_after = env_.WallNow() + seconds(Below(60));
     if (OneIn(4)) task.deadline = env_.WallNow() + seconds(1 + Below(120));
     if (!model_.rows.empty() && OneIn(2)) task.depends_on.push_back(AnyTask());
@@ -259,10 +262,9 @@ class ModelRun {
       // lower priority to have waited long enough.
       for (const Model::Row* other : waiting) {
         ASSERT_LE(other->given.priority, chosen.back()->given.priority);
-        const bool same = other->given.priority == chosen.back()->given.priority &&
-                          other->given.type == chosen.back()->given.type &&
-                          other->given.domain == chosen.back()->given.domain &&
-                          !other->run_after && !chosen.back()->run_after;
+        const bool same =
+            other->given.priority == chosen.back()->given.priority && other->given.type == chosen.back()->given.type &&
+            other->given.domain == chosen.back()->given.domain && !other->run_after && !chosen.back()->run_after;
         if (same) {
           ASSERT_GE(other->place, chosen.back()->place);
         }

@@ -16,7 +16,7 @@ namespace seedcore::store {
 struct TaskRow {
   std::int64_t seq = 0;
   std::int64_t turn = 0;  ///< turn.h; 0 when none was given yet
-  Task task;  ///< without params, result and depends_on
+  Task task;              ///< without params, result and depends_on
   std::string params;
   std::string result;
   std::string depends_on;

@@ -268,9 +268,8 @@ Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimReque
     const bool wanted = request.types.empty() || std::ranges::count(request.types, row.task.type) > 0;
     if (wanted && Claimable(row)) order.push_back(&row);
   }
-  std::ranges::sort(order, [](const Row* a, const Row* b) {
-    return std::pair(*a->turn, a->seq) < std::pair(*b->turn, b->seq);
-  });
+  std::ranges::sort(
+      order, [](const Row* a, const Row* b) { return std::pair(*a->turn, a->seq) < std::pair(*b->turn, b->seq); });
   std::vector<store::Claim> out;
   std::int64_t reached = 0;
   for (Row* row : order) {

@@ -122,7 +122,7 @@ class ModelStore final : public store::TaskStore, public store::QueueStore {
   std::vector<store::TaskEvent> events_;
   std::vector<store::LimitState> limits_;
   std::map<std::tuple<std::string, std::string, int>, std::int64_t> last_turns_;  // by type, domain, priority
-  std::map<std::string, std::int64_t> clocks_;                                     // by type; "" for all
+  std::map<std::string, std::int64_t> clocks_;                                    // by type; "" for all
   std::map<std::string, store::QueuePause> pauses_;
   store::Signal runnable_;
   store::Signal events_signal_;

@@ -17,7 +17,8 @@ constexpr char kCandidates[] =
     " AND type = wanted.type ORDER BY turn, seq LIMIT $2 FOR UPDATE SKIP LOCKED) c "
     "ORDER BY c.turn, c.seq";
 // $2 the numbers of tasks that this transaction has locked, $5 the types asked for, {''}: all
-constexpr char kClaimThese[] = "WITH next AS (SELECT unnest($2::bigint[]) AS seq), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]");
+constexpr char kClaimThese[] =
+    "WITH next AS (SELECT unnest($2::bigint[]) AS seq), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]");
 constexpr char kPark[] = "UPDATE tasks SET runnable = 4 WHERE seq = ANY ($1::bigint[])";
 constexpr char kRunnableTypes[] =
     "WITH RECURSIVE found (type) AS ((SELECT type FROM tasks WHERE runnable = 1 ORDER BY type LIMIT 1) UNION ALL "
@@ -176,10 +177,11 @@ class LimitedClaim {
     if (claims > 0) {
       const WallTime lease_end = context_.now + request_.lease;
       Array asked(Oid::kText);
-      for (const std::string& type : std::set<std::string>(request_.types.begin(), request_.types.end())) asked.Add(type);
+      for (const std::string& type : std::set<std::string>(request_.types.begin(), request_.types.end()))
+        asked.Add(type);
       if (request_.types.empty()) asked.Add(std::string_view());
-      SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context_.db.Query(kClaimThese, context_.now, claim, request_.owner_id,
-                                                                   lease_end, asked));
+      SEEDCORE_ASSIGN_OR_RETURN(
+          const Rows rows, context_.db.Query(kClaimThese, context_.now, claim, request_.owner_id, lease_end, asked));
       for (TaskRow& row : ReadTaskRows(rows)) claimed_.push_back(std::move(row));
       context_.notes.appended_events = true;
     }

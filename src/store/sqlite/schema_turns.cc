@@ -35,7 +35,7 @@ DROP INDEX idx_tasks_claim_type;
 DROP INDEX idx_tasks_parked;
 CREATE INDEX idx_tasks_claim ON tasks (turn) WHERE runnable = 1;
 CREATE INDEX idx_tasks_claim_type ON tasks (type, turn) WHERE runnable = 1;
-CREATE INDEX idx_tasks_ready ON tasks (runnable) WHERE runnable = 1;  -- the oldest that can run
+CREATE INDEX idx_tasks_ready ON tasks (seq) WHERE runnable = 1;  -- the oldest that can run
 CREATE INDEX idx_tasks_parked ON tasks (concurrency_key, turn) WHERE runnable = 4;
 
 DROP TRIGGER tasks_room_of_key;

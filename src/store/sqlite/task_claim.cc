@@ -96,9 +96,7 @@ Result<std::vector<TaskRow>> ClaimRows(WriteContext& context, const ClaimRequest
 
 }  // namespace
 
-bool ClaimedBefore(const TaskRow& a, const TaskRow& b) {
-  return std::pair(a.turn, a.seq) < std::pair(b.turn, b.seq);
-}
+bool ClaimedBefore(const TaskRow& a, const TaskRow& b) { return std::pair(a.turn, a.seq) < std::pair(b.turn, b.seq); }
 
 Result<void> ReadCandidates(Statement rows, std::vector<TaskRow>& out) {
   for (;;) {
