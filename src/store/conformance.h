@@ -82,15 +82,6 @@ class StoreConformance : public testing::TestWithParam<StoreUnderTest> {
   std::vector<Claim> ClaimUpTo(int limit, std::string owner = "worker") {
     return Must(tasks().ClaimTasks({.owner_id = std::move(owner), .limit = limit}));
   }
-  void SubmitMany(std::size_t n, const NewTask& task) { Must(tasks().Submit(std::vector<NewTask>(n, task))); }
-  /// The tasks of one claim; of all types when none is named.
-  std::vector<Task> Claimed(int limit, std::vector<std::string> types = {}) {
-    std::vector<Task> out;
-    for (Claim& claim : Must(tasks().ClaimTasks({.owner_id = "worker", .limit = limit, .types = std::move(types)}))) {
-      out.push_back(std::move(claim.task));
-    }
-    return out;
-  }
   /// Claims exactly one; the test fails when there is none.
   Claim ClaimOne(std::string owner = "worker") {
     auto claims = ClaimUpTo(1, std::move(owner));

@@ -124,16 +124,8 @@ class TaskStore {
   /// All or none. kConflict: an idempotency key known with other content. kNotFound: an unknown dependency.
   [[nodiscard]] virtual Result<std::vector<SubmitResult>> Submit(std::span<const NewTask> tasks) = 0;
 
-  /// Up to `limit` runnable tasks, none that a pause or a limit forbids (queue_store.h), in an order that is fair
-  /// between flows (turn.h); a flow is what has the same type, domain and priority:
-  /// * within a flow by age: as the tasks became able to run; a retried, reaped or handed back task comes before those
-  ///   that had their turn after it, one queued anew by hand after all of them;
-  /// * flows of one priority that have tasks waiting get equal shares, however many tasks each has;
-  /// * a flow that had nothing waiting is among the next to be served, and has no credit for the time before;
-  /// * a higher priority comes first, of its own tenant's tasks and of others;
-  /// * whatever waits is reached: a task of one priority step less is overtaken by at most a thousand tasks of a flow.
-  /// Several stores on one database keep this order up to what is claimed or submitted at the same moment.
-  /// attempts and fencing_token grow by one.
+  /// Up to `limit` runnable tasks, fair between tenants and by priority (turn.h has the invariants); none that a pause
+  /// or a limit forbids (queue_store.h). attempts and fencing_token grow by one.
   [[nodiscard]] virtual Result<std::vector<Claim>> ClaimTasks(const ClaimRequest& request) = 0;
   [[nodiscard]] virtual Result<std::vector<RenewResult>> Renew(std::span<const Lease> leases,
                                                                std::chrono::milliseconds lease) = 0;

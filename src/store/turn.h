@@ -12,6 +12,16 @@
 /// how far claiming has come, without the part of the priority; it only goes forward, by at least 1 per claimed task,
 /// so that whatever waits is reached in the end. A claim of certain types moves the clocks of these types, a claim of
 /// all types moves the one of all; the later of the two counts. The schemas of both stores hold the same formula.
+///
+/// What follows, and what the conformance suite holds both stores to:
+/// * within a flow by age: as the tasks became able to run; a retried, reaped or handed back task comes before those
+/// that
+///   had their turn after it, one queued anew by hand after all of them;
+/// * flows of one priority that have tasks waiting get equal shares, however many tasks each has;
+/// * a flow that had nothing waiting is among the next to be served, and has no credit for the time before;
+/// * a higher priority comes first, of its own tenant's tasks and of others;
+/// * whatever waits is reached: a task of one priority step less is overtaken by at most a thousand tasks of a flow.
+/// Several stores on one database keep this order up to what is claimed or submitted at the same moment.
 namespace seedcore::store {
 
 inline constexpr std::int64_t kTurn = 1000;
