@@ -76,7 +76,8 @@ std::span<const Migration> Migrations() {
   static constexpr std::array kGraph = {kSchemaGraph};
   static constexpr std::array kSteps = {kSchemaSteps};
   static constexpr std::array kSchedules = {kSchemaSchedules};
-  static constexpr std::array<Migration, 8> kMigrations = {{
+  static constexpr std::array kTurns = {kSchemaTurns, kSchemaTurnFunctions};
+  static constexpr std::array<Migration, 9> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
@@ -85,6 +86,7 @@ std::span<const Migration> Migrations() {
       {6, "nodes, edges and embeddings of the graph", kGraph},
       {7, "steps of tasks", kSteps},
       {8, "schedules, and the progress of tasks", kSchedules},
+      {9, "turns: fair order of claiming", kTurns},
   }};
   return kMigrations;
 }

@@ -30,5 +30,7 @@ extern const char kSchemaDispatchFinish[];
 extern const char kSchemaGraph[];
 extern const char kSchemaSteps[];
 extern const char kSchemaSchedules[];
+extern const char kSchemaTurns[];  ///< the order of claiming
+extern const char kSchemaTurnFunctions[];
 
 }  // namespace seedcore::store::postgres

@@ -24,5 +24,6 @@ extern const char kSchemaDispatch[];
 extern const char kSchemaGraph[];
 extern const char kSchemaSteps[];
 extern const char kSchemaSchedules[];
+extern const char kSchemaTurns[];
 
 }  // namespace seedcore::store::sqlite
