@@ -331,8 +331,9 @@ void AddClientAndCluster(Rows& rows) {
 void AddDirectAndGateway(Rows& rows) {
   const auto direct = &Settings::direct;
   using D = DirectSettings;
-  rows.push_back(Row("direct.enabled", direct, &D::enabled,
-                     {.meaning = "Serve replicas and dispatchers also listen themselves, for gateways and for each other"}));
+  rows.push_back(
+      Row("direct.enabled", direct, &D::enabled,
+          {.meaning = "Serve replicas and dispatchers also listen themselves, for gateways and for each other"}));
   rows.push_back(Row("direct.listen", direct, &D::listen,
                      {.meaning = "Where it does; anything but loopback needs the cluster token"}));
   rows.push_back(
