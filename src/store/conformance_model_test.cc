@@ -28,6 +28,7 @@ class Model {
     std::set<std::string> dependencies;
     bool dead_letter = false;
     std::optional<WallTime> finished_at;
+    std::int64_t place = 0;  ///< the operation after which it could run; 0: not yet
   };
 
   Row* Find(const std::string& id) {
@@ -60,27 +61,32 @@ class Model {
   }
   bool Claimable(const Row& row) { return Waiting(row) && (!row.run_after || *row.run_after <= now); }
 
-  std::vector<Row*> Claim(const ClaimRequest& request) {
+  std::vector<Row*> Candidates(const ClaimRequest& request) {
     std::vector<Row*> claimable;
     for (Row& row : rows) {
       const bool wanted = request.types.empty() || std::ranges::count(request.types, row.given.type) > 0;
       if (wanted && Claimable(row)) claimable.push_back(&row);
     }
-    // Rows stand in the order of submission; by priority first, then by age.
-    std::ranges::sort(claimable, [](const Row* a, const Row* b) {
-      return std::tuple(-a->given.priority, a) < std::tuple(-b->given.priority, b);
-    });
-    if (claimable.size() > static_cast<std::size_t>(request.limit)) {
-      claimable.resize(static_cast<std::size_t>(request.limit));
-    }
-    for (Row* row : claimable) {
+    return claimable;
+  }
+
+  /// The store has chosen these.
+  void Start(const std::vector<Row*>& chosen, const ClaimRequest& request) {
+    for (Row* row : chosen) {
       row->status = TaskStatus::kRunning;
       ++row->attempts;
       ++row->token;
       row->owner = request.owner_id;
       row->lease_end = now + request.lease;
     }
-    return claimable;
+  }
+
+  /// Gives each task its place, when it can run for the first time.
+  void GivePlaces() {
+    ++operation;
+    for (Row& row : rows) {
+      if (row.place == 0 && Claimable(row)) row.place = operation;
+    }
   }
 
   Row* UnderLease(const Lease& lease) {
@@ -123,6 +129,7 @@ class Model {
       return true;
     }
     if (HasFailedDependency(row)) return false;
+    if (row.status != TaskStatus::kRetry) row.place = 0;
     row.status = TaskStatus::kQueued;
     row.attempts = 0;
     row.dead_letter = false;
@@ -149,6 +156,7 @@ class Model {
   }
 
   WallTime now;
+  std::int64_t operation = 0;
   std::vector<Row> rows;  // in the order of submission
 };
 
@@ -176,6 +184,8 @@ class ModelRun {
       case 14: env_.Advance(seconds(Below(40))); break;
       case 15: Maintain(); break;
     }
+    model_.now = env_.WallNow();
+    model_.GivePlaces();
   }
 
   void Compare() {
@@ -220,7 +230,10 @@ class ModelRun {
   }
 
   void Submit() {
-    NewTask task{.type = OneIn(2) ? "a" : "b", .priority = 1 + Below(10), .retry = {.max_attempts = 1 + Below(3)}};
+    NewTask task{.type = OneIn(2) ? "a" : "b",
+                 .domain = OneIn(3) ? "x" : "y",
+                 .priority = 1 + Below(10),
+                 .retry = {.max_attempts = 1 + Below(3)}};
     if (OneIn(4)) task.run_after = env_.WallNow() + seconds(Below(60));
     if (OneIn(4)) task.deadline = env_.WallNow() + seconds(1 + Below(120));
     if (!model_.rows.empty() && OneIn(2)) task.depends_on.push_back(AnyTask());
@@ -236,12 +249,29 @@ class ModelRun {
     ClaimRequest request{.owner_id = OneIn(2) ? "w1" : "w2", .limit = 1 + Below(3), .lease = seconds(30)};
     if (OneIn(3)) request.types = {"b"};
     const auto claims = Must(store_->ClaimTasks(request));
-    const auto expected = model_.Claim(request);
-    ASSERT_EQ(claims.size(), expected.size());
-    for (std::size_t i = 0; i < claims.size(); ++i) {
-      EXPECT_EQ(claims[i].task.id, expected[i]->id);
-      leases_.push_back(claims[i].lease());
+    model_.GivePlaces();
+    std::vector<Model::Row*> waiting = model_.Candidates(request);
+    ASSERT_EQ(claims.size(), std::min(waiting.size(), static_cast<std::size_t>(request.limit)));
+    std::vector<Model::Row*> chosen;
+    for (const auto& claim : claims) {
+      const auto found = std::ranges::find(waiting, claim.task.id, &Model::Row::id);
+      ASSERT_NE(found, waiting.end());
+      chosen.push_back(*found);
+      waiting.erase(found);
+      // What still waits is of no higher priority, and no older where the flow is the same: the run is too short for a
+      // lower priority to have waited long enough.
+      for (const Model::Row* other : waiting) {
+        ASSERT_LE(other->given.priority, chosen.back()->given.priority);
+        const bool same =
+            other->given.priority == chosen.back()->given.priority && other->given.type == chosen.back()->given.type &&
+            other->given.domain == chosen.back()->given.domain && !other->run_after && !chosen.back()->run_after;
+        if (same) {
+          ASSERT_GE(other->place, chosen.back()->place);
+        }
+      }
+      leases_.push_back(claim.lease());
     }
+    model_.Start(chosen, request);
   }
 
   void Finish() {

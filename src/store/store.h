@@ -124,8 +124,8 @@ class TaskStore {
   /// All or none. kConflict: an idempotency key known with other content. kNotFound: an unknown dependency.
   [[nodiscard]] virtual Result<std::vector<SubmitResult>> Submit(std::span<const NewTask> tasks) = 0;
 
-  /// Up to `limit` runnable tasks, by priority, then by age; none that a pause or a limit forbids (queue_store.h).
-  /// attempts and fencing_token grow by one.
+  /// Up to `limit` runnable tasks, fair between tenants and by priority (turn.h has the invariants); none that a pause
+  /// or a limit forbids (queue_store.h). attempts and fencing_token grow by one.
   [[nodiscard]] virtual Result<std::vector<Claim>> ClaimTasks(const ClaimRequest& request) = 0;
   [[nodiscard]] virtual Result<std::vector<RenewResult>> Renew(std::span<const Lease> leases,
                                                                std::chrono::milliseconds lease) = 0;

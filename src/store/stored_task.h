@@ -15,7 +15,8 @@ namespace seedcore::store {
 /// A stored task whose JSON has not been parsed yet: who holds a connection only copies text, the caller parses it.
 struct TaskRow {
   std::int64_t seq = 0;
-  Task task;  ///< without params, result and depends_on
+  std::int64_t turn = 0;  ///< turn.h; 0 when none was given yet
+  Task task;              ///< without params, result and depends_on
   std::string params;
   std::string result;
   std::string depends_on;

@@ -10,6 +10,7 @@
 
 #include "base/json_binding.h"
 #include "base/strings.h"
+#include "store/turn.h"
 #include "support/model_transaction.h"
 
 namespace seedcore::test {
@@ -105,6 +106,26 @@ bool ModelStore::Waiting(const Row& row) {
 
 bool ModelStore::Claimable(const Row& row) {
   return Waiting(row) && (row.queued_as_due || !row.task.run_after || *row.task.run_after <= now_);
+}
+
+/// To those that can run and have none, in the order of submission.
+void ModelStore::GiveTurns() {
+  for (Row& row : rows_) {
+    if (row.turn || !Claimable(row)) continue;
+    const Task& task = row.task;
+    const std::int64_t clock = std::max(clocks_[""], clocks_[task.type]);
+    const std::int64_t first = clock + store::PriorityDelay(task.priority);
+    const auto [last, fresh] = last_turns_.try_emplace({task.type, task.domain, task.priority}, first);
+    if (!fresh) last->second = std::max(first, last->second + store::kTurn);
+    row.turn = last->second;
+  }
+}
+
+void ModelStore::MoveClocks(const store::ClaimRequest& request, std::int64_t reached, std::int64_t claimed) {
+  if (claimed == 0) return;
+  std::set<std::string> types(request.types.begin(), request.types.end());
+  if (types.empty()) types.insert("");
+  for (const std::string& type : types) clocks_[type] = std::max(reached, clocks_[type] + claimed);
 }
 
 /// The task leaves its worker's hands.
@@ -241,15 +262,16 @@ Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimReque
   }
   const Transaction transaction(*this);
   std::vector<Row*> order;
+  GiveTurns();
   for (Row& row : rows_) {
     if (Waiting(row) && row.task.run_after && *row.task.run_after <= now_) row.queued_as_due = true;
     const bool wanted = request.types.empty() || std::ranges::count(request.types, row.task.type) > 0;
     if (wanted && Claimable(row)) order.push_back(&row);
   }
-  std::ranges::sort(order, [](const Row* a, const Row* b) {
-    return std::pair(-a->task.priority, a->seq) < std::pair(-b->task.priority, b->seq);
-  });
+  std::ranges::sort(
+      order, [](const Row* a, const Row* b) { return std::pair(*a->turn, a->seq) < std::pair(*b->turn, b->seq); });
   std::vector<store::Claim> out;
+  std::int64_t reached = 0;
   for (Row* row : order) {
     if (out.size() == static_cast<std::size_t>(request.limit)) break;
     Task& task = row->task;
@@ -268,7 +290,9 @@ Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimReque
     task.cancel_requested = false;
     Append(*row, "claimed", request.owner_id);
     out.push_back({task});
+    reached = std::max(reached, *row->turn - store::PriorityDelay(task.priority));
   }
+  MoveClocks(request, reached, static_cast<std::int64_t>(out.size()));
   return out;
 }
 
@@ -415,6 +439,7 @@ Result<void> ModelStore::Requeue(Row& row, std::string_view event_kind) {
       return seedcore::Fail(ErrorCode::kConflict, "an unfinished task has its unique key");
     }
   }
+  if (task.status != TaskStatus::kRetry) row.turn.reset();
   task.status = TaskStatus::kQueued;
   task.attempts = 0;
   task.run_after.reset();

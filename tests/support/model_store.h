@@ -4,10 +4,12 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "base/env.h"
@@ -41,6 +43,7 @@ class ModelStore final : public store::TaskStore, public store::QueueStore {
     std::set<std::string> dependencies;  ///< those that still exist
     bool queued_as_due = true;           ///< false while the task waits for its run_after
     store::NewTask given;
+    std::optional<std::int64_t> turn;  ///< store/turn.h; given once it can run
   };
   using WriteEffects = std::function<Result<void>(const store::Effects& effects)>;
 
@@ -99,6 +102,8 @@ class ModelStore final : public store::TaskStore, public store::QueueStore {
   bool DependenciesMet(const Row& row);
   bool Waiting(const Row& row);
   bool Claimable(const Row& row);
+  void GiveTurns();
+  void MoveClocks(const store::ClaimRequest& request, std::int64_t reached, std::int64_t claimed);
   const Row* UniqueHolder(const std::string& key);
   store::LimitState* LimitOf(store::LimitScope scope, const std::string& name);
   bool HasRoom(store::LimitScope scope, const std::string& name);
@@ -116,6 +121,8 @@ class ModelStore final : public store::TaskStore, public store::QueueStore {
   std::deque<Row> rows_;
   std::vector<store::TaskEvent> events_;
   std::vector<store::LimitState> limits_;
+  std::map<std::tuple<std::string, std::string, int>, std::int64_t> last_turns_;  // by type, domain, priority
+  std::map<std::string, std::int64_t> clocks_;                                    // by type; "" for all
   std::map<std::string, store::QueuePause> pauses_;
   store::Signal runnable_;
   store::Signal events_signal_;

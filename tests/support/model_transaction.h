@@ -15,6 +15,7 @@ class ModelStore::Transaction {
     model_.made_runnable_ = false;
   }
   ~Transaction() {
+    model_.GiveTurns();
     const bool runnable = model_.made_runnable_;
     const bool events = model_.last_event_ != events_;
     lock_.unlock();

@@ -12,12 +12,13 @@ namespace {
 
 // $1 now, $2 the most of each type, $3 types
 constexpr char kCandidates[] =
-    "SELECT c.seq, c.type, c.concurrency_key, c.priority FROM unnest($3::text[]) AS wanted (type) CROSS JOIN LATERAL "
-    "(SELECT seq, type, concurrency_key, priority FROM tasks WHERE " SEEDCORE_PG_CLAIMABLE
-    " AND type = wanted.type ORDER BY priority DESC, seq LIMIT $2 FOR UPDATE SKIP LOCKED) c "
-    "ORDER BY c.priority DESC, c.seq";
-// $2 the numbers of tasks that this transaction has locked
-constexpr char kClaimThese[] = "WITH next AS (SELECT unnest($2::bigint[]) AS seq), " SEEDCORE_PG_CLAIM_NEXT;
+    "SELECT c.seq, c.type, c.concurrency_key FROM unnest($3::text[]) AS wanted (type) CROSS JOIN LATERAL "
+    "(SELECT seq, type, concurrency_key, turn FROM tasks WHERE " SEEDCORE_PG_CLAIMABLE
+    " AND type = wanted.type ORDER BY turn, seq LIMIT $2 FOR UPDATE SKIP LOCKED) c "
+    "ORDER BY c.turn, c.seq";
+// $2 the numbers of tasks that this transaction has locked, $5 the types asked for, {''}: all
+constexpr char kClaimThese[] =
+    "WITH next AS (SELECT unnest($2::bigint[]) AS seq), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]");
 constexpr char kPark[] = "UPDATE tasks SET runnable = 4 WHERE seq = ANY ($1::bigint[])";
 constexpr char kRunnableTypes[] =
     "WITH RECURSIVE found (type) AS ((SELECT type FROM tasks WHERE runnable = 1 ORDER BY type LIMIT 1) UNION ALL "
@@ -175,8 +176,12 @@ class LimitedClaim {
     if (parks > 0) SEEDCORE_RETURN_IF_ERROR(context_.db.Query(kPark, park));
     if (claims > 0) {
       const WallTime lease_end = context_.now + request_.lease;
-      SEEDCORE_ASSIGN_OR_RETURN(const Rows rows,
-                                context_.db.Query(kClaimThese, context_.now, claim, request_.owner_id, lease_end));
+      Array asked(Oid::kText);
+      for (const std::string& type : std::set<std::string>(request_.types.begin(), request_.types.end()))
+        asked.Add(type);
+      if (request_.types.empty()) asked.Add(std::string_view());
+      SEEDCORE_ASSIGN_OR_RETURN(
+          const Rows rows, context_.db.Query(kClaimThese, context_.now, claim, request_.owner_id, lease_end, asked));
       for (TaskRow& row : ReadTaskRows(rows)) claimed_.push_back(std::move(row));
       context_.notes.appended_events = true;
     }

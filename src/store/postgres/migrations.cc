@@ -73,12 +73,14 @@ std::span<const Migration> Migrations() {
   static constexpr std::array kRegistry = {kSchemaRegistry};
   static constexpr std::array kListeners = {kSchemaListeners};
   static constexpr std::array kDispatch = {kSchemaDispatch, kSchemaDispatchFunctions, kSchemaDispatchFinish};
-  static constexpr std::array<Migration, 5> kMigrations = {{
+  static constexpr std::array kTurns = {kSchemaTurns, kSchemaTurnFunctions};
+  static constexpr std::array<Migration, 6> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
       {4, "what instances serve, and at which address", kListeners},
       {5, "limits, pauses and unique keys of tasks", kDispatch},
+      {6, "turns: fair order of claiming", kTurns},
   }};
   return kMigrations;
 }

@@ -54,7 +54,7 @@ constexpr char kNextParkedKey[] =
 constexpr char kRunningOfKey[] = "SELECT count(*) FROM tasks WHERE status = 'running' AND concurrency_key = $1";
 constexpr char kUnparkSome[] =
     "UPDATE tasks SET runnable = 1 WHERE seq IN (SELECT seq FROM tasks WHERE runnable = 4 AND concurrency_key = $1 "
-    "ORDER BY priority DESC, seq LIMIT $2 FOR UPDATE SKIP LOCKED)";
+    "ORDER BY turn, seq LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
 std::vector<LimitState> ReadStates(const Rows& rows) {
   std::vector<LimitState> out;

@@ -27,5 +27,7 @@ extern const char kSchemaListeners[];
 extern const char kSchemaDispatch[];  ///< limits, pauses, unique keys
 extern const char kSchemaDispatchFunctions[];
 extern const char kSchemaDispatchFinish[];
+extern const char kSchemaTurns[];  ///< the order of claiming
+extern const char kSchemaTurnFunctions[];
 
 }  // namespace seedcore::store::postgres

@@ -15,13 +15,13 @@ constexpr char kPrepareClaim[] = "SELECT changed, limited FROM seedcore_prepare_
 
 constexpr char kClaim[] =
     "WITH next AS MATERIALIZED (SELECT seq FROM tasks WHERE " SEEDCORE_PG_CLAIMABLE " " SEEDCORE_PG_UNLIMITED
-    " ORDER BY priority DESC, seq LIMIT $2 FOR UPDATE SKIP LOCKED), " SEEDCORE_PG_CLAIM_NEXT;
+    " ORDER BY turn, seq LIMIT $2 FOR UPDATE SKIP LOCKED), " SEEDCORE_PG_CLAIM_NEXT("'{\"\"}'::text[]");
 // $5 types, each once
 constexpr char kClaimOfTypes[] =
     "WITH next AS MATERIALIZED (SELECT c.seq FROM unnest($5::text[]) AS wanted (type) CROSS JOIN LATERAL "
-    "(SELECT seq, priority FROM tasks WHERE " SEEDCORE_PG_CLAIMABLE " AND type = wanted.type " SEEDCORE_PG_UNLIMITED
-    " ORDER BY priority DESC, seq LIMIT $2 FOR UPDATE SKIP LOCKED) c "
-    "ORDER BY c.priority DESC, c.seq LIMIT $2), " SEEDCORE_PG_CLAIM_NEXT;
+    "(SELECT seq, turn FROM tasks WHERE " SEEDCORE_PG_CLAIMABLE " AND type = wanted.type " SEEDCORE_PG_UNLIMITED
+    " ORDER BY turn, seq LIMIT $2 FOR UPDATE SKIP LOCKED) c "
+    "ORDER BY c.turn, c.seq LIMIT $2), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]");
 
 constexpr std::string_view kDeadlinePassed = "the deadline of the task has passed";
 

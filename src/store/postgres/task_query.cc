@@ -22,11 +22,7 @@ constexpr char kEventsAfter[] =
 
 constexpr char kCounts[] = "SELECT status, sum(n)::bigint FROM task_count GROUP BY status";
 constexpr char kDeadLetters[] = "SELECT count(*) FROM tasks WHERE dead_letter";
-// The head of each priority is one step in the claim index.
-constexpr char kOldestQueued[] =
-    "SELECT created_at FROM tasks WHERE seq = (SELECT min(head) FROM generate_series(1, 10) AS priorities (n) CROSS "
-    "JOIN "
-    "LATERAL (SELECT seq AS head FROM tasks WHERE runnable = 1 AND priority = n ORDER BY seq LIMIT 1) heads)";
+constexpr char kOldestQueued[] = "SELECT created_at FROM tasks WHERE runnable = 1 ORDER BY seq LIMIT 1";
 constexpr char kNextRunAfter[] =
     "SELECT min(run_after), EXISTS (SELECT 1 FROM queue_limit WHERE rate_tasks IS NOT NULL) FROM tasks WHERE runnable "
     "= 2";

@@ -28,12 +28,13 @@ Result<void> Apply(Database& database, WallTime now, const Migration& migration)
 }  // namespace
 
 std::span<const Migration> Migrations() {
-  static constexpr std::array<Migration, 5> kMigrations = {{
+  static constexpr std::array<Migration, 6> kMigrations = {{
       {1, "tasks, their events and dependencies", kSchemaTasks},
       {2, "facts, incidents, energy ledger and stream states", kSchemaKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kSchemaRegistry},
       {4, "what instances serve, and at which address", kSchemaListeners},
       {5, "limits, pauses and unique keys of tasks", kSchemaDispatch},
+      {6, "turns: fair order of claiming", kSchemaTurns},
   }};
   return kMigrations;
 }

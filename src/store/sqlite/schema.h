@@ -21,5 +21,6 @@ extern const char kSchemaKnowledge[];
 extern const char kSchemaRegistry[];
 extern const char kSchemaListeners[];
 extern const char kSchemaDispatch[];
+extern const char kSchemaTurns[];
 
 }  // namespace seedcore::store::sqlite

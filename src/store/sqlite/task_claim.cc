@@ -1,25 +1,34 @@
 #include "store/sqlite/task_claim.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
 
 #include "store/sqlite/queue_store.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
+#include "store/turn.h"
 
 namespace seedcore::store::sqlite {
 namespace {
 
 constexpr char kCandidates[] =
-    "SELECT " SEEDCORE_TASK_COLUMNS SEEDCORE_TASK_FROM "WHERE t.runnable = 1 ORDER BY t.priority DESC, t.seq LIMIT ?1";
+    "SELECT " SEEDCORE_TASK_COLUMNS SEEDCORE_TASK_FROM "WHERE t.runnable = 1 ORDER BY t.turn, t.seq LIMIT ?1";
 // A partial index that holds claimable tasks alone, in the order of claiming.
 constexpr char kCandidatesOfType[] = "SELECT " SEEDCORE_TASK_COLUMNS SEEDCORE_TASK_FROM
-                                     "WHERE t.runnable = 1 AND t.type = ?2 ORDER BY t.priority DESC, t.seq LIMIT ?1";
+                                     "WHERE t.runnable = 1 AND t.type = ?2 ORDER BY t.turn, t.seq LIMIT ?1";
 
 // ?1 seq, ?2 now, ?3 owner, ?4 lease end
 constexpr char kClaim[] =
     "UPDATE tasks SET status = 'running', runnable = 0, attempts = attempts + 1, fencing_token = fencing_token + 1, "
     "owner_id = ?3, lease_expires_at = ?4, started_at = ?2, updated_at = ?2, cancel_requested = 0 "
     "WHERE seq = ?1 AND runnable = 1";
+
+// ?1 type, ?2 how far the claim has come, ?3 how many it claimed
+constexpr char kMoveClock[] =
+    "INSERT INTO queue_clock (type, turn) VALUES (?1, ?2) "
+    "ON CONFLICT (type) DO UPDATE SET turn = max(excluded.turn, turn + ?3)";
 
 Result<std::vector<TaskRow>> Candidates(WriteContext& context, const std::vector<std::string>& types, int limit) {
   std::vector<TaskRow> out;
@@ -39,6 +48,11 @@ Result<std::vector<TaskRow>> Candidates(WriteContext& context, const std::vector
   return out;
 }
 
+Result<void> MoveClock(WriteContext& context, std::string_view type, std::int64_t reached, std::int64_t claimed) {
+  SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kMoveClock, type, reached, claimed));
+  return {};
+}
+
 Result<std::vector<TaskRow>> ClaimFreely(WriteContext& context, const ClaimRequest& request) {
   std::vector<TaskRow> claimed;
   for (int round = 0; round < kMaxClaimRounds; ++round) {
@@ -56,17 +70,33 @@ Result<std::vector<TaskRow>> ClaimFreely(WriteContext& context, const ClaimReque
   return claimed;
 }
 
+/// Claims of certain types leave the clock of all types alone: workers that are ahead with their own types must not
+/// put new flows of other types behind what waits there.
+Result<void> MoveClocks(WriteContext& context, const ClaimRequest& request, const std::vector<TaskRow>& claimed) {
+  if (claimed.empty()) return {};
+  std::int64_t reached = 0;
+  for (const TaskRow& row : claimed) reached = std::max(reached, row.turn - PriorityDelay(row.task.priority));
+  const auto count = static_cast<std::int64_t>(claimed.size());
+  if (request.types.empty()) return MoveClock(context, "", reached, count);
+  const std::set<std::string_view> types(request.types.begin(), request.types.end());
+  for (const std::string_view type : types) {
+    SEEDCORE_RETURN_IF_ERROR(MoveClock(context, type, reached, count));
+  }
+  return {};
+}
+
 Result<std::vector<TaskRow>> ClaimRows(WriteContext& context, const ClaimRequest& request) {
   SEEDCORE_RETURN_IF_ERROR(PromoteDue(context, std::max(request.limit, 256)));
   SEEDCORE_ASSIGN_OR_RETURN(const bool limited, HasLimitsOrPauses(context.db));
-  return limited ? ClaimUnderLimits(context, request) : ClaimFreely(context, request);
+  SEEDCORE_ASSIGN_OR_RETURN(std::vector<TaskRow> claimed,
+                            limited ? ClaimUnderLimits(context, request) : ClaimFreely(context, request));
+  SEEDCORE_RETURN_IF_ERROR(MoveClocks(context, request, claimed));
+  return claimed;
 }
 
 }  // namespace
 
-bool ClaimedBefore(const TaskRow& a, const TaskRow& b) {
-  return a.task.priority != b.task.priority ? a.task.priority > b.task.priority : a.seq < b.seq;
-}
+bool ClaimedBefore(const TaskRow& a, const TaskRow& b) { return std::pair(a.turn, a.seq) < std::pair(b.turn, b.seq); }
 
 Result<void> ReadCandidates(Statement rows, std::vector<TaskRow>& out) {
   for (;;) {

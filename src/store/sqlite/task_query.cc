@@ -22,11 +22,8 @@ constexpr char kEventsAfter[] = SEEDCORE_EVENT_SELECT "WHERE e.seq > ?1 ORDER BY
 
 constexpr char kCounts[] = "SELECT status, n FROM task_count";
 constexpr char kDeadLetters[] = "SELECT count(*) FROM tasks WHERE dead_letter = 1";
-// The head of each priority is one step in the claim index.
 constexpr char kOldestQueued[] =
-    "WITH RECURSIVE priority (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM priority WHERE n < 10) "
-    "SELECT created_at FROM tasks WHERE seq = (SELECT min(head) FROM (SELECT (SELECT seq FROM tasks WHERE runnable = 1 "
-    "AND priority = n ORDER BY seq LIMIT 1) AS head FROM priority))";
+    "SELECT created_at FROM tasks INDEXED BY idx_tasks_ready WHERE runnable = 1 ORDER BY seq LIMIT 1";
 constexpr char kNextRunAfter[] = "SELECT min(run_after) FROM tasks WHERE runnable = 2";
 
 // ?1 scope, ?2 name

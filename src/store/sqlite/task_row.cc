@@ -12,6 +12,7 @@ TaskRow ReadTaskRow(const Statement& row) {
   const auto optional_time = [&] { return row.OptionalTime(column++); };
 
   out.seq = row.Int(column++);
+  out.turn = row.Int(column++);
   task.id = text();
   task.type = text();
   task.domain = text();

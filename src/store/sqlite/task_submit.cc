@@ -4,6 +4,7 @@
 #include "store/prepared_task.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
+#include "store/sqlite/turns.h"
 
 namespace seedcore::store::sqlite {
 namespace {
@@ -17,8 +18,8 @@ constexpr char kInsertTask[] =
     "INSERT INTO tasks (id, type, domain, status, runnable, blockers, priority, max_attempts, retry_base_ms, "
     "retry_max_ms, "
     "drift_score, created_at, updated_at, run_after, deadline, finished_at, dead_letter, error, error_code, "
-    "concurrency_key, unique_key, unique_until) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+    "concurrency_key, unique_key, unique_until, turn) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
 constexpr char kInsertPayload[] =
     "INSERT INTO task_payload (seq, description, params, depends_on, traceparent, idempotency_key, content_hash) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -105,7 +106,7 @@ Start StartOf(const NewTask& task, const Dependencies& dependencies, WallTime no
   return {TaskStatus::kQueued, Runnable::kNow};
 }
 
-Result<Submitted> Insert(WriteContext& context, const PreparedTask& prepared) {
+Result<Submitted> Insert(WriteContext& context, Turns& turns, const PreparedTask& prepared) {
   const NewTask& task = *prepared.task;
   SEEDCORE_ASSIGN_OR_RETURN(std::optional<TaskRow> earlier, FindEarlier(context, prepared));
   if (!earlier) {
@@ -118,13 +119,17 @@ Result<Submitted> Insert(WriteContext& context, const PreparedTask& prepared) {
   const bool failed = start.status == TaskStatus::kFailed;
   Submitted out{.id = context.env.NewId(), .status = start.status, .error = dependencies.failure, .at = context.now};
 
+  std::optional<std::int64_t> turn;
+  if (start.runnable == Runnable::kNow) {
+    SEEDCORE_ASSIGN_OR_RETURN(turn, turns.Take(task.type, task.domain, task.priority));
+  }
   SEEDCORE_RETURN_IF_ERROR(context.db.Execute(
       kInsertTask, out.id, task.type, task.domain, EnumToString(start.status), static_cast<int>(start.runnable),
       dependencies.unmet, task.priority, task.retry.max_attempts, task.retry.base, task.retry.max, task.drift_score,
       context.now, task.run_after, task.deadline, failed ? std::optional(context.now) : std::nullopt, failed ? 1 : 0,
       NullIfEmpty(out.error), NullIfEmpty(failed ? ToString(ErrorCode::kNonRetryable) : std::string_view()),
       NullIfEmpty(task.concurrency_key), NullIfEmpty(task.unique_key),
-      task.unique_for.count() > 0 ? std::optional(context.now + task.unique_for) : std::nullopt));
+      task.unique_for.count() > 0 ? std::optional(context.now + task.unique_for) : std::nullopt, turn));
   const std::int64_t seq = context.db.LastInsertId();
   const bool keyed = !task.idempotency_key.empty();
   SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kInsertPayload, seq, task.description, prepared.params,
@@ -162,9 +167,11 @@ Result<std::vector<SubmitResult>> SqliteTaskStore::Submit(std::span<const NewTas
   auto submitted = writer_.Run([&](WriteContext& context) -> Result<std::vector<Submitted>> {
     std::vector<Submitted> out;
     out.reserve(prepared.size());
+    Turns turns(context);
     for (const PreparedTask& task : prepared) {
-      SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), Insert(context, task));
+      SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), Insert(context, turns, task));
     }
+    SEEDCORE_RETURN_IF_ERROR(turns.Store());
     return out;
   });
   if (!submitted) return std::unexpected(std::move(submitted.error()));

@@ -49,7 +49,8 @@ constexpr char kSelectUnmet[] =
 // lifted.
 constexpr char kRequeue[] =
     "UPDATE tasks SET status = 'queued', runnable = ?3, blockers = ?4, attempts = 0, run_after = NULL, error = NULL, "
-    "error_code = NULL, hold_reason = NULL, dead_letter = 0, cancel_requested = 0, started_at = NULL, finished_at = "
+    "error_code = NULL, hold_reason = NULL, turn = CASE WHEN status = 'retry' THEN turn END, dead_letter = 0, "
+    "cancel_requested = 0, started_at = NULL, finished_at = "
     "NULL, "
     "deadline = CASE WHEN deadline > ?2 THEN deadline END, updated_at = ?2 "
     "WHERE seq = ?1 AND status <> 'queued' AND status <> 'running' AND status <> 'completed'";
