@@ -2,6 +2,7 @@
 //
 //   kill_worker PLACE load     submits and dispatches for ever; writes the ids of submitted tasks to standard output
 //   kill_worker PLACE drain    dispatches only; exits with 0 once every task has come to its end
+//   kill_worker PLACE share    as drain, beside other processes on the same store
 //   kill_worker PLACE slow     submits 80 tasks that take nearly a lease each, then drains; writes "lease_lost N" at
 //   last
 //
@@ -90,7 +91,7 @@ int Main(const std::string& place, std::string_view mode) {
   log::Configure(log::Level::kError, log::Format::kText);
   Env& env = RealEnv();
   Metrics metrics;
-  auto store = test::OpenStore(place, env, metrics);
+  auto store = test::OpenStore(place, env, metrics, mode == "share");
   if (!store) Die("open", store.error());
   store::TaskStore& tasks = (*store)->tasks();
 
@@ -102,7 +103,7 @@ int Main(const std::string& place, std::string_view mode) {
                                  return Execute(env, mode == "slow" ? 400ms : 30ms, task, call);
                                });
   if (mode == "slow") SubmitSlow(tasks);
-  if (mode == "drain" || mode == "slow") {
+  if (mode == "drain" || mode == "share" || mode == "slow") {
     while (!AllEnded(tasks)) env.SleepFor(20ms, {});
     if (mode == "slow") fmt::print("lease_lost {}\n", dispatcher.Status().lease_lost);
     return 0;
@@ -117,7 +118,7 @@ int Main(const std::string& place, std::string_view mode) {
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    fmt::print(stderr, "usage: kill_worker PLACE load|drain|slow\n");
+    fmt::print(stderr, "usage: kill_worker PLACE load|drain|share|slow\n");
     return 2;
   }
   return seedcore::Main(argv[1], argv[2]);
