@@ -238,7 +238,8 @@ class CoordinatorTest : public testing::Test {
   }
   std::string StepsOf(const std::string& id) {
     std::string out;
-    for (const store::TaskStep& step : store_->steps().Steps(id).value()) {
+    const std::vector<store::TaskStep> steps = store_->steps().Steps(id).value();
+    for (const store::TaskStep& step : steps) {
       out += step.name + ":" + std::string(EnumToString(step.status)) + " ";
     }
     return out;
