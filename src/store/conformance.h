@@ -116,6 +116,9 @@ class StoreConformance : public testing::TestWithParam<StoreUnderTest> {
 inline Error WorkFailed() { return {ErrorCode::kUnavailable, "the work failed", {}}; }
 
 /// The code of an error that must be there.
+/// The part of the suite about the graph, whose nodes are what the rest of the store keeps.
+class GraphConformance : public StoreConformance {};
+
 template <class T>
 ErrorCode CodeOf(const Result<T>& result) {
   if (result) throw std::runtime_error("expected an error");
@@ -124,6 +127,14 @@ ErrorCode CodeOf(const Result<T>& result) {
 
 }  // namespace seedcore::store
 
-#define SEEDCORE_STORE_CONFORMANCE(name, ...)      \
-  INSTANTIATE_TEST_SUITE_P(name, StoreConformance, \
+#define SEEDCORE_STORE_CONFORMANCE(name, ...)                                                       \
+  INSTANTIATE_TEST_SUITE_P(name, StoreConformance,                                                  \
+                           testing::Values(::seedcore::store::StoreUnderTest{#name, __VA_ARGS__})); \
+  INSTANTIATE_TEST_SUITE_P(name, GraphConformance,                                                  \
+                           testing::Values(::seedcore::store::StoreUnderTest{#name, __VA_ARGS__}))
+
+/// For a store that keeps tasks alone: the graph is read out of everything that a store keeps.
+#define SEEDCORE_TASK_STORE_CONFORMANCE(name, ...)                 \
+  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GraphConformance); \
+  INSTANTIATE_TEST_SUITE_P(name, StoreConformance,                 \
                            testing::Values(::seedcore::store::StoreUnderTest{#name, __VA_ARGS__}))

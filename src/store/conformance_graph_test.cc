@@ -43,7 +43,7 @@ NodeEmbedding EmbeddingOf(std::int64_t node_id, std::vector<float> vector, std::
   return embedding;
 }
 
-TEST_P(StoreConformance, GraphDescribesWhatExistsInTheOrderAskedFor) {
+TEST_P(GraphConformance, DescribesWhatExistsInTheOrderAskedFor) {
   const Task task = Submit({.type = "sum", .description = "adds numbers", .priority = 7});
   const Fact fact = Must(store().facts().Add({"water is wet", {}, {}}));
   Must(store().registry().EnsureOrgan("o1", "utility", {}));
@@ -61,7 +61,7 @@ TEST_P(StoreConformance, GraphDescribesWhatExistsInTheOrderAskedFor) {
   EXPECT_EQ(nodes[2].node_id, 0) << "nobody has asked for one";
 }
 
-TEST_P(StoreConformance, GraphNodeKeepsItsNumber) {
+TEST_P(GraphConformance, NodeKeepsItsNumber) {
   const Task task = SubmitOfType("a");
   const std::vector<NodeRef> nodes{TaskRef(task.id), {NodeKind::kSkill, "sums"}};
   const auto ids = Must(store().graph().EnsureNodes(nodes));
@@ -74,7 +74,7 @@ TEST_P(StoreConformance, GraphNodeKeepsItsNumber) {
   EXPECT_EQ(found, (std::vector<std::optional<NodeRef>>{nodes[1], std::nullopt, nodes[0]}));
 }
 
-TEST_P(StoreConformance, GraphRefusesANumberForWhatDoesNotExist) {
+TEST_P(GraphConformance, RefusesANumberForWhatDoesNotExist) {
   const Task task = SubmitOfType("a");
   const std::vector<NodeRef> nodes{TaskRef(task.id), TaskRef(kNoTask)};
   const auto refused = store().graph().EnsureNodes(nodes);
@@ -85,7 +85,7 @@ TEST_P(StoreConformance, GraphRefusesANumberForWhatDoesNotExist) {
             ErrorCode::kInvalidArgument);
 }
 
-TEST_P(StoreConformance, GraphSyncGivesNumbersPageByPage) {
+TEST_P(GraphConformance, SyncGivesNumbersPageByPage) {
   for (int i = 0; i < 5; ++i) SubmitOfType("a");
   SyncedNodes page = Must(store().graph().SyncNodes(NodeKind::kTask, "", 3));
   EXPECT_EQ(page.seen, 3);
@@ -97,7 +97,7 @@ TEST_P(StoreConformance, GraphSyncGivesNumbersPageByPage) {
   EXPECT_EQ(Must(store().graph().SyncNodes(NodeKind::kPolicy, "", 10)).seen, 0);
 }
 
-TEST_P(StoreConformance, GraphSeesWhatTasksLeaveBehind) {
+TEST_P(GraphConformance, SeesWhatTasksLeaveBehind) {
   Must(store().registry().EnsureOrgan("o1", "utility", {}));
   Must(store().registry().EnsureAgent("a1", "o1", {}));
   const Task first = SubmitOfType("a");
@@ -117,7 +117,7 @@ TEST_P(StoreConformance, GraphSeesWhatTasksLeaveBehind) {
               ElementsAre("0 out task__produces__fact " + fact));
 }
 
-TEST_P(StoreConformance, GraphTakesTheNewestOfMany) {
+TEST_P(GraphConformance, TakesTheNewestOfMany) {
   const Task hub = SubmitOfType("hub");
   std::vector<std::string> ids;
   for (int i = 0; i < 5; ++i) {
@@ -130,7 +130,7 @@ TEST_P(StoreConformance, GraphTakesTheNewestOfMany) {
   EXPECT_EQ(neighbours[1].id, ids[3]);
 }
 
-TEST_P(StoreConformance, GraphEdgesAreMadeAndDeleted) {
+TEST_P(GraphConformance, EdgesAreMadeAndDeleted) {
   GraphStore& graph = store().graph();
   const Task task = SubmitOfType("a");
   const NodeRef artifact =
@@ -145,7 +145,7 @@ TEST_P(StoreConformance, GraphEdgesAreMadeAndDeleted) {
   EXPECT_THAT(Must(graph.Neighbours(std::vector<NodeRef>{artifact}, {})), IsEmpty());
 }
 
-TEST_P(StoreConformance, GraphEdgeNeedsBothEnds) {
+TEST_P(GraphConformance, EdgeNeedsBothEnds) {
   GraphStore& graph = store().graph();
   const Task task = SubmitOfType("a");
   const auto refused = graph.PutEdge({EdgeKind::kTaskOwnedByAgent, task.id, "nobody"});
@@ -159,7 +159,7 @@ TEST_P(StoreConformance, GraphEdgeNeedsBothEnds) {
   EXPECT_THAT(Must(graph.Describe(std::vector<NodeRef>{{NodeKind::kSkill, "sums"}})), SizeIs(1));
 }
 
-TEST_P(StoreConformance, GraphNamesThatMustBeUniqueAre) {
+TEST_P(GraphConformance, NamesThatMustBeUniqueAre) {
   GraphStore& graph = store().graph();
   const NodeRef sums =
       Must(graph.PutEntity({.ref = {NodeKind::kCapability, ""}, .name = "sums", .scope = {}, .props = {}}));
@@ -176,7 +176,7 @@ TEST_P(StoreConformance, GraphNamesThatMustBeUniqueAre) {
             ErrorCode::kInvalidArgument);
 }
 
-TEST_P(StoreConformance, GraphForgetsWhatIsDeleted) {
+TEST_P(GraphConformance, ForgetsWhatIsDeleted) {
   GraphStore& graph = store().graph();
   const Task task = SubmitOfType("a");
   Must(End(ClaimOne(), Completed{}));
@@ -195,7 +195,7 @@ TEST_P(StoreConformance, GraphForgetsWhatIsDeleted) {
   EXPECT_EQ(Must(graph.CountEmbeddings("m", "1")), 0);
 }
 
-TEST_P(StoreConformance, GraphEmbeddingsComeBackToTheLastBit) {
+TEST_P(GraphConformance, EmbeddingsComeBackToTheLastBit) {
   GraphStore& graph = store().graph();
   const auto ids = Must(graph.EnsureNodes(std::vector<NodeRef>{{NodeKind::kSkill, "s"}, {NodeKind::kSkill, "t"}}));
   const std::vector<float> vector{0.1F, -1.0F / 3.0F, 1e-38F, 3.4e38F, 0.0F, 16'777'217.0F};
@@ -211,7 +211,7 @@ TEST_P(StoreConformance, GraphEmbeddingsComeBackToTheLastBit) {
   EXPECT_THAT(Must(store().graph().Embeddings("m", "2", ids)), IsEmpty()) << "another version";
 }
 
-TEST_P(StoreConformance, GraphEmbeddingOfTheSameContentChangesNothing) {
+TEST_P(GraphConformance, EmbeddingOfTheSameContentChangesNothing) {
   GraphStore& graph = store().graph();
   const auto ids = Must(graph.EnsureNodes(std::vector<NodeRef>{{NodeKind::kSkill, "s"}, {NodeKind::kSkill, "t"}}));
   auto written = Must(graph.PutEmbeddings(std::vector{EmbeddingOf(ids[0], {1.0F})}));
@@ -227,7 +227,7 @@ TEST_P(StoreConformance, GraphEmbeddingOfTheSameContentChangesNothing) {
   EXPECT_THAT(Must(graph.Embeddings("m", "1", ids))[0].vector, ElementsAre(3.0F));
 }
 
-TEST_P(StoreConformance, GraphEmbeddingsThatCannotBeAreRefused) {
+TEST_P(GraphConformance, EmbeddingsThatCannotBeAreRefused) {
   GraphStore& graph = store().graph();
   const auto ids = Must(graph.EnsureNodes(std::vector<NodeRef>{{NodeKind::kSkill, "s"}}));
   EXPECT_EQ(CodeOf(graph.PutEmbeddings(std::vector{EmbeddingOf(ids[0], {1.0F}), EmbeddingOf(999'999, {1.0F})})),
@@ -238,7 +238,7 @@ TEST_P(StoreConformance, GraphEmbeddingsThatCannotBeAreRefused) {
             ErrorCode::kInvalidArgument);
 }
 
-TEST_P(StoreConformance, GraphEmbeddingsAreReadPageByPage) {
+TEST_P(GraphConformance, EmbeddingsAreReadPageByPage) {
   GraphStore& graph = store().graph();
   std::vector<NodeRef> nodes;
   for (int i = 0; i < 5; ++i)

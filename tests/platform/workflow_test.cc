@@ -53,9 +53,9 @@ TEST(Workflow, ARefusalFailsTheTaskAndSkipsWhatDependsOnIt) {
   EXPECT_EQ(Steps(platform, id), "note:completed:1 sum:completed:1 approve:failed:0 find:skipped:0 ");
   // Asked again by a replay from there.
   ASSERT_EQ(platform.tasks().Post("/api/v1/tasks/" + id + "/replay", R"({"from_step":"approve"})").status, 200);
-  platform.Await(id, "created");
+  platform.Await(id, "created", "replayed");
   ASSERT_EQ(platform.tasks().Post("/api/v1/tasks/" + id + "/steps/approve/resume", R"({"answer":true})").status, 200);
-  platform.Await(id, "completed");
+  platform.Await(id, "completed", "replayed");
   EXPECT_EQ(platform.tasks().Get("/api/v1/facts?q=owl").Array("items").size(), 1U);
 }
 

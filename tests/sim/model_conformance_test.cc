@@ -64,8 +64,8 @@ class Models {
   std::map<std::string, Place> places_;
 };
 
-SEEDCORE_STORE_CONFORMANCE(Model, [models = std::make_shared<Models>()](const std::string& directory, Env& env,
-                                                                        Metrics& metrics) {
+SEEDCORE_TASK_STORE_CONFORMANCE(Model, [models = std::make_shared<Models>()](const std::string& directory, Env& env,
+                                                                             Metrics& metrics) {
   return models->Open(directory, env, metrics);
 });
 

@@ -150,10 +150,15 @@ std::string RunningPlatform::Submit(const std::string& task) {
   return reply.Text("id");
 }
 
-Reply RunningPlatform::Await(const std::string& id, const std::string& status) {
+Reply RunningPlatform::Await(const std::string& id, const std::string& status, const std::string& after_kind) {
   std::string seen;
+  bool counts = after_kind.empty();
   const auto streamed = tasks().Stream("/api/v1/events?after=0&task_id=" + id, [&](const net::ServerEvent& event) {
     const auto document = ParseJson(event.data);
+    if (!counts) {
+      counts = document && TextAt(*document, "kind") == after_kind;
+      return true;
+    }
     seen = document ? TextAt(*document, "status") : std::string(event.data);
     return seen != status && !IsEnd(seen);
   });

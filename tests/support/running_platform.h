@@ -76,8 +76,8 @@ class RunningPlatform {
   /// Stores a task that must be accepted and returns its id.
   std::string Submit(const std::string& task);
   /// Waits, by its events, until the task has the status; fails the test when it comes to another end or takes too
-  /// long. Returns the task.
-  Reply Await(const std::string& id, const std::string& status);
+  /// long. Events up to the first of kind `after_kind`, where one is named, do not count. Returns the task.
+  Reply Await(const std::string& id, const std::string& status, const std::string& after_kind = {});
   /// Waits for an event of this kind.
   void AwaitEvent(const std::string& id, const std::string& kind);
   /// Submit, then Await "completed".
