@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <netinet/in.h>
 #include <set>
@@ -41,7 +42,8 @@ class RayHead {
              Port("--port", gcs_), Port("--ray-client-server-port", client_), Port("--dashboard-port", dashboard_),
              "--dashboard-host=127.0.0.1", Port("--dashboard-agent-listen-port", agent_),
              "--object-store-memory=80000000", "--disable-usage-stats", "--temp-dir=" + (folder_ / "ray").string()},
-            variables_, Log()) == 0;
+            variables_, Log()) == 0 &&
+        Listens(client_);
     EXPECT_TRUE(is_up_) << ReadWhole(Log());
   }
   RayHead(const RayHead&) = delete;
@@ -110,6 +112,24 @@ class RayHead {
       if (is_free && taken.insert(static_cast<std::uint16_t>(port)).second) return static_cast<std::uint16_t>(port);
     }
     return 0;
+  }
+
+  /// `ray start` does not wait for its client server.
+  static bool Listens(std::uint16_t port) {
+    constexpr int kTries = 1200;
+    constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 50'000'000};
+    for (int i = 0; i < kTries; ++i) {
+      const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      sockaddr_in address{};
+      address.sin_family = AF_INET;
+      address.sin_port = htons(port);
+      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      const bool connected = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+      ::close(fd);
+      if (connected) return true;
+      ::nanosleep(&kPause, nullptr);
+    }
+    return false;
   }
 
   /// Self-signed, for every address Ray may use for this machine.
