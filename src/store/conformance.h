@@ -127,11 +127,13 @@ ErrorCode CodeOf(const Result<T>& result) {
 
 }  // namespace seedcore::store
 
-#define SEEDCORE_STORE_CONFORMANCE(name, ...)                                                       \
-  INSTANTIATE_TEST_SUITE_P(name, StoreConformance,                                                  \
-                           testing::Values(::seedcore::store::StoreUnderTest{#name, __VA_ARGS__})); \
-  INSTANTIATE_TEST_SUITE_P(name, GraphConformance,                                                  \
-                           testing::Values(::seedcore::store::StoreUnderTest{#name, __VA_ARGS__}))
+#define SEEDCORE_STORE_CONFORMANCE(name, ...)                                           \
+  const ::seedcore::store::StoreUnderTest& name##UnderTest() {                          \
+    static const ::seedcore::store::StoreUnderTest store{#name, __VA_ARGS__};           \
+    return store;                                                                       \
+  }                                                                                     \
+  INSTANTIATE_TEST_SUITE_P(name, StoreConformance, testing::Values(name##UnderTest())); \
+  INSTANTIATE_TEST_SUITE_P(name, GraphConformance, testing::Values(name##UnderTest()))
 
 /// For a store that keeps tasks alone: the graph is read out of everything that a store keeps.
 #define SEEDCORE_TASK_STORE_CONFORMANCE(name, ...)                 \
