@@ -79,8 +79,10 @@ void Notifier::Loop() {
 }
 
 void Notifier::Serve(Connection& connection) {
-  while (!stopping_) {
+  for (;;) {
+    // Drained first: whoever stops this thread sets the flag and then wakes it, and that waking may be gone by now.
     Drain(wake_);
+    if (stopping_) return;
     std::string payload;
     if (tell_runnable_.exchange(false)) payload += 'r';
     if (tell_events_.exchange(false)) payload += 'e';
