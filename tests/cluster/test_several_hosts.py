@@ -160,7 +160,7 @@ def test_the_task_api_works_beside_the_dispatchers_of_the_cluster(actors: None, 
     assert re.match(r"seedcore_dispatcher_\d+-", claimed["owner_id"]), claimed
 
 
-def test_graph_dispatchers_are_proven_by_graph_tasks_and_removed_when_they_are_surplus(head: Head, actors: None) -> None:
+def test_graph_dispatchers_are_proven_by_graph_tasks_and_removed_as_surplus(head: Head, actors: None) -> None:
     variables = {"BOOTSTRAP_MODE": "dispatchers", "DISPATCHER_COUNT": str(COUNT)}
     ended = bootstrap(head, SEEDCORE_GRAPH_DISPATCHERS="1", **variables)
     assert ended.code == 0, ended.out + ended.err
