@@ -8,6 +8,12 @@
 // Internal to the model of the store.
 namespace seedcore::test {
 
+/// Whether `task` runs under `lease`.
+inline bool Holds(const store::Task& task, const store::Lease& lease) {
+  return task.status == store::TaskStatus::kRunning && task.owner_id == lease.owner_id &&
+         task.fencing_token == lease.fencing_token;
+}
+
 class ModelStore::Transaction {
  public:
   explicit Transaction(ModelStore& model) : model_(model), lock_(model.mutex_), events_(model.last_event_) {
