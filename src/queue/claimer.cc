@@ -13,6 +13,7 @@ constexpr std::chrono::microseconds kShortestSleep{1'000};
 
 Claimer::Next Claimer::Look(int free) {
   const Instant asked = env_.Now();
+  const WallTime asked_wall = env_.WallNow();
   const int limit = std::min(free, settings_.claim_batch);
   auto claims = Claim(limit);
   if (!claims) {
@@ -22,7 +23,7 @@ Claimer::Next Claimer::Look(int free) {
   trouble_.Succeeded();
   const bool drained = claims->size() < static_cast<std::size_t>(limit);
   Admit(std::move(*claims), asked);
-  return {.look = drained ? NextLook() : asked, .pause = std::nullopt};
+  return {.look = drained ? NextLook(asked, asked_wall) : asked, .pause = std::nullopt};
 }
 
 Result<std::vector<store::Claim>> Claimer::Claim(int limit) {
@@ -43,14 +44,14 @@ void Claimer::Admit(std::vector<store::Claim> claims, Instant asked) {
   in_flight_.Admit(std::move(executions));
 }
 
-/// The store signals what becomes runnable by a commit; what becomes runnable by time is awaited here.
-Instant Claimer::NextLook() {
-  const Instant now = env_.Now();
+/// The store signals what becomes runnable by a commit; what becomes runnable by time is awaited here, counted from
+/// before the look: what came due since then is looked for at once.
+Instant Claimer::NextLook(Instant asked, WallTime asked_wall) {
   const auto poll =
       std::chrono::duration_cast<std::chrono::microseconds>(settings_.poll * (0.75 + 0.5 * env_.RandomUnit()));
   const auto next = store_.NextRunAfter();
-  if (!next || !*next) return now + poll;
-  return now + std::clamp(**next - env_.WallNow(), std::min(kShortestSleep, poll), poll);
+  if (!next || !*next) return asked + poll;
+  return asked + std::clamp(**next - asked_wall, std::min(kShortestSleep, poll), poll);
 }
 
 }  // namespace seedcore::queue

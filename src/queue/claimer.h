@@ -36,7 +36,7 @@ class Claimer {
  private:
   Result<std::vector<store::Claim>> Claim(int limit);
   void Admit(std::vector<store::Claim> claims, Instant asked);
-  Instant NextLook();
+  Instant NextLook(Instant asked, WallTime asked_wall);
 
   Env& env_;
   store::TaskStore& store_;
