@@ -35,7 +35,8 @@ int Main(const std::string& worker, const std::string& place, int kills, unsigne
   std::set<std::string> acknowledged;
   for (int i = 0; i < kills; ++i) {
     Victim victim(worker, place, "load");
-    // From before the store is open to well into the work.
+    // One in five may die before its store is open, the others well into the work.
+    if (i % 5 != 0) victim.AwaitWork();
     RealEnv().SleepFor(std::chrono::milliseconds(20 + random() % 480), {});
     acknowledged.merge(victim.Kill());
   }

@@ -23,6 +23,7 @@ int Main(const std::string& worker, const std::string& directory, int pauses) {
   std::filesystem::remove_all(directory);
   std::filesystem::create_directories(directory);
   Victim victim(worker, directory, "slow");
+  victim.AwaitWork();
   for (int i = 0; i < pauses; ++i) {
     RealEnv().SleepFor(500ms, {});
     victim.Pause();

@@ -34,6 +34,7 @@ int Main(const std::string& worker, const std::string& place, int kills, unsigne
   std::set<std::string> lines;
   for (int i = 0; i < kills; ++i) {
     Victim victim(worker, place, "load");
+    if (i % 5 != 0) victim.AwaitWork();
     RealEnv().SleepFor(std::chrono::milliseconds(50 + random() % 450), {});
     lines.merge(victim.Kill());
   }

@@ -2,9 +2,11 @@
 
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
+#include <mutex>
 #include <set>
 #include <spawn.h>
 #include <string>
@@ -57,12 +59,23 @@ class Victim {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
 
+  /// Waits until it has begun to work, which is when it writes its first line. On a loaded machine that can take longer
+  /// than any time that a test would call long; it gives up after half a minute.
+  void AwaitWork() {
+    std::unique_lock lock(mutex_);
+    const bool works =
+        RealEnv().WaitUntil(lock, changed_, RealEnv().Now() + std::chrono::seconds(30), {},
+                            [&] { return ended_ || output_.find('\n') != std::string::npos; });
+    if (!works) Die("the worker did not begin to work");
+  }
+
   /// The process stands still, and does not know it, until Resume.
   void Pause() { ::kill(pid_, SIGSTOP); }
   void Resume() { ::kill(pid_, SIGCONT); }
 
   /// The whole lines it has written, once it has ended.
   [[nodiscard]] std::set<std::string> Lines() const {
+    const std::scoped_lock lock(mutex_);
     std::set<std::string> lines;
     for (std::size_t begin = 0, end; (end = output_.find('\n', begin)) != std::string::npos; begin = end + 1) {
       lines.insert(output_.substr(begin, end - begin));
@@ -86,13 +99,21 @@ class Victim {
   void Read(int from) {
     char buffer[4096];
     for (ssize_t count; (count = ::read(from, buffer, sizeof buffer)) > 0;) {
+      const std::scoped_lock lock(mutex_);
       output_.append(buffer, static_cast<std::size_t>(count));
+      changed_.notify_all();
     }
     ::close(from);
+    const std::scoped_lock lock(mutex_);
+    ended_ = true;
+    changed_.notify_all();
   }
 
   pid_t pid_ = 0;
-  std::string output_;  // the reader's until it has ended
+  mutable std::mutex mutex_;  // guards output_ and ended_
+  std::condition_variable_any changed_;
+  std::string output_;
+  bool ended_ = false;
   std::jthread reader_;
 };
 
