@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 import uuid
@@ -20,6 +21,8 @@ from pathlib import Path
 WORKER_PORTS = 40
 START_SECONDS = 90.0
 STOP_SECONDS = 15.0
+MEMORY_LIMIT = 8_000_000_000
+MEMORY_PERIOD_SECONDS = 2.0
 MARK = "SEEDCORE_TEST_HEAD"
 NODE_MARK = "SEEDCORE_TEST_NODE"
 
@@ -36,6 +39,17 @@ def free_ports(count: int) -> list[int]:
             one.close()
 
 
+def proportional_memory(pid: int) -> int:
+    """Bytes of a process, pages that it shares with others counted in part; 0 once it has ended."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
 @dataclass(frozen=True)
 class Ports:
     """Where the parts of the head listen."""
@@ -50,7 +64,8 @@ class RayHead:
     """`ray start --head` with 2 CPUs and a 100 MB object store, as a context manager.
 
     Every process of the head inherits a mark in its environment; those that are left at the end are killed one by one
-    by that mark, and no other process is touched.
+    by that mark, and no other process is touched. A cluster that takes more than MEMORY_LIMIT bytes is ended, and `stop`
+    says so.
     """
 
     def __init__(
@@ -66,6 +81,9 @@ class RayHead:
         self.ports = Ports(gcs=numbers[0], client=numbers[1], dashboard=numbers[2], serve=numbers[3])
         self._agents = numbers[4:10]
         self._workers = numbers[10:]
+        self.peak_memory = 0  # bytes of all processes together, as far as it was seen
+        self._ended = threading.Event()
+        self._watch: threading.Thread | None = None
 
     @property
     def dashboard_url(self) -> str:
@@ -128,7 +146,18 @@ class RayHead:
             self._process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        if self._watch is None:
+            self._watch = threading.Thread(target=self._watch_memory, daemon=True)
+            self._watch.start()
         self._wait_for_dashboard()
+
+    def _watch_memory(self) -> None:
+        while not self._ended.wait(MEMORY_PERIOD_SECONDS):
+            used = sum(map(proportional_memory, self._left()))
+            self.peak_memory = max(self.peak_memory, used)
+            if used > MEMORY_LIMIT:
+                self._kill_marked()
+                return
 
     def kill(self) -> None:
         """Ends the head and everything on it, as a loss of power would. `start_again` brings back an empty one."""
@@ -206,20 +235,28 @@ class RayHead:
                 continue  # it has ended, or is not ours
         return found
 
+    def _kill_marked(self) -> bool:
+        """Whether there was anything left to kill."""
+        left = self._left()
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(left)
+
     def stop(self) -> None:
-        """Ends the head and everything it started, and removes its folder."""
+        """Ends the head and everything it started, and removes its folder. RuntimeError when it took too much memory."""
+        self._ended.set()
+        if self._watch is not None:
+            self._watch.join()
         self._end_all()
         shutil.rmtree(self._folder, ignore_errors=True)
+        if self.peak_memory > MEMORY_LIMIT:
+            raise RuntimeError(f"the cluster took {self.peak_memory >> 20} MiB of memory, {MEMORY_LIMIT >> 20} are allowed")
 
     def _end_all(self) -> None:
         """Not by SIGTERM, which `ray start --block` answers by draining its node for half a minute."""
         deadline = time.monotonic() + STOP_SECONDS
-        while (left := self._left()) and time.monotonic() < deadline:
-            for pid in left:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+        while self._kill_marked() and time.monotonic() < deadline:
             for process in [self._process, *(node for node, _ in self._nodes.values())]:
                 if process is not None:
                     process.poll()
