@@ -32,8 +32,14 @@ function(seedcore_room name)
   if(tests AND NOT SEEDCORE_PYTHON)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${target} GTest::gmock GTest::gtest_main)
-    target_compile_definitions(${name}_test PRIVATE SEEDCORE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    seedcore_precompile(${name}_test)
+    # Only for those that name it: no other object depends on where the checkout is, and all checkouts share one cache.
+    foreach(source IN LISTS tests)
+      file(STRINGS ${source} named REGEX SEEDCORE_SOURCE_DIR LIMIT_COUNT 1)
+      if(named)
+        set_source_files_properties(${source} PROPERTIES COMPILE_DEFINITIONS SEEDCORE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+      endif()
+    endforeach()
+    seedcore_precompile_test(${name}_test)
     set(alone "*")
     if(ARG_TOGETHER)
       set(alone "-${ARG_TOGETHER}")
@@ -56,18 +62,35 @@ endfunction()
 
 # The standard headers and Boost.JSON's value cost more than most of our own files; they are compiled once. They are named
 # here, not in a header of ours, so that no path of this checkout is in the result and every checkout shares one cache.
-function(seedcore_precompile target)
-  if(NOT TARGET seedcore_pch)
-    add_library(seedcore_pch STATIC ${PROJECT_SOURCE_DIR}/cmake/pch.cc)
-    target_link_libraries(seedcore_pch PUBLIC seedcore_options Boost::json fmt::fmt)
-    target_precompile_headers(seedcore_pch PRIVATE
-      <algorithm> <chrono> <condition_variable> <expected> <functional> <map> <memory> <mutex> <optional> <span> <string>
-      <string_view> <thread> <tuple> <variant> <vector>
-      <boost/json/array.hpp> <boost/json/object.hpp> <boost/json/value.hpp> <fmt/format.h>)
+set(SEEDCORE_PRECOMPILED
+  <algorithm> <chrono> <condition_variable> <expected> <functional> <map> <memory> <mutex> <optional> <span> <string>
+  <string_view> <thread> <tuple> <variant> <vector>
+  <boost/json/array.hpp> <boost/json/object.hpp> <boost/json/value.hpp> <fmt/format.h>)
+
+# TARGET uses the headers compiled for OWNER, a library that is made when first asked for.
+function(seedcore_reuse_precompiled target owner)
+  cmake_parse_arguments(ARG "" "" "HEADERS;OPTIONS;LIBRARIES" ${ARGN})
+  if(NOT TARGET ${owner})
+    add_library(${owner} STATIC ${PROJECT_SOURCE_DIR}/cmake/pch.cc)
+    target_link_libraries(${owner} PUBLIC seedcore_options Boost::json fmt::fmt ${ARG_LIBRARIES})
+    target_compile_options(${owner} PRIVATE ${ARG_OPTIONS})
+    target_precompile_headers(${owner} PRIVATE ${SEEDCORE_PRECOMPILED} ${ARG_HEADERS})
     if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
-      target_compile_options(seedcore_pch PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+      target_compile_options(${owner} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
     endif()
   endif()
-  target_link_libraries(${target} PRIVATE Boost::json fmt::fmt)
-  target_precompile_headers(${target} REUSE_FROM seedcore_pch)
+  target_link_libraries(${target} PRIVATE Boost::json fmt::fmt ${ARG_LIBRARIES})
+  target_compile_options(${target} PRIVATE ${ARG_OPTIONS})
+  target_precompile_headers(${target} REUSE_FROM ${owner})
+endfunction()
+
+function(seedcore_precompile target)
+  seedcore_reuse_precompiled(${target} seedcore_pch)
+endfunction()
+
+# For a program of tests: GoogleTest's headers, too, and a lower optimisation, since nothing in it is worth more than the
+# time to compile it.
+function(seedcore_precompile_test target)
+  seedcore_reuse_precompiled(${target} seedcore_test_pch HEADERS <gmock/gmock.h> <gtest/gtest.h> OPTIONS -O1
+                             LIBRARIES GTest::gmock)
 endfunction()

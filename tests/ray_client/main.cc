@@ -19,8 +19,8 @@ int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
   const std::string ray = seedcore::testing::RayProgram();
   if (!std::filesystem::exists(ray)) {
-    fmt::print("skipped: no Ray at {}; run `make ray`, or set SEEDCORE_RAY\n", ray);
-    return kSkipped;
+    fmt::print("no Ray at {}; run `make ray`, or set SEEDCORE_RAY\n", ray);
+    return std::getenv("REQUIRE_RAY") != nullptr ? 1 : kSkipped;
   }
   return RUN_ALL_TESTS();
 }
