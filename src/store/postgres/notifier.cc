@@ -181,7 +181,7 @@ void Notifier::Hear(Connection& connection) {
   for (const auto& [payload, own] : connection.TakeNotifications()) {
     const Notice notice = ReadPayload(payload);
     // It speaks of a word that stands before this one.
-    if (notice.drained) wake_ups_.Hear(*notice.drained);
+    if (notice.drained) wake_ups_.HearDrained(*notice.drained);
     if (notice.runnable.tasks > 0 && own) wake_ups_.HearOwn(notice.runnable);
     if (own) continue;
     if (notice.listeners) {

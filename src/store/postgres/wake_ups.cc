@@ -81,7 +81,7 @@ void WakeUps::Begin(std::uint32_t mark) {
   covered_.clear();
 }
 
-void WakeUps::Hear(const Drained& drained) {
+void WakeUps::HearDrained(const Drained& drained) {
   const std::scoped_lock lock(mutex_);
   // After an earlier word than the last one: what the last one is about may not have been seen.
   if (drained.mark != mark_ || mark_ == 0 || covered_.size() >= kMostKeys) return;

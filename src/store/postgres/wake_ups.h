@@ -40,7 +40,7 @@ class WakeUps {
   /// The same from this process, whose dispatchers have been told by other means.
   void HearOwn(Runnable runnable);
   /// Another process has found nothing left.
-  void Hear(const Drained& drained);
+  void HearDrained(const Drained& drained);
   /// When to look without being told again.
   [[nodiscard]] std::optional<Instant> next_look() const;
   /// Whether the time of next_look() has come; it is used up.

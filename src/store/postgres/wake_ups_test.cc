@@ -61,7 +61,7 @@ TEST_F(PostgresWakeUps, OfManyAFewLookAtOnceAndTheOthersWithinAPause) {
     const milliseconds longest = processes_.front().longest_pause();
     env_.Advance(longest);
     for (WakeUps& one : processes_) {
-      if (one.next_look()) EXPECT_TRUE(one.TakeDue());
+      EXPECT_EQ(one.next_look().has_value(), one.TakeDue());
     }
   }
   EXPECT_NEAR(at_once / static_cast<double>(kWords), WakeUps::kAtOnce, 3.0);
@@ -79,7 +79,8 @@ TEST_F(PostgresWakeUps, APauseThatHasBegunIsNotPutOffByFurtherWords) {
   std::uint32_t mark = 1;
   for (WakeUps& one : processes_) {
     const auto before = one.next_look();
-    if (before && !one.Hear({1, ++mark})) EXPECT_EQ(one.next_look(), before);
+    if (!before || one.Hear({1, ++mark})) continue;
+    EXPECT_EQ(one.next_look(), before);
   }
 }
 
@@ -89,7 +90,7 @@ TEST_F(PostgresWakeUps, WhoeverTakesTheLastTaskSparesTheOthers) {
   WakeUps& taker = processes_.front();
   const auto drained = taker.EndClaim(taker.BeginClaim(kAll), kAll, 1, 16);
   ASSERT_TRUE(drained);
-  for (WakeUps& one : processes_) one.Hear(*drained);
+  for (WakeUps& one : processes_) one.HearDrained(*drained);
   EXPECT_EQ(Waiting(), 0);
   EXPECT_FALSE(taker.EndClaim(taker.BeginClaim(kAll), kAll, 1, 16)) << "everybody knows";
   EXPECT_FALSE(taker.IsNews(*drained));
@@ -104,7 +105,7 @@ TEST_F(PostgresWakeUps, NobodyIsSparedAfterALaterWord) {
   ASSERT_TRUE(drained);
   (void)HeardBy({1, 2});
   const int waiting = Waiting();
-  for (WakeUps& one : processes_) one.Hear(*drained);
+  for (WakeUps& one : processes_) one.HearDrained(*drained);
   EXPECT_EQ(Waiting(), waiting);
   EXPECT_FALSE(taker.IsNews(*drained));
   EXPECT_FALSE(taker.EndClaim(mark, kAll, 1, 16)) << "the claim began before the later word";
@@ -146,14 +147,14 @@ TEST_F(PostgresWakeUps, OnlyAClaimOfTheSameTypesSpares) {
   (void)one.BeginClaim(a);
   (void)one.BeginClaim(b);
   while (one.Hear({1, 1})) continue;
-  one.Hear(Drained{1, a});
+  one.HearDrained(Drained{1, a});
   EXPECT_TRUE(one.next_look());
-  one.Hear(Drained{1, b});
+  one.HearDrained(Drained{1, b});
   EXPECT_FALSE(one.next_look());
-  waiting->Hear(Drained{1, a});
+  waiting->HearDrained(Drained{1, a});
   EXPECT_TRUE(waiting->next_look()) << "it claims every type";
   while (one.Hear({1, 2})) continue;
-  one.Hear(Drained{2, kAll});
+  one.HearDrained(Drained{2, kAll});
   EXPECT_FALSE(one.next_look());
 }
 
@@ -162,7 +163,7 @@ TEST_F(PostgresWakeUps, AWordWithoutAMarkSparesNobody) {
   (void)HeardBy({1, 0});
   const int waiting = Waiting();
   for (WakeUps& one : processes_) {
-    one.Hear(Drained{0, kAll});
+    one.HearDrained(Drained{0, kAll});
     EXPECT_FALSE(one.EndClaim(one.BeginClaim(kAll), kAll, 1, 16));
   }
   EXPECT_EQ(Waiting(), waiting);
@@ -239,7 +240,7 @@ int RunQueue(SimEnv& env, int processes, int tasks, std::uint64_t seed) {
     for (; !words.empty() && words.front().at <= now; words.pop_front()) {
       const Word word = words.front();
       for (std::size_t who = 0; who < all.size(); ++who) {
-        if (word.drained) all[who].Hear(*word.drained);
+        if (word.drained) all[who].HearDrained(*word.drained);
         if (word.runnable.tasks > 0 && all[who].Hear(word.runnable)) look(now, who);
       }
     }
