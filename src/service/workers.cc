@@ -83,12 +83,17 @@ WorkerService::WorkerService(Dependencies dependencies)
       tasks_(*dependencies.tasks),
       steps_(*dependencies.steps),
       max_waiting_(dependencies.max_waiting),
-      progress_(*dependencies.env, *dependencies.tasks, *dependencies.metrics),
-      runnable_(tasks_.OnRunnable([this] {
-        const std::scoped_lock lock(mutex_);
-        ++signals_;
-        changed_.notify_all();
-      })) {}
+      progress_(*dependencies.env, *dependencies.tasks, *dependencies.metrics) {}
+
+void WorkerService::ListenForTasks() {
+  std::call_once(listening_, [this] {
+    runnable_ = tasks_.OnRunnable([this] {
+      const std::scoped_lock lock(mutex_);
+      ++signals_;
+      changed_.notify_all();
+    });
+  });
+}
 
 Result<WorkerClaims> WorkerService::Claim(const WorkerClaimRequest& request, const CallContext& call) {
   store::ClaimRequest wanted{.owner_id = request.worker_id,
@@ -100,6 +105,7 @@ Result<WorkerClaims> WorkerService::Claim(const WorkerClaimRequest& request, con
   constexpr auto kMargin = std::chrono::milliseconds(500);
   const Instant give_up = std::min(env_.Now() + ToMilliseconds(request.wait_s), call.deadline - kMargin);
 
+  if (give_up > env_.Now()) ListenForTasks();
   std::vector<store::Claim> claims;
   for (;;) {
     std::uint64_t seen = 0;

@@ -229,6 +229,8 @@ class WorkerService {
   void Close();
 
  private:
+  /// From the first claim that may wait: who listens counts as one who takes tasks.
+  void ListenForTasks();
   Result<std::vector<store::Claim>> TryClaim(const store::ClaimRequest& request, const CallContext& call);
   /// Waits for a signal after the one numbered `seen`, or for `look_at`. Returns whether to look again: not past
   /// `give_up`, nor when the caller has left or too many wait already.
@@ -246,6 +248,7 @@ class WorkerService {
   int waiting_ = 0;
   bool closed_ = false;
   queue::ProgressKeeper progress_;
+  std::once_flag listening_;
   store::Subscription runnable_;  // goes first: its listener uses the rest
 };
 

@@ -39,6 +39,11 @@ Subscription Signal::Connect(std::function<void()> listener) {
   return Subscription(std::move(entry));
 }
 
+bool Signal::HasListeners() const {
+  const std::scoped_lock lock(impl_->mutex);
+  return std::ranges::any_of(impl_->listeners, [](const auto& listener) { return listener.use_count() > 1; });
+}
+
 void Signal::Emit() {
   std::vector<std::shared_ptr<Subscription::Listener>> listeners;
   {

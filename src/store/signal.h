@@ -28,6 +28,7 @@ class Signal {
   ~Signal();
   [[nodiscard]] Subscription Connect(std::function<void()> listener);
   void Emit();
+  [[nodiscard]] bool HasListeners() const;
 
  private:
   struct Impl;

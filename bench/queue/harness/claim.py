@@ -1,45 +1,100 @@
-"""Whether a claim stays as fast as the tables grow: SeedCore on PostgreSQL, rows as the store would have written them."""
+"""Whether a claim stays as fast as the tables grow: SeedCore on PostgreSQL. The rows are copies of a queued and of a finished
+task that the store itself has written, whatever columns its schema gives them."""
 
 from __future__ import annotations
 
 import json
 import statistics
+import threading
 
-from suite.process import run_bounded
+from suite.process import BenchError, run_bounded
 
 from harness.measure import Bed
 from harness.systems import Instance, System, run_sql
+from harness.workers import run_clients
 
 CLAIMS = 300
 BATCH = 32
 
-# %(queued)s and %(finished)s rows; finished ones have the smaller numbers. Triggers are off: they would count each row.
-FILL = """
-SET session_replication_role = replica;
-INSERT INTO tasks (seq, id, created_at, updated_at, retry_base_ms, retry_max_ms, status, runnable, priority, max_attempts,
-    type, attempts, fencing_token, finished_at)
-  SELECT i, lpad(to_hex(i), 32, '0')::uuid, t, t, 10000, 300000,
-    (CASE WHEN done THEN 'completed' ELSE 'queued' END)::taskstatus, (NOT done)::int, 5, 3, 'bench', done::int, done::int,
-    CASE WHEN done THEN t END
-  FROM (SELECT i, i <= %(finished)s AS done, now() - make_interval(secs => (%(all)s - i) / 1000.0) AS t
-        FROM generate_series(1, %(all)s) i) n;
-INSERT INTO task_payload (seq, type, domain, description, params)
-  SELECT seq, type, '', 'bench', '{"series": "nyc_taxi", "window": 48}' FROM tasks;
-INSERT INTO task_result (seq, result) SELECT seq, '{"success": true}' FROM tasks WHERE finished_at IS NOT NULL;
-INSERT INTO task_event (task_seq, at, kind, status, attempt, fencing_token)
-  SELECT seq, created_at, kind, status, attempts, fencing_token
-  FROM tasks CROSS JOIN (VALUES ('submitted'), ('claimed'), ('completed')) k (kind)
-  WHERE kind = 'submitted' OR finished_at IS NOT NULL;
-SELECT setval('tasks_seq_seq', %(all)s);
+# Rows 3 to :all of one table, those up to :done as row 1 (finished), the rest as row 2 (queued). Times lie a millisecond
+# apart and turns one step. Triggers are off: they would count each row, and tell of each event.
+COPY_ROWS = """
+SET session_replication_role = replica; SET synchronous_commit = off;
+DO $fill$
+DECLARE
+  v_names text;
+  v_values text;
+BEGIN
+  SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), string_agg(CASE
+      WHEN a.attname = '{key}' THEN 'n.i'
+      WHEN a.attname = 'id' THEN 'lpad(to_hex(n.i), 32, ''0'')::uuid'
+      WHEN a.attname = 'turn' THEN 'm.turn + (n.i - m.seq) * 1000'
+      WHEN a.atttypid = 'timestamptz'::regtype THEN
+        format('m.%I + make_interval(secs => (n.i - {all}) / 1000.0)', a.attname)
+      ELSE format('m.%I', a.attname) END, ', ' ORDER BY a.attnum)
+    INTO v_names, v_values
+    FROM pg_attribute a
+    WHERE a.attrelid = '{table}'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+      AND (a.attname = '{key}' OR a.attname <> 'seq');
+  EXECUTE format('INSERT INTO {table} (%s) SELECT %s FROM generate_series(3::bigint, {all}) n (i) '
+    'JOIN {table} m ON m.{key} = CASE WHEN n.i <= {done} THEN 1 ELSE 2 END ORDER BY n.i', v_names, v_values);
+END $fill$
+"""
+# What is not part of a constraint is built after the rows.
+DROP_INDEXES = """
+CREATE TABLE bench_index AS SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition
+  FROM pg_index WHERE indrelid IN ('tasks'::regclass, 'task_payload'::regclass, 'task_event'::regclass)
+    AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = indexrelid);
+DO $drop$ DECLARE v record; BEGIN
+  FOR v IN SELECT name FROM bench_index LOOP EXECUTE 'DROP INDEX ' || v.name; END LOOP;
+END $drop$
+"""
+FINISH = """
+SET maintenance_work_mem = '256MB';
+DO $make$ DECLARE v record; BEGIN
+  FOR v IN SELECT definition FROM bench_index LOOP EXECUTE v.definition; END LOOP;
+  UPDATE queue_flow SET last_turn = (SELECT max(turn) FROM tasks);
+END $make$;
+DROP TABLE bench_index;
+DELETE FROM task_count;
+INSERT INTO task_count (status, shard, n) SELECT status, 0, count(*) FROM tasks GROUP BY status;
+SELECT setval(pg_get_serial_sequence('tasks', 'seq'), {all});
 VACUUM ANALYZE;
 CHECKPOINT
 """
 
 
-def claim_us(queue: Instance) -> list[float]:
-    output = run_bounded([*queue.program.command, "claim", "--count", str(CLAIMS), "--batch", str(BATCH)], 600)
+def claim_us(queue: Instance, count: int, batch: int) -> list[float]:
+    output = run_bounded([*queue.program.command, "claim", "--count", str(count), "--batch", str(batch)], 600)
     times: list[float] = json.loads(output.strip().splitlines()[-1])["claim_us"]
     return times
+
+
+def fill_store(queue: Instance, queued: int, finished: int) -> None:
+    """`queued` tasks to claim after `finished` ones, in an empty store."""
+    run_clients(queue.program, [["fill", "--count", "2", "--batch", "2"]], 60)
+    claim_us(queue, 1, 1)  # ends the first
+    numbers = {"all": queued + finished + 2, "done": finished + 2}
+    run_sql(queue.dsn, DROP_INDEXES)
+    failures: list[str] = []
+
+    def copy(table: str, key: str) -> None:
+        try:
+            run_sql(queue.dsn, COPY_ROWS.format(table=table, key=key, **numbers))
+        except BenchError as error:
+            failures.append(str(error))
+
+    threads = [
+        threading.Thread(target=copy, args=words)
+        for words in (("tasks", "seq"), ("task_payload", "seq"), ("task_event", "task_seq"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise BenchError(failures[0])
+    run_sql(queue.dsn, FINISH.format(**numbers))
 
 
 def measure_claims(bed: Bed, system: System, queued: int, finished: int, rounds: int) -> dict[str, float]:
@@ -48,10 +103,10 @@ def measure_claims(bed: Bed, system: System, queued: int, finished: int, rounds:
     small: list[float] = []
     large: list[float] = []
     with bed.queue(system) as empty, bed.queue(system) as full:
-        for queue, more, done in ((empty, 0, 0), (full, queued, finished)):
-            run_sql(queue.dsn, FILL % {"finished": done, "all": claimed + more + done})
+        fill_store(empty, claimed, 0)
+        fill_store(full, claimed + queued, finished)
         for _ in range(rounds):
-            small += claim_us(empty)
-            large += claim_us(full)
+            small += claim_us(empty, CLAIMS, BATCH)
+            large += claim_us(full, CLAIMS, BATCH)
     few, many = statistics.median(small), statistics.median(large)
     return {"small_us": few, "large_us": many, "ratio": many / few}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,8 +66,11 @@ class Instance:
 
 
 def run_sql(dsn: str, sql: str, limit_s: float = 3600.0) -> None:
-    words = [word for statement in sql.split(";") if statement.strip() for word in ("-c", statement)]
-    run_bounded(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", dsn, *words], limit_s)
+    """A script: each statement is a transaction."""
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(sql)
+        script.flush()
+        run_bounded(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-f", script.name, dsn], limit_s)
 
 
 @dataclass

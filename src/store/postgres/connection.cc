@@ -252,11 +252,11 @@ bool Connection::IsUsable() {
 
 bool Connection::InTransaction() const { return PQtransactionStatus(connection_.get()) != PQTRANS_IDLE; }
 
-std::vector<std::string> Connection::TakeNotifications() {
-  std::vector<std::string> out;
+std::vector<Connection::Notification> Connection::TakeNotifications() {
+  std::vector<Notification> out;
   PQconsumeInput(connection_.get());
   while (PGnotify* const notification = PQnotifies(connection_.get())) {
-    if (notification->be_pid != PQbackendPID(connection_.get())) out.emplace_back(notification->extra);
+    out.push_back({notification->extra, notification->be_pid == PQbackendPID(connection_.get())});
     PQfreemem(notification);
   }
   return out;

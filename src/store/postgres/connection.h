@@ -92,8 +92,12 @@ class Connection {
   /// Whether the last error says that the same transaction can pass when it is repeated at once.
   [[nodiscard]] bool LastErrorIsRepeatable() const { return repeatable_; }
 
-  /// Payloads of notifications from other connections that have arrived.
-  [[nodiscard]] std::vector<std::string> TakeNotifications();
+  struct Notification {
+    std::string payload;
+    bool own = false;  ///< sent over this connection
+  };
+  /// The notifications that have arrived, in the order in which every listener is given them.
+  [[nodiscard]] std::vector<Notification> TakeNotifications();
   [[nodiscard]] int socket() const;
   /// "host:port/database".
   [[nodiscard]] const std::string& place() const { return place_; }

@@ -46,7 +46,19 @@ Database::Database(const DatabaseSettings& settings, Env& env, Metrics& metrics)
                                      "Results refused because the worker no longer held the task")),
       writers_(With(settings.connect, kWriterSetup), settings.writers, settings.max_wait, env),
       readers_(With(settings.connect, kReaderSetup), settings.readers, settings.max_wait, env),
-      notifier_(With(settings.connect, kNotifierSetup), runnable_, events_) {}
+      notifier_(With(settings.connect, kNotifierSetup), env, runnable_, events_) {}
+
+Subscription Database::OnRunnable(std::function<void()> listener) {
+  Subscription subscription = runnable_.Connect(std::move(listener));
+  notifier_.ListenersChanged();
+  return subscription;
+}
+
+Subscription Database::OnEvents(std::function<void()> listener) {
+  Subscription subscription = events_.Connect(std::move(listener));
+  notifier_.ListenersChanged();
+  return subscription;
+}
 
 Result<void> Database::RunErased(Mode mode, const Operation& operation) {
   SEEDCORE_RETURN_IF_ERROR(env_.Fault("store.begin"));
@@ -59,7 +71,7 @@ Result<void> Database::RunErased(Mode mode, const Operation& operation) {
       if (context.notes.lease_lost > 0) lease_lost_.Increment(context.notes.lease_lost);
       if (context.notes.made_runnable) runnable_.Emit();
       if (context.notes.appended_events) events_.Emit();
-      notifier_.Tell(context.notes.made_runnable, context.notes.appended_events);
+      notifier_.Tell(context.notes.made_runnable ? context.notes.runnable_tasks : 0, context.notes.appended_events);
       return done;
     }
     const bool again = connection->IsUsable() && connection->LastErrorIsRepeatable() && tries < kMaxTries;

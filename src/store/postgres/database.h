@@ -17,7 +17,8 @@ namespace seedcore::store::postgres {
 
 /// What a transaction did that others want to know; takes effect when it commits.
 struct WriteNotes {
-  bool made_runnable = false;  ///< a task can be claimed, now or earlier than was known
+  bool made_runnable = false;       ///< a task can be claimed, now or earlier than was known
+  std::int64_t runnable_tasks = 1;  ///< how many those are at least, where made_runnable says so
   bool appended_events = false;
   int lease_lost = 0;
 };
@@ -64,8 +65,10 @@ class Database {
     return operation(*connection);
   }
 
-  [[nodiscard]] Signal& runnable() { return runnable_; }
-  [[nodiscard]] Signal& events() { return events_; }
+  [[nodiscard]] Subscription OnRunnable(std::function<void()> listener);
+  [[nodiscard]] Subscription OnEvents(std::function<void()> listener);
+  /// For those that claim tasks and wait for some.
+  [[nodiscard]] Notifier& notifier() { return notifier_; }
 
  private:
   enum class Mode { kTransaction, kOnce };

@@ -1,7 +1,9 @@
 #include "store/postgres/notifier.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -16,21 +18,36 @@ namespace {
 
 constexpr char kListen[] = "LISTEN seedcore";
 constexpr char kNotify[] = "SELECT pg_notify('seedcore', $1)";
-constexpr int kCoalesceMs = 3;
+// Names are shown to every role, whatever it may see of the rest.
+constexpr char kName[] = "SELECT set_config('application_name', $1, false)";
+constexpr char kCount[] =
+    "SELECT count(*) FILTER (WHERE application_name IN ('seedcore claims', 'seedcore claims and reads')), "
+    "count(*) FILTER (WHERE application_name IN ('seedcore reads', 'seedcore claims and reads')) "
+    "FROM pg_stat_activity WHERE datname = current_database()";
 constexpr int kReconnectMs = 500;
-constexpr int kForever = -1;
+/// Between two counts, times 0.5 to 1.5; a NOTIFY carries its sender's count to everybody.
+constexpr std::chrono::seconds kCountEvery{60};
+constexpr std::chrono::minutes kOldOnesStay{10};
+constexpr std::chrono::milliseconds kLongestWait{60'000};
 
 void Drain(int wake) {
   std::uint64_t count = 0;
   (void)!::read(wake, &count, sizeof count);
 }
 
+const char* NameOf(bool claims, bool reads) {
+  if (claims) return reads ? "seedcore claims and reads" : "seedcore claims";
+  return reads ? "seedcore reads" : "seedcore listens";
+}
+
 }  // namespace
 
-Notifier::Notifier(ConnectSettings settings, Signal& runnable, Signal& events)
+Notifier::Notifier(ConnectSettings settings, Env& env, Signal& runnable, Signal& events)
     : settings_(std::move(settings)),
+      env_(env),
       runnable_(runnable),
       events_(events),
+      wake_ups_(env),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   thread_ = std::jthread([this] { Loop(); });
@@ -38,19 +55,33 @@ Notifier::Notifier(ConnectSettings settings, Signal& runnable, Signal& events)
 
 Notifier::~Notifier() {
   stopping_ = true;
-  const std::uint64_t one = 1;
-  (void)!::write(wake_, &one, sizeof one);
+  Wake();
   thread_.join();
   ::close(wake_);
 }
 
-void Notifier::Tell(bool runnable, bool events) {
-  // A flag that is still set has woken the thread already.
-  const bool news_runnable = runnable && !tell_runnable_.exchange(true);
-  const bool news_events = events && !tell_events_.exchange(true);
-  if (!news_runnable && !news_events) return;
+void Notifier::Wake() {
   const std::uint64_t one = 1;
   (void)!::write(wake_, &one, sizeof one);
+}
+
+void Notifier::Tell(std::int64_t runnable, bool events) {
+  // What is still to be told has woken the thread already.
+  const bool news_runnable = runnable > 0 && tell_runnable_.fetch_add(runnable) == 0;
+  const bool news_events = events && somebody_reads_ && !tell_events_.exchange(true);
+  if (news_runnable || news_events) Wake();
+}
+
+void Notifier::Tell(const Drained& drained) {
+  {
+    const std::scoped_lock lock(drained_mutex_);
+    drained_ = drained;
+  }
+  Wake();
+}
+
+void Notifier::ListenersChanged() {
+  if (!listeners_changed_.exchange(true)) Wake();
 }
 
 void Notifier::Emit(bool runnable, bool events) {
@@ -62,7 +93,7 @@ void Notifier::Loop() {
   bool first = true;
   while (!stopping_) {
     if (auto connection = Connection::Open(settings_); connection) {
-      if (auto listening = (*connection)->Script(kListen); listening) {
+      if (Begin(**connection)) {
         if (!first) Emit(true, true);
         first = false;
         Serve(**connection);
@@ -78,35 +109,105 @@ void Notifier::Loop() {
   }
 }
 
+bool Notifier::Begin(Connection& connection) {
+  name_.clear();
+  wake_ups_.HearOwn({});  // words may have been missed: no claim since then says anything
+  return connection.Script(kListen) && Introduce(connection) && Count(connection);
+}
+
 void Notifier::Serve(Connection& connection) {
   for (;;) {
     // Drained first: whoever stops this thread sets the flag and then wakes it, and that waking may be gone by now.
     Drain(wake_);
     if (stopping_) return;
-    std::string payload;
-    if (tell_runnable_.exchange(false)) payload += 'r';
-    if (tell_events_.exchange(false)) payload += 'e';
-    if (!payload.empty()) {
-      if (!connection.Query(kNotify, payload)) return;
-      // What is committed meanwhile goes into the next NOTIFY.
-      pollfd stop{.fd = -1, .events = 0, .revents = 0};
-      ::poll(&stop, 1, kCoalesceMs);
-    }
-    if (!connection.IsUsable()) return;
+    if (listeners_changed_.exchange(false) && !Introduce(connection)) return;
+    if (env_.Now() >= count_at_ && !(Introduce(connection) && Count(connection))) return;
+    if (!Send(connection) || !connection.IsUsable()) return;
     Hear(connection);
+    if (wake_ups_.TakeDue()) Emit(true, false);
     std::array<pollfd, 2> ready{
         {{.fd = connection.socket(), .events = POLLIN, .revents = 0}, {.fd = wake_, .events = POLLIN, .revents = 0}}};
-    ::poll(ready.data(), ready.size(), kForever);
+    ::poll(ready.data(), ready.size(), WaitMs());
   }
+}
+
+bool Notifier::Introduce(Connection& connection) {
+  const bool reads = events_.HasListeners();
+  std::string name = NameOf(runnable_.HasListeners(), reads);
+  if (name == name_) return true;
+  const bool began_to_read = reads && !name_.ends_with("reads");
+  if (!connection.Query(kName, std::string_view(name))) return false;
+  name_ = std::move(name);
+  if (!began_to_read) return true;
+  // Others may have counted nobody who reads; they tell of events as soon as they hear this.
+  return Count(connection) &&
+         connection.Query(kNotify, ToPayload({.hello = true, .listeners = wake_ups_.listeners()})).has_value();
+}
+
+bool Notifier::Count(Connection& connection) {
+  const auto rows = connection.Query(kCount);
+  if (!rows) return false;
+  const Listeners found{static_cast<int>(rows->Int(0, 0)), static_cast<int>(rows->Int(0, 1))};
+  wake_ups_.Know(found);
+  somebody_reads_ = found.readers > 0 || env_.Now() < old_until_;
+  count_at_ =
+      env_.Now() + std::chrono::duration_cast<std::chrono::milliseconds>(kCountEvery * (0.5 + env_.RandomUnit()));
+  return true;
+}
+
+bool Notifier::Send(Connection& connection) {
+  if (env_.Now() < notify_at_) return true;
+  Notice notice{.listeners = wake_ups_.listeners()};
+  notice.runnable.tasks = tell_runnable_.exchange(0);
+  notice.events = tell_events_.exchange(false);
+  {
+    const std::scoped_lock lock(drained_mutex_);
+    notice.drained = std::exchange(drained_, std::nullopt);
+  }
+  if (notice.drained && !wake_ups_.IsNews(*notice.drained)) notice.drained.reset();
+  if (notice.runnable.tasks == 0 && !notice.events && !notice.drained) return true;
+  while (notice.runnable.mark == 0) notice.runnable.mark = static_cast<std::uint32_t>(env_.Random());
+  if (!connection.Query(kNotify, ToPayload(notice))) return false;
+  // What is committed meanwhile goes into the next NOTIFY.
+  const auto pause = wake_ups_.notify_pause();
+  if (pause > WakeUps::kShortestNotifyPause) notify_at_ = env_.Now() + pause;
+  pollfd stop{.fd = -1, .events = 0, .revents = 0};
+  ::poll(&stop, 1, static_cast<int>(WakeUps::kShortestNotifyPause.count()));
+  return true;
 }
 
 void Notifier::Hear(Connection& connection) {
   bool runnable = false, events = false;
-  for (const std::string& payload : connection.TakeNotifications()) {
-    runnable = runnable || payload.find('r') != std::string::npos;
-    events = events || payload.find('e') != std::string::npos;
+  for (const auto& [payload, own] : connection.TakeNotifications()) {
+    const Notice notice = ReadPayload(payload);
+    // It speaks of a word that stands before this one.
+    if (notice.drained) wake_ups_.HearDrained(*notice.drained);
+    if (notice.runnable.tasks > 0 && own) wake_ups_.HearOwn(notice.runnable);
+    if (own) continue;
+    if (notice.listeners) {
+      wake_ups_.Know(*notice.listeners);
+    } else {
+      old_until_ = env_.Now() + kOldOnesStay;
+    }
+    if (notice.hello || !notice.listeners || notice.listeners->readers > 0) somebody_reads_ = true;
+    if (notice.runnable.tasks > 0 && wake_ups_.Hear(notice.runnable)) runnable = true;
+    events = events || notice.events;
   }
   Emit(runnable, events);
+}
+
+bool Notifier::HasNews() {
+  const std::scoped_lock lock(drained_mutex_);
+  return tell_runnable_ > 0 || tell_events_ || drained_.has_value();
+}
+
+/// Until something is to be done that no descriptor tells of.
+int Notifier::WaitMs() {
+  Instant until = count_at_;
+  if (const auto look = wake_ups_.next_look()) until = std::min(until, *look);
+  if (HasNews()) until = std::min(until, notify_at_);
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(until - env_.Now());
+  return static_cast<int>(std::clamp(wait, std::chrono::milliseconds(0), kLongestWait).count());
 }
 
 }  // namespace seedcore::store::postgres

@@ -1,10 +1,15 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <thread>
 
+#include "base/env.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/wake_ups.h"
 #include "store/signal.h"
 
 namespace seedcore::store::postgres {
@@ -13,29 +18,59 @@ namespace seedcore::store::postgres {
 /// channel "seedcore"). Many commits within a few milliseconds are one NOTIFY, sent outside their transactions. When
 /// the connection breaks it is made again, and the listeners are told that they may have missed something. What is lost
 /// in between is found by the pollers.
+///
+/// With many processes not every word reaches every listener at once: see WakeUps. Each process says in the name of
+/// this connection what it waits for, and counts the others by it from time to time.
 class Notifier {
  public:
   /// `runnable` and `events` outlive it; they are emitted on its thread.
-  Notifier(ConnectSettings settings, Signal& runnable, Signal& events);
+  Notifier(ConnectSettings settings, Env& env, Signal& runnable, Signal& events);
   ~Notifier();
 
-  /// After a commit of this process. Any thread; does not block.
-  void Tell(bool runnable, bool events);
+  /// After a commit of this process that let `runnable` tasks run. Any thread; does not block.
+  void Tell(std::int64_t runnable, bool events);
+  /// After a claim that left nothing. Any thread; does not block.
+  void Tell(const Drained& drained);
+  /// A listener has been connected to one of the signals. Any thread.
+  void ListenersChanged();
+  [[nodiscard]] WakeUps& wake_ups() { return wake_ups_; }
 
  private:
   void Loop();
   /// Until the connection breaks or the notifier stops.
   void Serve(Connection& connection);
+  /// LISTEN, and whatever a process does first.
+  [[nodiscard]] bool Begin(Connection& connection);
+  /// Names the connection when what this process waits for has changed.
+  [[nodiscard]] bool Introduce(Connection& connection);
+  [[nodiscard]] bool Count(Connection& connection);
+  /// Sends what is to be told, if anything, and pauses.
+  [[nodiscard]] bool Send(Connection& connection);
   void Hear(Connection& connection);
   void Emit(bool runnable, bool events);
+  void Wake();
+  [[nodiscard]] bool HasNews();
+  [[nodiscard]] int WaitMs();
 
   const ConnectSettings settings_;
+  Env& env_;
   Signal& runnable_;
   Signal& events_;
+  WakeUps wake_ups_;
   int wake_ = -1;  ///< an eventfd
-  std::atomic<bool> tell_runnable_{false};
+  std::atomic<std::int64_t> tell_runnable_{0};
   std::atomic<bool> tell_events_{false};
+  std::atomic<bool> listeners_changed_{false};
+  std::atomic<bool> somebody_reads_{true};  ///< some process may wait for events
   std::atomic<bool> stopping_{false};
+  std::mutex drained_mutex_;
+  std::optional<Drained> drained_;  // guarded by drained_mutex_
+
+  // Its thread alone:
+  std::string name_;     ///< of the connection
+  Instant count_at_{};   ///< the next count
+  Instant notify_at_{};  ///< no NOTIFY before
+  Instant old_until_{};  ///< processes that know nothing of listeners may be about
   std::jthread thread_;  // last: it uses all of the above
 };
 

@@ -30,7 +30,7 @@ TEST(PostgresNotifier, StopsAtWhateverMomentItIsTold) {
       ASSERT_TRUE(connection) << ToString(connection.error());
       while (!stop.stop_requested()) ASSERT_TRUE((*connection)->Script("NOTIFY seedcore, 'e'"));
     });
-    const Notifier notifier(settings, runnable, events);
+    const Notifier notifier(settings, RealEnv(), runnable, events);
     heard.acquire();
   }
 }

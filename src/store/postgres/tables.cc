@@ -35,7 +35,7 @@ constexpr char kHasTable[] =
     "SELECT count(*) FROM pg_class WHERE relname = $1::text AND relnamespace = current_schema()::regnamespace";
 // Processes of SeedCore name themselves to the server; connections of this process are not counted.
 constexpr char kOthers[] =
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'seedcore'";
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ '^seedcore( |$)'";
 constexpr char kIdentities[] =
     "SELECT c.relname::text, a.attname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE "
     "a.attidentity <> '' AND c.relnamespace = current_schema()::regnamespace ORDER BY 1";

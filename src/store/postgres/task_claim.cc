@@ -59,9 +59,18 @@ Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request) 
 Result<std::vector<Claim>> PostgresTaskStore::ClaimTasks(const ClaimRequest& request) {
   if (request.limit < 1) return Fail(ErrorCode::kInvalidArgument, "a claim asks for at least one task", "limit");
   if (request.owner_id.empty()) return Fail(ErrorCode::kInvalidArgument, "a claim names its owner", "owner_id");
+  Notifier& notifier = database_.notifier();
+  const std::uint64_t types = KeyOfTypes(request.types);
+  const std::uint32_t mark = notifier.wake_ups().BeginClaim(types);
   SEEDCORE_ASSIGN_OR_RETURN(Claimed claimed,
                             database_.WriteOnce([&](WriteContext& context) { return ClaimFreely(context, request); }));
   std::vector<TaskRow>& rows = claimed.rows;
+  // What limits hold back can be claimed a moment later: nobody is told that nothing is left.
+  if (!claimed.limited) {
+    const auto drained =
+        notifier.wake_ups().EndClaim(mark, types, rows.size(), static_cast<std::size_t>(request.limit));
+    if (drained) notifier.Tell(*drained);
+  }
   if (claimed.limited && rows.empty()) {
     SEEDCORE_ASSIGN_OR_RETURN(
         rows, database_.Write([&](WriteContext& context) { return ClaimUnderLimits(context, request); }));

@@ -123,7 +123,7 @@ Result<TaskCounts> PostgresTaskStore::Counts() {
 
 Result<std::optional<WallTime>> PostgresTaskStore::NextRunAfter() {
   const WallTime now = env_.WallNow();
-  return database_.Read([&](Connection& connection) -> Result<std::optional<WallTime>> {
+  auto found = database_.Read([&](Connection& connection) -> Result<std::optional<WallTime>> {
     SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kNextRunAfter));
     std::optional<WallTime> next = rows.OptionalTime(0, 0);
     if (!rows.Bool(0, 1)) return next;
@@ -137,14 +137,17 @@ Result<std::optional<WallTime>> PostgresTaskStore::NextRunAfter() {
     }
     return next;
   });
+  // Where many wait for the same moment, most of them are told of a later one.
+  if (found && *found) **found += database_.notifier().wake_ups().PauseAtTime();
+  return found;
 }
 
 Subscription PostgresTaskStore::OnRunnable(std::function<void()> listener) {
-  return database_.runnable().Connect(std::move(listener));
+  return database_.OnRunnable(std::move(listener));
 }
 
 Subscription PostgresTaskStore::OnEvents(std::function<void()> listener) {
-  return database_.events().Connect(std::move(listener));
+  return database_.OnEvents(std::move(listener));
 }
 
 }  // namespace seedcore::store::postgres

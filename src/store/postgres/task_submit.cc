@@ -61,9 +61,10 @@ class PlainColumns {
     traceparents_.Add(NullIfEmpty(task.traceparent));
     run_.Add(task.run_immediately);
     concurrency_keys_.Add(NullIfEmpty(task.concurrency_key));
-    any_runs_ = any_runs_ || task.run_immediately;
+    if (task.run_immediately) ++runs_;
   }
-  [[nodiscard]] bool any_runs() const { return any_runs_; }
+  /// How many can run.
+  [[nodiscard]] std::int64_t runs() const { return runs_; }
   [[nodiscard]] Params ToParams(WallTime now) const {
     return MakeParams(now, ids_, types_, domains_, descriptions_, params_, priorities_, drift_scores_, run_after_,
                       deadlines_, max_attempts_, bases_, maxima_, traceparents_, run_, concurrency_keys_);
@@ -74,14 +75,15 @@ class PlainColumns {
   Array priorities_{Oid::kInt4}, drift_scores_{Oid::kFloat8}, run_after_{Oid::kTimestamptz};
   Array deadlines_{Oid::kTimestamptz}, max_attempts_{Oid::kInt4}, bases_{Oid::kInt8}, maxima_{Oid::kInt8};
   Array traceparents_{Oid::kText}, run_{Oid::kBool}, concurrency_keys_{Oid::kText};
-  bool any_runs_ = false;
+  std::int64_t runs_ = 0;
 };
 
 Result<WallTime> Store(Database& database, const PlainColumns& columns) {
   return database.WriteOnce([&](WriteContext& context) -> Result<WallTime> {
     SEEDCORE_RETURN_IF_ERROR(context.db.Run(kStorePlain, columns.ToParams(context.now)));
     context.notes.appended_events = true;
-    context.notes.made_runnable = columns.any_runs();
+    context.notes.made_runnable = columns.runs() > 0;
+    context.notes.runnable_tasks = columns.runs();
     return context.now;
   });
 }

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace seedcore::store::postgres {
+
+/// Processes that listen on one database.
+struct Listeners {
+  int claimers = 0;  ///< those that wait for tasks to claim
+  int readers = 0;   ///< those that wait for events
+};
+
+/// Tasks that can be claimed, as a notice tells of them. The mark tells one such word from the next: every listener
+/// hears them in the same order, so a mark names a moment that all agree on. 0: a word without a mark.
+struct Runnable {
+  std::int64_t tasks = 0;  ///< at least so many; 0: nothing was made runnable
+  std::uint32_t mark = 0;
+};
+
+/// Some claim began after the word with `mark` was heard and left nothing that it was allowed to take.
+struct Drained {
+  std::uint32_t mark = 0;
+  std::uint64_t types = 0;  ///< KeyOfTypes
+};
+
+/// What one NOTIFY says.
+struct Notice {
+  Runnable runnable;
+  bool events = false;  ///< events were appended
+  bool hello = false;   ///< a process has begun to wait for events
+  std::optional<Drained> drained;
+  std::optional<Listeners> listeners;  ///< as the sender knows; absent: the word of an older process, or of SQL
+};
+
+/// Flags and numbers, at most some 80 bytes. Older processes look for an `r` (tasks can run) and an `e` (events) only,
+/// so neither letter stands anywhere else.
+[[nodiscard]] std::string ToPayload(const Notice& notice);
+/// Never fails: what is not understood is left out.
+[[nodiscard]] Notice ReadPayload(std::string_view payload);
+
+}  // namespace seedcore::store::postgres

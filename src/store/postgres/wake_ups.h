@@ -1,0 +1,83 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "store/postgres/notice.h"
+
+namespace seedcore::store::postgres {
+
+/// One number for a set of task types, whatever their order; none at all, which means every type, is 0.
+[[nodiscard]] std::uint64_t KeyOfTypes(std::span<const std::string> types);
+
+/// Which of the processes that listen look for work after a NOTIFY, decided by each for itself. Up to kAtOnce look at
+/// once, more if more tasks than that became runnable: with `n` listeners each does with probability kAtOnce / n. The
+/// others look after a jittered pause that grows with `n`, so that all of them together look no more often than a few
+/// processes would; and not at all when somebody has meanwhile told that nothing is left. Nobody who is not told so is
+/// spared, thus every word about tasks makes every process look within longest_pause().
+///
+/// Thread-safe.
+class WakeUps {
+ public:
+  /// With so many listeners or fewer everybody looks at once.
+  static constexpr int kAtOnce = 8;
+
+  /// With up to 60 of them; a NOTIFY waits longer where more listen.
+  static constexpr std::chrono::milliseconds kShortestNotifyPause{3};
+
+  explicit WakeUps(Env& env) : env_(env) {}
+
+  /// `listeners` were counted, or another process has.
+  void Know(Listeners listeners);
+  /// A word about tasks from another process. Returns whether to look at once; if not, next_look() says when.
+  [[nodiscard]] bool Hear(Runnable runnable);
+  /// The same from this process, whose dispatchers have been told by other means.
+  void HearOwn(Runnable runnable);
+  /// Another process has found nothing left.
+  void HearDrained(const Drained& drained);
+  /// When to look without being told again.
+  [[nodiscard]] std::optional<Instant> next_look() const;
+  /// Whether the time of next_look() has come; it is used up.
+  [[nodiscard]] bool TakeDue();
+
+  /// Before a claim of this process: the last word heard. 0: none with a mark.
+  [[nodiscard]] std::uint32_t BeginClaim(std::uint64_t types);
+  /// After that claim: what to tell the others, if anything. `claimed`: how many of `limit` tasks it was given.
+  [[nodiscard]] std::optional<Drained> EndClaim(std::uint32_t mark, std::uint64_t types, std::size_t claimed,
+                                                std::size_t limit);
+  /// Whether nobody has told it since.
+  [[nodiscard]] bool IsNews(const Drained& drained) const;
+
+  /// What to add to the moment at which a task becomes claimable by time: every process that waits knows that moment.
+  [[nodiscard]] std::chrono::microseconds PauseAtTime() const;
+
+  [[nodiscard]] Listeners listeners() const;
+  /// From one NOTIFY of this process to its next: each costs the server some work for each listener.
+  [[nodiscard]] std::chrono::milliseconds notify_pause() const;
+  [[nodiscard]] std::chrono::milliseconds longest_pause() const;
+
+ private:
+  static constexpr std::size_t kMostKeys = 16;
+
+  /// Under mutex_, as the rest.
+  [[nodiscard]] std::optional<std::chrono::microseconds> Pause(std::int64_t tasks) const;
+  [[nodiscard]] bool IsCovered(std::uint64_t types) const;
+  void Begin(std::uint32_t mark);
+
+  Env& env_;
+  mutable std::mutex mutex_;  // guards everything below
+  Listeners listeners_;
+  std::optional<Instant> look_at_;
+  bool late_ = false;                   // the last look was one after a pause
+  std::uint32_t mark_ = 0;              // of the last word heard
+  std::vector<std::uint64_t> covered_;  // types of which nothing was left after it
+  std::vector<std::uint64_t> wanted_;   // types that this process claims; at kMostKeys it is never spared
+};
+
+}  // namespace seedcore::store::postgres
