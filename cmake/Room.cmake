@@ -71,3 +71,12 @@ function(seedcore_precompile target)
   target_link_libraries(${target} PRIVATE Boost::json fmt::fmt)
   target_precompile_headers(${target} REUSE_FROM seedcore_pch)
 endfunction()
+
+# seedcore_program(TARGET): what every program of ours that is measured or shipped has in common.
+function(seedcore_program target)
+  seedcore_precompile(${target})
+  if(SEEDCORE_MIMALLOC)
+    # Before all else, so that it is where malloc and free are found.
+    target_link_libraries(${target} PRIVATE mimalloc)
+  endif()
+endfunction()
