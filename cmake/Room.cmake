@@ -94,3 +94,12 @@ function(seedcore_precompile_test target)
   seedcore_reuse_precompiled(${target} seedcore_test_pch HEADERS <gmock/gmock.h> <gtest/gtest.h> OPTIONS -O1
                              LIBRARIES GTest::gmock)
 endfunction()
+
+# seedcore_program(TARGET): what every program of ours that is measured or shipped has in common.
+function(seedcore_program target)
+  seedcore_precompile(${target})
+  if(SEEDCORE_MIMALLOC)
+    # Before all else, so that it is where malloc and free are found.
+    target_link_libraries(${target} PRIVATE mimalloc)
+  endif()
+endfunction()

@@ -9,6 +9,7 @@
 #include "app/advertised_address.h"
 #include "app/cluster_token.h"
 #include "app/section_settings.h"
+#include "base/log.h"
 
 namespace seedcore::app {
 DirectListener::DirectListener(std::unique_ptr<net::Server> server, std::unique_ptr<ListenerPresence> presence,
@@ -29,6 +30,9 @@ Result<std::unique_ptr<DirectListener>> DirectListener::Start(const settings::Se
   SEEDCORE_ASSIGN_OR_RETURN(const net::HostPort where,
                             AdvertisedAddress(settings.direct, server->endpoints().front(), place.node_ip));
   const std::string address = where.ToString();
+  if (const auto open = server->ListenOnSameHost(where); !open) {
+    log::Warning("gateways of this host will use TCP", {{"reason", open.error().message}});
+  }
   store::Instance listener;
   listener.logical_id = fmt::format("service:{}", kind.name);
   listener.actor_name = kind.name;

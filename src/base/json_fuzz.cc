@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "base/json_binding.h"
+#include "base/json_fast.h"
 
 namespace seedcore {
 namespace {
@@ -79,12 +79,27 @@ void CheckBinding(const json::value& value) {
   SEEDCORE_CHECK(ToJsonText(*again) == text, "and nothing is lost");
 }
 
+/// The fast way and the careful one tell the same.
+template <class T>
+void CheckFast(std::string_view text) {
+  const auto fast = FromJsonTextFast<T>(text);
+  const auto careful = FromJsonText<T>(text);
+  SEEDCORE_CHECK(fast.has_value() == careful.has_value(), "both take it or refuse it");
+  if (fast) {
+    SEEDCORE_CHECK(ToJsonText(*fast) == ToJsonText(*careful), "both read the same");
+  } else {
+    SEEDCORE_CHECK(ToString(fast.error()) == ToString(careful.error()), "both say the same");
+  }
+}
+
 }  // namespace
 }  // namespace seedcore
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace seedcore;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
+  CheckFast<Tree>(text);
+  CheckFast<Leaf>(text);
   const auto value = ParseJson(text);
   if (!value) {
     CheckError(value.error());

@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -17,7 +18,8 @@ namespace seedcore::net {
 
 /// Every connection lives on one loop, so its executor needs no type erasure.
 using LoopExecutor = boost::asio::io_context::executor_type;
-using LoopSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, LoopExecutor>;
+/// TCP, or a Unix socket (same_host.h).
+using LoopSocket = boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol, LoopExecutor>;
 
 using Coroutine = boost::asio::awaitable<void, LoopExecutor>;
 inline constexpr boost::asio::use_awaitable_t<LoopExecutor> kAwait;

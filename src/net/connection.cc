@@ -242,6 +242,8 @@ void Connection::Tick(Instant now) {
     last_event_ = now;
     events_->Heartbeat();
   }
+  // Only of those that take longer than a tick: most are over before it would have cost its system call.
+  if (phase_ == Phase::kHandling && call_) WatchForDisconnect();
   if (now < expires_ || closed_) return;
   expires_ = Instant::max();
   switch (phase_) {

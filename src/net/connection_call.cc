@@ -129,7 +129,6 @@ void Connection::Dispatch(const Route& route, const std::shared_ptr<HandlerCall>
   }
   if (route.forwarder) {
     route.forwarder->Forward(shared_from_this(), call, parser_.Head().target);
-    if (!call->done) WatchForDisconnect();
     return;
   }
   const std::size_t max_bytes = core_.options.limits.body_bytes;
@@ -145,10 +144,7 @@ void Connection::Dispatch(const Route& route, const std::shared_ptr<HandlerCall>
       if (self->call_ == call) self->wakeup_.Notify();
     });
   };
-  if (core_.workers.TrySubmit(job)) {
-    WatchForDisconnect();
-    return;
-  }
+  if (core_.workers.TrySubmit(job)) return;
   core_.rejected_queue.Increment();
   answer(core_.Busy("the server is busy"));
 }

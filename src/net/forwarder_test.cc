@@ -89,6 +89,18 @@ TEST_F(ForwarderTest, WhereTheAnsweringServerRunsTheHandlerMakesNoDifference) {
   EXPECT_EQ(Ask("PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}").body, "PUT /x body={}");
 }
 
+TEST_F(ForwarderTest, AServerOfTheSameHostIsAskedThroughItsUnixSocket) {
+  TestServer back({}, {Answering([](const Request& request) { return Response{.body = request.peer}; })});
+  Forward({back.port()});
+  EXPECT_THAT(Ask(Post("/x", "{}", "Connection: close\r\n")).body, HasSubstr("127.0.0.1:"));
+  ASSERT_TRUE(back.server().ListenOnSameHost({"127.0.0.1", back.port()}));
+  TestServer other({}, {Answering([](const Request& request) { return Response{.body = request.peer}; })});
+  ASSERT_TRUE(other.server().ListenOnSameHost({"127.0.0.1", other.port()}));
+  UpstreamsAre({other.port()});
+  const std::string large(300'000, ' ');
+  EXPECT_EQ(Ask(Post("/x", large)).body, "same host");
+}
+
 TEST_F(ForwarderTest, ConnectionsToTheServerAreKept) {
   TestServer back({}, {Answering(Echo)});
   Forward({back.port()}, {}, {.limits = {}});

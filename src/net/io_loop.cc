@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <cstring>
 #include <netinet/tcp.h>
+#include <string>
 #include <sys/socket.h>
 #include <utility>
 #include <vector>
@@ -14,6 +17,17 @@ namespace seedcore::net {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
+
+namespace {
+
+std::string NameOf(const asio::generic::stream_protocol::endpoint& peer) {
+  if (peer.data()->sa_family == AF_UNIX) return "same host";
+  tcp::endpoint where;
+  std::memcpy(where.data(), peer.data(), std::min(peer.size(), where.capacity()));
+  return HostPort{where.address().to_string(), where.port()}.ToString();
+}
+
+}  // namespace
 
 ServerCore::ServerCore(const ServerOptions& o, Env& e, Metrics& metrics)
     : options(o),
@@ -74,7 +88,7 @@ void IoLoop::Tick() {
   });
 }
 
-void IoLoop::Adopt(int fd, const tcp::endpoint& peer, RouteTable& routes, bool refuse) {
+void IoLoop::Adopt(int fd, const asio::generic::stream_protocol::endpoint& peer, RouteTable& routes, bool refuse) {
   asio::post(context_, [self = shared_from_this(), fd, peer, &routes, refuse] {
     LoopSocket socket(self->context_);
     error_code error;
@@ -83,8 +97,7 @@ void IoLoop::Adopt(int fd, const tcp::endpoint& peer, RouteTable& routes, bool r
     const int on = 1;
     // Responses are written whole; waiting for more to send would only delay them.
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    const std::string text = HostPort{peer.address().to_string(), peer.port()}.ToString();
-    std::make_shared<Connection>(self, std::move(socket), text, routes, refuse)->Start();
+    std::make_shared<Connection>(self, std::move(socket), NameOf(peer), routes, refuse)->Start();
   });
 }
 

@@ -55,7 +55,7 @@ class IoLoop : public std::enable_shared_from_this<IoLoop> {
   /// Any thread.
   void Start();
   /// Any thread. Takes over an accepted, non-blocking socket.
-  void Adopt(int fd, const boost::asio::ip::tcp::endpoint& peer, RouteTable& routes, bool refuse);
+  void Adopt(int fd, const boost::asio::generic::stream_protocol::endpoint& peer, RouteTable& routes, bool refuse);
   /// Any thread. Idle connections and streams close at once, others after the request they are at.
   void Drain();
   /// Any thread. Closes everything.

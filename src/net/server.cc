@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <future>
 #include <optional>
 #include <stop_token>
@@ -12,7 +13,9 @@
 #include <unistd.h>
 #include <utility>
 
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
@@ -20,6 +23,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "net/io_loop_internal.h"
+#include "net/same_host.h"
 
 namespace seedcore::net {
 
@@ -40,7 +44,9 @@ struct Listener {
 
   RouteTable routes;
   std::optional<tcp::acceptor> acceptor;
-  std::optional<asio::steady_timer> pause;  // after an accept that failed for want of descriptors
+  std::optional<asio::posix::stream_descriptor> same_host;  // the Unix socket beside it
+  std::optional<asio::steady_timer> pause;                  // after an accept that failed for want of descriptors
+  std::optional<asio::steady_timer> same_host_pause;
 };
 
 Result<tcp::endpoint> ResolveListener(const HostPort& where) {
@@ -70,15 +76,20 @@ class Server::Impl {
   }
 
   Result<void> Start();
+  Result<void> ListenOnSameHost(const HostPort& where);
   void Stop(std::chrono::milliseconds drain);
   const std::vector<HostPort>& endpoints() const { return endpoints_; }
   std::size_t InFlight() const { return core_.in_flight.load(std::memory_order_relaxed); }
 
  private:
   Result<void> Bind(Listener& listener, const std::string& text);
-  void Accept(Listener& listener);
+  /// `door` is what somebody comes in by, `pause` what it waits on when there is no room.
+  template <class Door>
+  void Accept(Listener& listener, Door& door, asio::steady_timer& pause);
   /// False when the listener has to pause.
-  bool TakeAll(Listener& listener);
+  bool TakeAll(Listener& listener, int door);
+  /// Runs `task` on the loop that accepts, and waits for it.
+  void OnAcceptingLoop(const std::function<void()>& task);
   void CloseListeners();
   void WaitUntilClosed(Instant deadline);
 
@@ -104,7 +115,7 @@ Result<void> Server::Impl::Start() {
     }
   }
   started_ = true;
-  for (Listener& listener : listeners_) Accept(listener);
+  for (Listener& listener : listeners_) Accept(listener, *listener.acceptor, *listener.pause);
   for (const auto& loop : loops_) loop->Start();
   return {};
 }
@@ -130,26 +141,39 @@ Result<void> Server::Impl::Bind(Listener& listener, const std::string& text) {
   return {};
 }
 
-void Server::Impl::Accept(Listener& listener) {
-  listener.acceptor->async_wait(tcp::acceptor::wait_read, [this, &listener](error_code error) {
-    if (error || !listener.acceptor->is_open()) return;
-    if (TakeAll(listener)) {
-      Accept(listener);
+Result<void> Server::Impl::ListenOnSameHost(const HostPort& where) {
+  SEEDCORE_CHECK(started_ && !stopped_, "its loops run");
+  SEEDCORE_ASSIGN_OR_RETURN(const int fd, net::ListenOnSameHost(where));
+  OnAcceptingLoop([&] {
+    Listener& listener = listeners_.front();
+    listener.same_host.emplace(loops_.front()->context(), fd);
+    listener.same_host_pause.emplace(loops_.front()->context());
+    Accept(listener, *listener.same_host, *listener.same_host_pause);
+  });
+  return {};
+}
+
+template <class Door>
+void Server::Impl::Accept(Listener& listener, Door& door, asio::steady_timer& pause) {
+  door.async_wait(Door::wait_read, [this, &listener, &door, &pause](error_code error) {
+    if (error || !door.is_open()) return;
+    if (TakeAll(listener, door.native_handle())) {
+      Accept(listener, door, pause);
       return;
     }
-    listener.pause->expires_after(kAcceptPause);
-    listener.pause->async_wait([this, &listener](error_code stopped) {
-      if (!stopped) Accept(listener);
+    pause.expires_after(kAcceptPause);
+    pause.async_wait([this, &listener, &door, &pause](error_code stopped) {
+      if (!stopped) Accept(listener, door, pause);
     });
   });
 }
 
-bool Server::Impl::TakeAll(Listener& listener) {
+bool Server::Impl::TakeAll(Listener& listener, int door) {
   constexpr int kBatch = 64;
   for (int i = 0; i < kBatch; ++i) {
-    tcp::endpoint peer;
+    asio::generic::stream_protocol::endpoint peer;
     socklen_t size = static_cast<socklen_t>(peer.capacity());
-    const int fd = ::accept4(listener.acceptor->native_handle(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd = ::accept4(door, peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return true;
       log::Warning("can't accept a connection", {{"reason", std::strerror(errno)}});
@@ -172,17 +196,26 @@ bool Server::Impl::TakeAll(Listener& listener) {
   return true;
 }
 
-void Server::Impl::CloseListeners() {
-  std::promise<void> closed;
+void Server::Impl::OnAcceptingLoop(const std::function<void()>& task) {
+  std::promise<void> done;
   asio::post(loops_.front()->context(), [&] {
+    task();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+void Server::Impl::CloseListeners() {
+  OnAcceptingLoop([this] {
     for (Listener& listener : listeners_) {
       error_code ignored;
       listener.acceptor->close(ignored);
       listener.pause->cancel();
+      if (!listener.same_host) continue;
+      listener.same_host->close(ignored);
+      listener.same_host_pause->cancel();
     }
-    closed.set_value();
   });
-  closed.get_future().wait();
 }
 
 void Server::Impl::WaitUntilClosed(Instant deadline) {
@@ -212,6 +245,7 @@ Result<void> Server::AddRoutes(std::size_t listener, std::vector<Route> routes) 
   return impl_->AddRoutes(listener, std::move(routes));
 }
 Result<void> Server::Start() { return impl_->Start(); }
+Result<void> Server::ListenOnSameHost(const HostPort& where) { return impl_->ListenOnSameHost(where); }
 const std::vector<HostPort>& Server::endpoints() const { return impl_->endpoints(); }
 std::size_t Server::InFlight() const { return impl_->InFlight(); }
 void Server::Stop(std::chrono::milliseconds drain) { impl_->Stop(drain); }

@@ -47,6 +47,9 @@ class Server {
   [[nodiscard]] Result<void> Start();
   /// What the listeners are bound to, in the order of ServerOptions::listen. After Start.
   [[nodiscard]] const std::vector<HostPort>& endpoints() const;
+  /// Opens the first listener to processes of this host once more, by a Unix socket named after `where`, the TCP
+  /// address that they know it by (same_host.h). kUnavailable when the name is taken. Once, after Start.
+  [[nodiscard]] Result<void> ListenOnSameHost(const HostPort& where);
   /// Requests that wait for a worker, are being handled, streamed or forwarded. Any thread.
   [[nodiscard]] std::size_t InFlight() const;
   /// Refuses new connections, closes idle ones and streams, lets requests under way finish, and cuts what is left after

@@ -12,6 +12,7 @@
 #include "net/forward_message.h"
 #include "net/io_loop_internal.h"
 #include "net/retry.h"
+#include "net/same_host.h"
 
 namespace seedcore::net {
 
@@ -76,13 +77,19 @@ asio::awaitable<Fate, LoopExecutor> UpstreamExchange::Attempt(const Upstream& up
 
 asio::awaitable<bool, LoopExecutor> UpstreamExchange::Connect(const HostPort& where) {
   error_code error;
+  connection_ = std::make_unique<UpstreamConnection>(caller_.loop().context());
+  LoopSocket& socket = connection_->socket;
+  if (const int fd = ConnectOnSameHost(where); fd >= 0) {
+    socket.assign({AF_UNIX, 0}, fd, error);
+    socket.non_blocking(true, error);
+    co_return true;
+  }
   const auto address = asio::ip::make_address(where.host, error);
   if (error) {
     problem_ = fmt::format("'{}' is not an IP address", where.host);
+    connection_.reset();
     co_return false;
   }
-  connection_ = std::make_unique<UpstreamConnection>(caller_.loop().context());
-  LoopSocket& socket = connection_->socket;
   const auto waiting = std::make_shared<bool>(true);
   bool timed_out = false;
   asio::steady_timer timer(caller_.loop().context(), options_.connect);

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/json_binding.h"
+#include "base/json_fast.h"
 #include "net/http.h"
 
 /// Operation tables. A service is a class with methods `Result<Response> Method(const Request&, const CallContext&)`;
@@ -133,7 +133,7 @@ bool BodyIsRequest(const net::Request& request);
 
 template <class Request>
 Result<Request> ReadRequest(const net::Request& request) {
-  if (BodyIsRequest(request)) return FromJsonText<Request>(request.body);
+  if (BodyIsRequest(request)) return FromJsonTextFast<Request>(request.body);
   SEEDCORE_ASSIGN_OR_RETURN(const json::value document, RequestDocument(request, TextFields<Request>()));
   return FromJson<Request>(document);
 }
