@@ -63,9 +63,8 @@ class Victim {
   /// than any time that a test would call long; it gives up after half a minute.
   void AwaitWork() {
     std::unique_lock lock(mutex_);
-    const bool works =
-        RealEnv().WaitUntil(lock, changed_, RealEnv().Now() + std::chrono::seconds(30), {},
-                            [&] { return ended_ || output_.find('\n') != std::string::npos; });
+    const bool works = RealEnv().WaitUntil(lock, changed_, RealEnv().Now() + std::chrono::seconds(30), {},
+                                           [&] { return ended_ || output_.find('\n') != std::string::npos; });
     if (!works) Die("the worker did not begin to work");
   }
 

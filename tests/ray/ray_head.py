@@ -251,7 +251,9 @@ class RayHead:
         self._end_all()
         shutil.rmtree(self._folder, ignore_errors=True)
         if self.peak_memory > MEMORY_LIMIT:
-            raise RuntimeError(f"the cluster took {self.peak_memory >> 20} MiB of memory, {MEMORY_LIMIT >> 20} are allowed")
+            raise RuntimeError(
+                f"the cluster took {self.peak_memory >> 20} MiB of memory, {MEMORY_LIMIT >> 20} are allowed"
+            )
 
     def _end_all(self) -> None:
         """Not by SIGTERM, which `ray start --block` answers by draining its node for half a minute."""

@@ -60,7 +60,6 @@ class Token(unittest.TestCase):
         self.assertEqual(outcome.code, 2)
         self.assertIn("set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH", outcome.err)
 
-
     def ensure(self, **variables: str) -> tuple[str, list[str]]:
         """What ensure_ray_initialized comes to behind ray:// and as a member, and the lines that say why."""
         program = (
