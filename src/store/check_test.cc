@@ -105,6 +105,7 @@ void Relate(Store& store, const std::string& task) {
     embedding.model = "m";
     embedding.model_version = "1";
     embedding.vector = {0.5F, 1e-30F, -1.0F};
+    embedding.content_hash = "of the content";
   }
   Must(graph.PutEmbeddings(embeddings));
 }

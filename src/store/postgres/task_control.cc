@@ -18,8 +18,9 @@ constexpr char kDeleteFinished[] =
 // whose row is locked goes by the clock, which gives what its row would give.
 // $1 kTurn, $2 kPriorityStep, $3 at most
 constexpr char kForgetFlows[] =
-    "WITH gone AS MATERIALIZED (SELECT f.type, f.domain, f.priority FROM queue_flow f WHERE f.last_turn + $1 <= "
-    "(10 - f.priority) * $2 + (SELECT coalesce(max(c.turn), 0) FROM queue_clock c WHERE c.type IN ('', f.type)) "
+    "WITH gone AS MATERIALIZED (SELECT f.type, f.domain, f.priority FROM queue_flow f "
+    "WHERE f.last_turn + $1 <= (10 - f.priority) * $2::bigint + "
+    "(SELECT coalesce(max(c.turn), 0) FROM queue_clock c WHERE c.type IN ('', f.type)) "
     "LIMIT $3 FOR UPDATE OF f SKIP LOCKED) "
     "DELETE FROM queue_flow f USING gone g WHERE f.type = g.type AND f.domain = g.domain AND f.priority = g.priority";
 // $1 kTurn, $2 at most
