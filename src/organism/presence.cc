@@ -64,7 +64,9 @@ Result<void> Presence::Leave(const std::string& organ_id) {
 
 Result<Presence::Registration> Presence::Renew(const Registration& known, const std::string& epoch) {
   if (known.epoch == epoch) {
-    SEEDCORE_RETURN_IF_ERROR(registry_.Beat(known.instance_id));
+    const auto beaten = registry_.Beat(known.instance_id);
+    // An instance that was dead for long has been forgotten.
+    if (!beaten && beaten.error().code != ErrorCode::kNotFound) return std::unexpected(beaten.error());
     // A heartbeat does not bring back an instance that was declared dead, for example after the machine had slept.
     SEEDCORE_ASSIGN_OR_RETURN(const auto active, registry_.ActiveInstances(known.organ_id));
     if (std::ranges::any_of(active, [&](const auto& other) { return other.instance_id == known.instance_id; })) {
@@ -73,7 +75,8 @@ Result<Presence::Registration> Presence::Renew(const Registration& known, const 
   }
   SEEDCORE_ASSIGN_OR_RETURN(auto renewed, Register(known.organ_id, epoch));
   log::Info("instance registered again", {{"logical_id", known.organ_id}, {"epoch", epoch}});
-  SEEDCORE_RETURN_IF_ERROR(registry_.SetStatus(known.instance_id, store::InstanceStatus::kDead));
+  const auto ended = registry_.SetStatus(known.instance_id, store::InstanceStatus::kDead);
+  if (!ended && ended.error().code != ErrorCode::kNotFound) return std::unexpected(ended.error());
   return renewed;
 }
 

@@ -66,6 +66,19 @@ TEST_F(PresenceTest, AnInstanceDeclaredDeadIsReplaced) {
   EXPECT_NE(presence.Of("organ")->instance_id, before.instance_id);
 }
 
+TEST_F(PresenceTest, AnInstanceThatTheRegistryHasForgottenIsReplaced) {
+  ASSERT_TRUE(presence.Enter("organ"));
+  const auto before = *presence.Of("organ");
+  ASSERT_TRUE(registry().SetStatus(before.instance_id, store::InstanceStatus::kDead));
+  env.Advance(std::chrono::hours(8 * 24));  // the machine was asleep
+  ASSERT_TRUE(registry().ExpireInstances(seconds(60)));
+  ASSERT_FALSE(registry().Beat(before.instance_id));
+  ASSERT_TRUE(presence.BeatOnce());
+  const auto after = *presence.Of("organ");
+  EXPECT_NE(after.instance_id, before.instance_id);
+  EXPECT_EQ(ActiveInstanceIds("organ"), std::vector{after.instance_id});
+}
+
 TEST_F(PresenceTest, TheThreadBeatsAgainAndAgain) {
   ASSERT_TRUE(presence.Enter("organ"));
   presence.Start();

@@ -18,7 +18,7 @@ ReaperRounds::ReaperRounds(Env& env, store::TaskStore& store, Metrics& metrics, 
 
 std::chrono::nanoseconds ReaperRounds::Round(const std::stop_token& stop) {
   auto done = Reap(stop);
-  if (done && settings_.keep_finished && env_.Now() >= delete_at_) {
+  if (done && env_.Now() >= delete_at_) {
     const auto all_deleted = DeleteOld(stop);
     if (!all_deleted) done = std::unexpected(all_deleted.error());
     if (all_deleted && *all_deleted) delete_at_ = env_.Now() + settings_.retention_period;
@@ -46,8 +46,9 @@ Result<void> ReaperRounds::Reap(const std::stop_token& stop) {
 Result<bool> ReaperRounds::DeleteOld(const std::stop_token& stop) {
   const Instant until = env_.Now() + settings_.period / 2;
   while (!stop.stop_requested() && env_.Now() < until) {
-    SEEDCORE_ASSIGN_OR_RETURN(const int deleted,
-                              store_.DeleteFinished(env_.WallNow() - *settings_.keep_finished, settings_.batch));
+    // Where tasks are kept for ever, the look is for what the store keeps beside them.
+    const WallTime before = settings_.keep_finished ? env_.WallNow() - *settings_.keep_finished : WallTime{};
+    SEEDCORE_ASSIGN_OR_RETURN(const int deleted, store_.DeleteFinished(before, settings_.batch));
     deleted_ += deleted;
     deleted_metric_.Increment(deleted);
     if (deleted < settings_.batch) return true;

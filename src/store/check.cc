@@ -1,15 +1,13 @@
 #include "store/check.h"
 
 #include <array>
+#include <span>
 #include <utility>
+
+#include "store/check_rules.h"
 
 namespace seedcore::store {
 namespace {
-
-struct Rule {
-  const char* sentence;
-  const char* broken;  ///< SELECT of one column, an id in text, for each row that breaks it; in both dialects
-};
 
 #define SEEDCORE_TERMINAL "('completed', 'failed', 'cancelled')"
 #define SEEDCORE_TASK "SELECT CAST(t.id AS TEXT) AS id FROM tasks t "
@@ -106,9 +104,12 @@ Result<CheckReport> CheckStore(Tables& tables) {
   for (const Row& row : counts) report.tasks[std::get<std::string>(row[0])] = std::get<std::int64_t>(row[1]);
   SEEDCORE_ASSIGN_OR_RETURN(report.dead_letters, QueryInt(tables, "SELECT count(*) FROM tasks WHERE dead_letter"));
   SEEDCORE_ASSIGN_OR_RETURN(report.events, QueryInt(tables, "SELECT count(*) FROM task_event"));
-  for (const Rule& rule : kRules) {
-    SEEDCORE_ASSIGN_OR_RETURN(auto broken, Broken(tables, rule.broken));
-    if (broken.first > 0) report.findings.push_back({rule.sentence, broken.first, std::move(broken.second)});
+  for (const std::span<const Rule> rules : {std::span<const Rule>(kRules), DispatchRules(), GraphRules()}) {
+    report.rules += static_cast<std::int64_t>(rules.size());
+    for (const Rule& rule : rules) {
+      SEEDCORE_ASSIGN_OR_RETURN(auto broken, Broken(tables, rule.broken));
+      if (broken.first > 0) report.findings.push_back({rule.sentence, broken.first, std::move(broken.second)});
+    }
   }
   SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t last, tables.LastEvent());
   SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t newest,
@@ -117,7 +118,7 @@ Result<CheckReport> CheckStore(Tables& tables) {
     report.findings.push_back(
         {"the next event gets a number that no event has", newest - last, std::to_string(newest)});
   }
-  report.rules = static_cast<std::int64_t>(kRules.size()) + 2;
+  report.rules += 3;  // an unfinished copy, the database itself, and the number of the next event
   return report;
 }
 

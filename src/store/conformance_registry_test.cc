@@ -59,6 +59,23 @@ TEST_P(StoreConformance, InstanceIsActiveOnceItIsAliveAndAsLongAsItBeats) {
   EXPECT_THAT(Must(registry.ActiveInstances("organ_1")), IsEmpty());
 }
 
+TEST_P(StoreConformance, AnInstanceIsForgottenAWeekAfterItsLastHeartbeatOnceItIsDead) {
+  RegistryStore& registry = store().registry();
+  for (const char* id : {"long dead", "dead", "alive"}) Must(registry.Register(SomeInstance(id)));
+  Must(registry.SetStatus("long dead", InstanceStatus::kDead));
+  Advance(std::chrono::hours(5 * 24));
+  Must(registry.Beat("dead"));
+  Must(registry.SetStatus("dead", InstanceStatus::kDead));
+  Advance(std::chrono::hours(3 * 24));
+  Must(registry.ExpireInstances(seconds(60)));
+  EXPECT_EQ(CodeOf(registry.SetStatus("long dead", InstanceStatus::kDead)), ErrorCode::kNotFound);
+  Must(registry.SetStatus("dead", InstanceStatus::kDead));
+  Must(registry.SetStatus("alive", InstanceStatus::kDead));  // declared dead only now
+  Must(registry.ExpireInstances(seconds(60)));
+  EXPECT_EQ(CodeOf(registry.SetStatus("alive", InstanceStatus::kDead)), ErrorCode::kNotFound);
+  Must(registry.SetStatus("dead", InstanceStatus::kDead));
+}
+
 TEST_P(StoreConformance, NewestHeartbeatComesFirst) {
   RegistryStore& registry = store().registry();
   for (const char* id : {"i1", "i2", "i3"}) {

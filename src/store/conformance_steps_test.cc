@@ -100,6 +100,16 @@ TEST_P(StoreConformance, ACompletedStepStaysAsItIs) {
   EXPECT_THAT(StatusesOf(store(), second.task.id), ElementsAre(kCompleted, kPending, kPending, kPending));
 }
 
+TEST_P(StoreConformance, AStepThatIsWrittenAgainLeavesItsEffectsOnce) {
+  SubmitOfType("a");
+  const Claim claim = ClaimOne();
+  Must(store().steps().SavePlan(claim.lease(), Diamond()));
+  const Effects effects{.facts = {{"once", {}, {}}}, .ledger = {}, .incidents = {}};
+  Must(Write(store(), claim.lease(), {Done("a", 1)}, effects));
+  Must(Write(store(), claim.lease(), {Done("a", 1)}, effects));  // the answer to the first one may have been lost
+  EXPECT_EQ(Must(store().facts().Count()), 1);
+}
+
 TEST_P(StoreConformance, TheLastStepAndTheEndOfItsTaskAreOneTransaction) {
   SubmitOfType("a");
   const Claim claim = ClaimOne();

@@ -20,12 +20,19 @@
 /// * a flow that had nothing waiting is among the next to be served, and has no credit for the time before;
 /// * a higher priority comes first, of its own tenant's tasks and of others;
 /// * whatever waits is reached: a task of one priority step less is overtaken by at most a thousand tasks of a flow.
+/// The row of a flow is forgotten once the clock is a turn ahead of it (last turn + kTurn <= clock + the part of the
+/// priority): the formula then gives the same turn with it and without it, now and ever after, as clocks only go
+/// forward. So a flow that comes back neither jumps ahead nor falls behind, and what is kept are the flows that have
+/// tasks waiting or were served within the last turn. The clock of a type is forgotten when that of all types is a turn
+/// ahead of it, and counts for it anyway.
 /// Several stores on one database keep this order up to what is claimed or submitted at the same moment.
 namespace seedcore::store {
 
 inline constexpr std::int64_t kTurn = 1000;
 /// A task overtakes at most a thousand tasks of each flow that is one priority lower.
 inline constexpr std::int64_t kPriorityStep = 1000 * kTurn;
+/// At each look of the retention.
+inline constexpr int kMostFlowsForgotten = 10'000;
 
 /// What a priority, 1 to 10, adds to the clock.
 constexpr std::int64_t PriorityDelay(int priority) { return (10 - priority) * kPriorityStep; }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/json_binding.h"
+#include "sim/workflow.h"
 #include "support/history.h"
 
 namespace seedcore::sim {
@@ -24,6 +25,7 @@ void Checker::EffectsWritten(const store::Effects& effects) {
 void Checker::AfterStep(const std::vector<std::string>& believed) {
   for (const test::ModelStore::Row& row : store_.rows()) CheckTask(row);
   CheckKeys();
+  overtaking_.AfterStep(store_, violations_);
   // A wall clock that is set lets the store give a lease away early; the token is then all that protects the task.
   if (weather_.counts.clock_jumps > 0) return;
   std::set<std::string> live;
@@ -43,7 +45,39 @@ void Checker::CheckTask(const test::ModelStore::Row& row) {
     Violate(fmt::format("{}: was {}, is {}", task.id, EnumToString(seen.status), EnumToString(task.status)));
   }
   if (task.status == TaskStatus::kRunning) CheckLease(task);
-  seen = {task.fencing_token, task.status};
+  const bool is_claimed = task.fencing_token > seen.token && task.status == TaskStatus::kRunning;
+  if (is_claimed && seen.run_after && *task.started_at < *seen.run_after && weather_.counts.clock_jumps == 0) {
+    Violate(fmt::format("{}: claimed {} ms before its time", task.id,
+                        (*seen.run_after - *task.started_at) / std::chrono::milliseconds(1)));
+  }
+  CheckSteps(row, seen);
+  seen.token = task.fencing_token;
+  seen.status = task.status;
+  seen.run_after = task.run_after;
+}
+
+/// A completed step stays completed, and what is written of a step comes from the latest claim of its task.
+void Checker::CheckSteps(const test::ModelStore::Row& row, Seen& seen) {
+  for (const store::StepRow& step : row.steps) {
+    const bool is_completed = step.status == store::TaskStepStatus::kCompleted;
+    if (is_completed) seen.completed.insert(step.number);
+    if (!is_completed && seen.completed.contains(step.number)) {
+      Violate(fmt::format("{}: step {} was completed, is {}", row.task.id, step.number, EnumToString(step.status)));
+    }
+  }
+}
+
+void Checker::StepBegins(const std::string& task_id, int step) {
+  const auto row = std::ranges::find_if(store_.rows(), [&](const auto& r) { return r.task.id == task_id; });
+  if (row == store_.rows().end()) return Violate(fmt::format("{}: a step of no task begins", task_id));
+  const std::set<int>& completed = seen_[row->seq].completed;
+  if (completed.contains(step) || effects_[EffectOf(task_id, step)] > 0) {
+    Violate(fmt::format("{}: step {} runs again after it was completed", task_id, step));
+  }
+  // The steps of a plan follow one another: all before the first unfinished one are completed.
+  for (int before = 0; before < step; ++before) {
+    if (!completed.contains(before)) Violate(fmt::format("{}: step {} begins before step {}", task_id, step, before));
+  }
 }
 
 /// No more run than the limits say, and a unique key has one unfinished task.
@@ -78,13 +112,45 @@ void Checker::CheckLease(const store::Task& task) {
   }
 }
 
+/// What ended well has left its effects, once, and nothing else has.
+void Checker::CheckEffects(const test::ModelStore::Row& row) {
+  const bool is_completed = row.task.status == TaskStatus::kCompleted;
+  const int found = effects_[row.task.id];
+  if (found != (is_completed ? 1 : 0)) Violate(fmt::format("{}: effects written {} times", row.task.id, found));
+  const Plan plan = PlanOf(row.task);
+  if (is_completed && row.steps.size() != static_cast<std::size_t>(plan.steps)) {
+    Violate(fmt::format("{}: completed with {} of {} steps", row.task.id, row.steps.size(), plan.steps));
+  }
+  for (const store::StepRow& step : row.steps) {
+    const bool is_done = step.status == store::TaskStepStatus::kCompleted;
+    if (is_completed && !is_done) Violate(fmt::format("{}: completed without step {}", row.task.id, step.number));
+    const int written = effects_[EffectOf(row.task.id, step.number)];
+    const int expected = is_done && step.number != plan.person ? 1 : 0;
+    if (written != expected) {
+      Violate(fmt::format("{}: effects of step {} written {} times", row.task.id, step.number, written));
+    }
+  }
+}
+
+/// Each claim is an attempt, unless it was handed back or put off; a task that is queued anew begins at the first.
+void Checker::CheckAttempts() {
+  std::map<std::string, int> attempts;
+  for (const store::TaskEvent& event : store_.history()) {
+    int& attempt = attempts[event.task_id];
+    if (event.kind == "queued" || event.kind == "resumed" || event.kind == "redriven") attempt = 0;
+    if (event.kind == "snoozed" || event.kind == "handed_back") --attempt;
+    if (event.kind == "claimed" && ++attempt != event.attempt) {
+      Violate(fmt::format("{}: claim {} is counted as attempt {}", event.task_id, attempt, event.attempt));
+    }
+  }
+}
+
 void Checker::AtEnd() {
+  CheckAttempts();
   const auto report = test::CheckHistory(store_.history(), acknowledged_, {.must_be_completed = false});
   for (const std::string& violation : report.violations) Violate(violation);
   for (const test::ModelStore::Row& row : store_.rows()) {
-    const int expected = row.task.status == TaskStatus::kCompleted ? 1 : 0;
-    const int found = effects_[row.task.id];
-    if (found != expected) Violate(fmt::format("{}: effects written {} times", row.task.id, found));
+    CheckEffects(row);
     if (!IsTerminal(row.task.status)) {
       Violate(fmt::format("{}: still {}", row.task.id, EnumToString(row.task.status)));
     }

@@ -1,6 +1,10 @@
 #include "sim/client.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
+
+#include "sim/workflow.h"
 
 namespace seedcore::sim {
 
@@ -25,10 +29,15 @@ void Client::MakeBatch() {
     return;
   }
   const WallTime now = env_.WallNow();
-  for (int n = 1 + weather_.Below(3); n > 0 && left_ > 0; --n, --left_) {
+  for (int n = 1 + weather_.Below(habits_.most_per_batch); n > 0 && left_ > 0; --n, --left_) {
     store::NewTask task;
     task.type = weather_.Below(2) == 0 ? "a" : "b";
-    task.priority = 1 + weather_.Below(10);
+    task.domain = habits_.domain;
+    task.priority = habits_.priority > 0 ? habits_.priority : 1 + weather_.Below(10);
+    if (weather_.Below(6) == 0) {
+      const int steps = 1 + weather_.Below(4);
+      task.params = ParamsOf({.steps = steps, .person = weather_.Below(3) == 0 ? weather_.Below(steps) : -1});
+    }
     task.retry = {.max_attempts = 1 + weather_.Below(4), .base = 1s, .max = 20s};
     task.idempotency_key = fmt::format("{}-{}", env_.Random(), ++made_);
     if (weather_.Below(3) == 0) task.concurrency_key = weather_.Below(2) == 0 ? "x" : "y";
@@ -62,7 +71,24 @@ void Client::Cancel() {
 void Client::ResumeHeld() {
   const auto held = store_.List({.status = store::TaskStatus::kCreated}, 1000, "");
   if (!held) return;
-  for (const store::Task& task : held->items) static_cast<void>(store_.Run(task.id));
+  for (const store::Task& task : held->items) {
+    if (PlanOf(task).steps > 0 && weather_.Below(2) == 0) {
+      Answer(task);
+    } else {
+      static_cast<void>(store_.Run(task.id));
+    }
+  }
+}
+
+void Client::Answer(const store::Task& task) {
+  const auto steps = Through(weather_, false, [&] { return steps_.Steps(task.id); });
+  if (!steps) return;
+  const auto waiting =
+      std::ranges::find(*steps, store::TaskStepStatus::kWaiting, [](const store::TaskStep& s) { return s.status; });
+  if (waiting == steps->end()) return;
+  static_cast<void>(Through(weather_, false, [&] {
+    return steps_.Answer(task.id, waiting->name, {.answer = "yes", .refused = false, .reason = {}});
+  }));
 }
 
 }  // namespace seedcore::sim

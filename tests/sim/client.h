@@ -8,12 +8,26 @@
 
 namespace seedcore::sim {
 
-/// A user: submits batches of tasks, again and again until each is acknowledged, sometimes once more; cancels some, and
-/// resumes what is held.
+/// A user: submits batches of tasks, again and again until each is acknowledged, sometimes once more; cancels some,
+/// resumes what is held, and answers steps that wait.
 class Client {
  public:
-  Client(SimEnv& env, store::TaskStore& store, Weather& weather, Checker& checker, int tasks)
-      : env_(env), store_(store, weather, false), weather_(weather), checker_(checker), left_(tasks), due_(env.Now()) {}
+  /// What a user is like.
+  struct Habits {
+    int tasks = 10;
+    int most_per_batch = 3;
+    std::string domain;
+    int priority = 0;  ///< of all tasks; 0: any
+  };
+  Client(SimEnv& env, test::ModelStore& store, Weather& weather, Checker& checker, Habits habits)
+      : env_(env),
+        store_(store, weather, false),
+        steps_(store),
+        weather_(weather),
+        checker_(checker),
+        habits_(std::move(habits)),
+        left_(habits_.tasks),
+        due_(env.Now()) {}
 
   [[nodiscard]] Instant Due() const { return due_; }
   std::string Step();
@@ -24,11 +38,14 @@ class Client {
   void Submit();
   void Cancel();
   void ResumeHeld();
+  void Answer(const store::Task& task);
 
   SimEnv& env_;
   Link store_;
+  store::StepStore& steps_;
   Weather& weather_;
   Checker& checker_;
+  const Habits habits_;
   int left_;
   int made_ = 0;
   Instant due_;

@@ -7,6 +7,16 @@
 
 namespace seedcore::sim {
 
+/// One call of the store through the weather.
+template <class Commit>
+auto Through(Weather& weather, bool may_crash, const Commit& commit) -> decltype(commit()) {
+  SEEDCORE_RETURN_IF_ERROR(weather.AtCall(may_crash));
+  auto answer = commit();
+  // The commit stands, but the answer may be lost.
+  SEEDCORE_RETURN_IF_ERROR(weather.AtCall(may_crash));
+  return answer;
+}
+
 /// The store as one caller sees it through the weather: before and after each commit the call may take long, fail, or
 /// be the last thing that its process did.
 class Link final : public store::TaskStore {
@@ -80,11 +90,7 @@ class Link final : public store::TaskStore {
  private:
   template <class Commit>
   auto Call(const Commit& commit) -> decltype(commit()) {
-    SEEDCORE_RETURN_IF_ERROR(weather_.AtCall(may_crash_));
-    auto answer = commit();
-    // The commit stands, but the answer may be lost.
-    SEEDCORE_RETURN_IF_ERROR(weather_.AtCall(may_crash_));
-    return answer;
+    return Through(weather_, may_crash_, commit);
   }
 
   store::TaskStore& store_;

@@ -9,10 +9,12 @@ namespace seedcore::sim {
 using namespace std::chrono_literals;
 using queue::Fate;
 
-DispatcherProcess::DispatcherProcess(SimEnv& env, store::TaskStore& store, Weather& weather, Metrics& metrics,
-                                     int workers)
+DispatcherProcess::DispatcherProcess(SimEnv& env, test::ModelStore& store, Weather& weather, Checker& checker,
+                                     Metrics& metrics, int workers)
     : env_(env),
       weather_(weather),
+      checker_(checker),
+      steps_(store),
       store_(store, weather, true),
       settings_{.name = "sim",
                 .owner_id = env.NewId(),
@@ -90,12 +92,19 @@ void DispatcherProcess::Write(std::size_t) {
 void DispatcherProcess::Begin(std::size_t worker) {
   auto execution = in_flight_.TryTake();
   if (execution == nullptr || !worker_.Begin(execution)) return;
-  // Most work is quick; some outlives its lease, its time limit, and the patience of whoever asks it to stop.
-  const auto length = weather_.Below(6) == 0 ? weather_.UpTo(30s) : weather_.UpTo(300ms);
-  work_[worker] = Work{.execution = std::move(execution),
-                       .ends = env_.Now() + length,
-                       .stubborn = weather_.Below(4) == 0,
-                       .kind = weather_.Below(20)};
+  const store::Claim& claim = execution->claim;
+  std::optional<Workflow> workflow;
+  if (PlanOf(claim.task).steps > 0) workflow.emplace(steps_, weather_, checker_, claim);
+  work_[worker].emplace(Work{.execution = std::move(execution),
+                             .ends = env_.Now() + LengthOfWork(),
+                             .stubborn = weather_.Below(4) == 0,
+                             .kind = weather_.Below(20),
+                             .workflow = std::move(workflow)});
+}
+
+/// Most work is quick; some outlives its lease, its time limit, and the patience of whoever asks it to stop.
+std::chrono::milliseconds DispatcherProcess::LengthOfWork() {
+  return weather_.Below(6) == 0 ? weather_.UpTo(30s) : weather_.UpTo(300ms);
 }
 
 queue::TaskOutcome DispatcherProcess::OutcomeOf(const Work& work) const {
@@ -106,15 +115,29 @@ queue::TaskOutcome DispatcherProcess::OutcomeOf(const Work& work) const {
   if (work.kind == 4) return queue::TaskOutcome::Fail({ErrorCode::kNonRetryable, "it will never work", {}});
   if (work.kind == 5) return queue::TaskOutcome::Hold("a person must look");
   if (work.kind == 6) return queue::TaskOutcome::RetryAfter(2s, {ErrorCode::kUnavailable, "not yet", {}});
+  if (work.kind == 7 || work.kind == 8) return queue::TaskOutcome::Snooze(weather_.UpTo(10s), "not now");
   // The effect names the task, so that the checker can count how often it was written.
   const std::string& id = work.execution->claim.task.id;
   return queue::TaskOutcome::Complete("done", {.facts = {{.text = id, .tags = {}, .meta_data = {}}}});
 }
 
 void DispatcherProcess::End(std::size_t worker) {
-  const Work work = std::move(*work_[worker]);
+  Work& work = *work_[worker];
+  const bool told_to_stop = work.execution->stop.stop_requested() && !work.stubborn;
+  std::optional<queue::TaskOutcome> outcome;
+  // Between its steps a workflow fails, is put off and is held as other work is, but less often.
+  if (work.workflow && !told_to_stop && (work.kind >= 9 || weather_.Below(4) != 0)) {
+    outcome = work.workflow->Advance();
+    if (!outcome) {
+      work.ends = env_.Now() + LengthOfWork();
+      return;
+    }
+  } else {
+    outcome = OutcomeOf(work);
+  }
+  const auto execution = std::move(work.execution);
   work_[worker].reset();
-  worker_.End(work.execution, OutcomeOf(work));
+  worker_.End(execution, std::move(*outcome));
 }
 
 void DispatcherProcess::BeginStop() {

@@ -11,18 +11,19 @@
 #include "queue/lease_keeper.h"
 #include "queue/reaper.h"
 #include "queue/worker.h"
+#include "sim/checker.h"
 #include "sim/link.h"
+#include "sim/workflow.h"
+#include "support/model_store.h"
 
 namespace seedcore::sim {
-
-inline constexpr std::chrono::milliseconds kLease{10'000};
-inline constexpr std::chrono::milliseconds kReaperPeriod{1'000};
 
 /// The parts of a queue::Dispatcher, the real ones, moved step by step instead of by threads. What a thread would wait
 /// for is here a time at which the part is due.
 class DispatcherProcess {
  public:
-  DispatcherProcess(SimEnv& env, store::TaskStore& store, Weather& weather, Metrics& metrics, int workers);
+  DispatcherProcess(SimEnv& env, test::ModelStore& store, Weather& weather, Checker& checker, Metrics& metrics,
+                    int workers);
 
   /// When some part has something to do; `Instant::max()`: never, as things stand.
   [[nodiscard]] Instant Due() const;
@@ -43,6 +44,7 @@ class DispatcherProcess {
     Instant ends;
     bool stubborn = false;  ///< does not look at call.stop
     int kind = 0;
+    std::optional<Workflow> workflow;  ///< of a task with steps
   };
   struct Part {
     Instant due;
@@ -55,11 +57,14 @@ class DispatcherProcess {
   void Keep(std::size_t);
   void Write(std::size_t);
   void Begin(std::size_t worker);
+  [[nodiscard]] std::chrono::milliseconds LengthOfWork();
   void End(std::size_t worker);
   [[nodiscard]] queue::TaskOutcome OutcomeOf(const Work& work) const;
 
   SimEnv& env_;
   Weather& weather_;
+  Checker& checker_;
+  store::StepStore& steps_;
   Link store_;
   queue::DispatcherSettings settings_;
   queue::Telemetry telemetry_;

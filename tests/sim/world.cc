@@ -48,10 +48,7 @@ class World {
     limit(store::LimitScope::kKey, std::string(store::kEveryKey), kMostOfAKey);
     for (int i = 0; i < 2 + weather_.Below(2); ++i) dispatchers_.push_back({.name = fmt::format("dispatcher {}", i)});
     for (int i = 0; i < 1 + weather_.Below(2); ++i) reapers_.push_back({.name = fmt::format("reaper {}", i)});
-    for (int i = 0; i < 2; ++i) {
-      clients_.push_back({.name = fmt::format("client {}", i)});
-      clients_.back().process = std::make_unique<Client>(env_, store_, weather_, checker_, 5 + weather_.Below(15));
-    }
+    AddClients();
   }
 
   Outcome Run() {
@@ -71,6 +68,26 @@ class World {
   }
 
  private:
+  /// Two tenants with a handful of tasks each; in some runs one of them brings a flood, so that the other must get its
+  /// share in between.
+  void AddClients() {
+    const int priority = weather_.Below(2) == 0 ? 5 : 0;
+    if (priority > 0) checker_.AllOfOnePriority();
+    const bool flood = weather_.Below(4) == 0;
+    for (int i = 0; i < 2; ++i) {
+      Client::Habits habits{.tasks = 5 + weather_.Below(15),
+                            .most_per_batch = 3,
+                            .domain = fmt::format("tenant {}", i),
+                            .priority = priority};
+      if (flood && i == 0) {
+        habits.tasks += 40;
+        habits.most_per_batch = 30;
+      }
+      clients_.push_back({.name = fmt::format("client {}", i)});
+      clients_.back().process = std::make_unique<Client>(env_, store_, weather_, checker_, std::move(habits));
+    }
+  }
+
   struct Turn {
     Instant due;
     std::function<void()> step;
@@ -90,7 +107,8 @@ class World {
 
   void StepDispatcher(Host<DispatcherProcess>& host) {
     if (host.process == nullptr) {
-      host.process = std::make_unique<DispatcherProcess>(env_, store_, weather_, metrics_, 1 + weather_.Below(3));
+      host.process =
+          std::make_unique<DispatcherProcess>(env_, store_, weather_, checker_, metrics_, 1 + weather_.Below(3));
       return Note(host.name, "starts");
     }
     try {

@@ -42,16 +42,19 @@ TEST_P(PlantedDefect, IsFoundAndReplays) {
               again.front().c_str());
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, PlantedDefect,
-                         testing::Values(Planted{"TokenNotChecked", Defect::kTokenNotChecked},
-                                         Planted{"TokenNotGrown", Defect::kTokenNotGrown},
-                                         Planted{"AttemptsNotBounded", Defect::kAttemptsNotBounded},
-                                         Planted{"LeaseNeverExpires", Defect::kLeaseNeverExpires},
-                                         Planted{"SubmitForgotten", Defect::kSubmitForgotten},
-                                         Planted{"EffectsOfTheRefused", Defect::kEffectsOfTheRefused},
-                                         Planted{"LimitNotHeld", Defect::kLimitNotHeld},
-                                         Planted{"UniqueKeyForgotten", Defect::kUniqueKeyForgotten}),
-                         [](const auto& planted) { return std::string(planted.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Each, PlantedDefect,
+    testing::Values(
+        Planted{"TokenNotChecked", Defect::kTokenNotChecked}, Planted{"TokenNotGrown", Defect::kTokenNotGrown},
+        Planted{"AttemptsNotBounded", Defect::kAttemptsNotBounded},
+        Planted{"LeaseNeverExpires", Defect::kLeaseNeverExpires}, Planted{"SubmitForgotten", Defect::kSubmitForgotten},
+        Planted{"EffectsOfTheRefused", Defect::kEffectsOfTheRefused}, Planted{"LimitNotHeld", Defect::kLimitNotHeld},
+        Planted{"UniqueKeyForgotten", Defect::kUniqueKeyForgotten},
+        Planted{"SnoozeNotWaited", Defect::kSnoozeNotWaited}, Planted{"SnoozeCounted", Defect::kSnoozeCounted},
+        Planted{"NewestFirst", Defect::kNewestFirst}, Planted{"FlowsForgotten", Defect::kFlowsForgotten},
+        Planted{"ClocksStand", Defect::kClocksStand}, Planted{"StepsLost", Defect::kStepsLost},
+        Planted{"StepLeaseNotChecked", Defect::kStepLeaseNotChecked}, Planted{"PlanAnew", Defect::kPlanAnew}),
+    [](const auto& planted) { return std::string(planted.param.name); });
 
 }  // namespace
 }  // namespace seedcore::sim

@@ -45,8 +45,8 @@ struct HistoryReport {
     bool ended = false;
   };
   // What ends an execution, and must therefore come under the token of the latest claim.
-  static const std::set<std::string, std::less<>> kEndsExecution{"completed", "retry",         "failed",
-                                                                 "held",      "lease_expired", "handed_back"};
+  static const std::set<std::string, std::less<>> kEndsExecution{"completed",     "retry",       "failed", "held",
+                                                                 "lease_expired", "handed_back", "snoozed"};
   HistoryReport report;
   std::map<std::string, Life> lives;
   std::int64_t last_seq = 0;

@@ -14,6 +14,7 @@ Result<ModelStore::Row*> ModelStore::UnderLease(const store::Lease& lease) {
   Row* row = FindExact(lease.task_id);
   if (row == nullptr) return seedcore::Fail(ErrorCode::kNotFound, fmt::format("there is no task {}", lease.task_id));
   const store::Task& task = row->task;
+  if (defect_ == Defect::kStepLeaseNotChecked && task.status == TaskStatus::kRunning) return row;
   if (task.status != TaskStatus::kRunning || task.owner_id != lease.owner_id ||
       task.fencing_token != lease.fencing_token) {
     return std::unexpected(store::StepLeaseLost(lease, task.status, task.fencing_token));
@@ -62,14 +63,21 @@ Result<std::vector<store::TaskStep>> ModelStore::SavePlan(const store::Lease& le
   SEEDCORE_ASSIGN_OR_RETURN(Row * row, UnderLease(lease));
   SEEDCORE_ASSIGN_OR_RETURN(const auto changes, store::SavePlanChanges(row->steps, planned));
   Apply(*row, changes);
-  return store::ToTaskSteps(row->steps);
+  SEEDCORE_ASSIGN_OR_RETURN(auto steps, store::ToTaskSteps(row->steps));
+  if (defect_ == Defect::kPlanAnew) {
+    for (store::TaskStep& step : steps) step.status = store::TaskStepStatus::kPending;
+  }
+  return steps;
 }
 
 Result<void> ModelStore::WriteSteps(const store::Lease& lease, std::span<const store::StepWrite> writes,
                                     const store::Effects& effects) {
   const Transaction transaction(*this);
   SEEDCORE_ASSIGN_OR_RETURN(Row * row, UnderLease(lease));
-  SEEDCORE_RETURN_IF_ERROR(WriteStepsOf(*row, writes, lease.fencing_token));
+  SEEDCORE_ASSIGN_OR_RETURN(const auto prepared, store::PrepareStepWrites(writes));
+  SEEDCORE_ASSIGN_OR_RETURN(const auto changes, store::WriteChanges(row->steps, prepared, lease.fencing_token, now_));
+  if (changes.rows.empty() && !prepared.empty()) return {};
+  Apply(*row, changes);
   if (write_effects_) return write_effects_(effects);
   return {};
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -111,6 +112,10 @@ void ModelStore::GiveTurns() {
     const Task& task = row.task;
     const std::int64_t clock = std::max(clocks_[""], clocks_[task.type]);
     const std::int64_t first = clock + store::PriorityDelay(task.priority);
+    if (defect_ == Defect::kFlowsForgotten) {
+      row.turn = first;
+      continue;
+    }
     const auto [last, fresh] = last_turns_.try_emplace({task.type, task.domain, task.priority}, first);
     if (!fresh) last->second = std::max(first, last->second + store::kTurn);
     row.turn = last->second;
@@ -118,7 +123,7 @@ void ModelStore::GiveTurns() {
 }
 
 void ModelStore::MoveClocks(const store::ClaimRequest& request, std::int64_t reached, std::int64_t claimed) {
-  if (claimed == 0) return;
+  if (claimed == 0 || defect_ == Defect::kClocksStand) return;
   std::set<std::string> types(request.types.begin(), request.types.end());
   if (types.empty()) types.insert("");
   for (const std::string& type : types) clocks_[type] = std::max(reached, clocks_[type] + claimed);
@@ -270,6 +275,8 @@ Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimReque
   }
   std::ranges::sort(
       order, [](const Row* a, const Row* b) { return std::pair(*a->turn, a->seq) < std::pair(*b->turn, b->seq); });
+  if (defect_ == Defect::kNewestFirst)
+    std::ranges::sort(order, std::greater(), [](const Row* row) { return row->seq; });
   std::vector<store::Claim> out;
   std::int64_t reached = 0;
   for (Row* row : order) {
@@ -377,9 +384,9 @@ Result<void> ModelStore::FinishOne(const store::Finish& finish) {
     if (SnoozedEnough(*row, run_after)) {
       Fail(*row, store::SnoozedTooLong(*snoozed));
     } else {
-      --task.attempts;
+      if (defect_ != Defect::kSnoozeCounted) --task.attempts;
       task.run_after = run_after;
-      row->queued_as_due = run_after <= now_;
+      row->queued_as_due = run_after <= now_ || defect_ == Defect::kSnoozeNotWaited;
       Release(*row, TaskStatus::kQueued);
       Append(*row, "snoozed", lease.owner_id, snoozed->reason);
       made_runnable_ = true;
@@ -401,6 +408,9 @@ void ModelStore::ExpireLease(Row& row) {
   if (row.task.attempts >= row.task.retry.max_attempts && defect_ != Defect::kAttemptsNotBounded) {
     Append(row, "lease_expired", owner, error.message);
     return Fail(row, {error.code, error.message + ", and no attempt is left", {}});
+  }
+  if (defect_ == Defect::kStepsLost) {
+    for (store::StepRow& step : row.steps) step.status = store::TaskStepStatus::kPending;
   }
   row.task.error = error.message;
   row.task.error_code = ToString(error.code);

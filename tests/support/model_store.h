@@ -32,6 +32,14 @@ enum class Defect {
   kEffectsOfTheRefused,  ///< the effects of a refused result are written all the same
   kLimitNotHeld,         ///< now and then a claim looks away from max_running
   kUniqueKeyForgotten,   ///< now and then a second task gets a unique key that is taken
+  kSnoozeNotWaited,      ///< a task that is put off can be claimed at once
+  kSnoozeCounted,        ///< an execution that puts its task off counts as an attempt
+  kNewestFirst,          ///< a claim takes the newest task instead of the one whose turn it is
+  kFlowsForgotten,       ///< the tasks of a flow all get one turn
+  kClocksStand,          ///< claims move no clock
+  kStepsLost,            ///< with the lease of a task its steps are lost, too
+  kStepLeaseNotChecked,  ///< a step is written by whoever brings it while the task runs
+  kPlanAnew,             ///< whoever saves a plan is told that nothing of it is done
 };
 
 /// The rules of store::TaskStore written in the plainest way: one list of tasks, every operation a loop over it, one

@@ -7,6 +7,8 @@ namespace seedcore::store::postgres {
 namespace {
 
 constexpr std::chrono::seconds kHeartbeatFresh{15};
+constexpr std::chrono::hours kKeepDead{7 * 24};
+constexpr std::int64_t kMostForgotten = 1000;  // at a time
 
 constexpr char kSelectEpoch[] = "SELECT current_epoch FROM cluster_metadata WHERE id = 1";
 constexpr char kSetEpoch[] = "SELECT set_current_epoch($1, $2)";
@@ -30,6 +32,11 @@ constexpr char kListeners[] =
 constexpr char kExpire[] =
     "UPDATE registry_instance SET status = 'dead', stopped_at = $2 WHERE status <> 'dead' AND (last_heartbeat < $1 "
     "OR cluster_epoch IS DISTINCT FROM (SELECT current_epoch FROM cluster_metadata WHERE id = 1))";
+// Those long dead, of whatever epoch. $1 the oldest heartbeat to keep, $2 at most
+constexpr char kForget[] =
+    "WITH gone AS MATERIALIZED (SELECT instance_id FROM registry_instance WHERE status = 'dead' AND last_heartbeat < "
+    "$1 ORDER BY last_heartbeat LIMIT $2 FOR UPDATE SKIP LOCKED) "
+    "DELETE FROM registry_instance i USING gone g WHERE i.instance_id = g.instance_id";
 
 Result<std::string> ReadEpoch(Connection& connection) {
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kSelectEpoch));
@@ -136,6 +143,7 @@ Result<std::vector<Instance>> PostgresRegistryStore::ActiveListeners() {
 
 Result<int> PostgresRegistryStore::ExpireInstances(std::chrono::seconds older_than) {
   return database_.WriteOnce([&](WriteContext& context) -> Result<int> {
+    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kForget, context.now - kKeepDead, kMostForgotten));
     SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kExpire, context.now - older_than, context.now));
     return rows.changed();
   });

@@ -187,7 +187,13 @@ Result<void> PostgresStepStore::WriteSteps(const Lease& lease, std::span<const S
                                            const Effects& effects) {
   SEEDCORE_ASSIGN_OR_RETURN(const std::vector<PreparedStepWrite> prepared, PrepareStepWrites(writes));
   return database_.Write([&](WriteContext& context) -> Result<void> {
-    SEEDCORE_RETURN_IF_ERROR(WriteStepsOf(context, lease, prepared));
+    SEEDCORE_ASSIGN_OR_RETURN(const LockedTask task, LockUnderLease(context, lease));
+    SEEDCORE_ASSIGN_OR_RETURN(std::vector<StepRow> rows, ReadSteps(context.db, task.seq, false));
+    SEEDCORE_ASSIGN_OR_RETURN(const StepChanges changes,
+                              WriteChanges(std::move(rows), prepared, lease.fencing_token, context.now));
+    // Written before, and the answer was lost: its effects stand, too.
+    if (changes.rows.empty() && !prepared.empty()) return {};
+    SEEDCORE_RETURN_IF_ERROR(ApplyChanges(context, task.seq, changes));
     return WriteEffects(context, lease.task_id, effects);
   });
 }

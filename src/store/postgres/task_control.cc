@@ -1,6 +1,7 @@
 #include "store/postgres/task_filter.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
+#include "store/turn.h"
 
 namespace seedcore::store::postgres {
 namespace {
@@ -13,6 +14,20 @@ constexpr char kDeleteFinished[] =
     "WITH old AS MATERIALIZED (SELECT seq FROM tasks WHERE finished_at IS NOT NULL AND finished_at < $1 "
     "ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED) "
     "DELETE FROM tasks t USING old WHERE t.seq = old.seq AND t.finished_at IS NOT NULL";
+// What no turn depends on any more (turn.h). Nobody waits for these rows, and these statements wait for nobody: a flow
+// whose row is locked goes by the clock, which gives what its row would give.
+// $1 kTurn, $2 kPriorityStep, $3 at most
+constexpr char kForgetFlows[] =
+    "WITH gone AS MATERIALIZED (SELECT f.type, f.domain, f.priority FROM queue_flow f "
+    "WHERE f.last_turn + $1 <= (10 - f.priority) * $2::bigint + "
+    "(SELECT coalesce(max(c.turn), 0) FROM queue_clock c WHERE c.type IN ('', f.type)) "
+    "LIMIT $3 FOR UPDATE OF f SKIP LOCKED) "
+    "DELETE FROM queue_flow f USING gone g WHERE f.type = g.type AND f.domain = g.domain AND f.priority = g.priority";
+// $1 kTurn, $2 at most
+constexpr char kForgetClocks[] =
+    "WITH gone AS MATERIALIZED (SELECT c.type FROM queue_clock c WHERE c.type <> '' AND "
+    "c.turn + $1 <= (SELECT a.turn FROM queue_clock a WHERE a.type = '') LIMIT $2 FOR UPDATE OF c SKIP LOCKED) "
+    "DELETE FROM queue_clock c USING gone g WHERE c.type = g.type";
 
 /// kConflict when a dependency has failed. Returns whether it was put into the queue.
 Result<bool> Requeue(WriteContext& context, const TaskName& task, std::optional<std::string_view> kind) {
@@ -85,7 +100,13 @@ Result<int> PostgresTaskStore::Redrive(const TaskFilter& filter, int limit) {
 Result<int> PostgresTaskStore::DeleteFinished(WallTime before, int limit) {
   return database_.WriteOnce([&](WriteContext& context) -> Result<int> {
     SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kDeleteFinished, before, std::int64_t{limit}));
-    return rows.changed();
+    const int deleted = rows.changed();
+    if (deleted < limit) {
+      constexpr std::int64_t kMost = kMostFlowsForgotten;
+      SEEDCORE_RETURN_IF_ERROR(context.db.Query(kForgetFlows, kTurn, kPriorityStep, kMost));
+      SEEDCORE_RETURN_IF_ERROR(context.db.Query(kForgetClocks, kTurn, kMost));
+    }
+    return deleted;
   });
 }
 

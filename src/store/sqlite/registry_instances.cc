@@ -8,6 +8,8 @@ namespace seedcore::store::sqlite {
 namespace {
 
 constexpr std::chrono::seconds kHeartbeatFresh{15};
+constexpr std::chrono::hours kKeepDead{7 * 24};
+constexpr int kMostForgotten = 1000;  // at a time
 
 constexpr char kSelectEpoch[] = "SELECT current_epoch FROM cluster_metadata WHERE id = 1";
 constexpr char kSetEpoch[] =
@@ -36,6 +38,10 @@ constexpr char kListeners[] =
 constexpr char kExpire[] =
     "UPDATE registry_instance SET status = 'dead', stopped_at = ?2 WHERE status <> 'dead' AND (last_heartbeat < ?1 "
     "OR cluster_epoch IS NOT (SELECT current_epoch FROM cluster_metadata WHERE id = 1))";
+// Those long dead, of whatever epoch. ?1 the oldest heartbeat to keep, ?2 at most
+constexpr char kForget[] =
+    "DELETE FROM registry_instance WHERE instance_id IN (SELECT instance_id FROM registry_instance WHERE status = "
+    "'dead' AND last_heartbeat < ?1 ORDER BY last_heartbeat LIMIT ?2)";
 
 Result<std::string> ReadEpoch(Database& database) {
   SEEDCORE_ASSIGN_OR_RETURN(Statement row, database.Query(kSelectEpoch));
@@ -147,8 +153,10 @@ Result<std::vector<Instance>> SqliteRegistryStore::ActiveListeners() {
 }
 
 Result<int> SqliteRegistryStore::ExpireInstances(std::chrono::seconds older_than) {
-  return writer_.Run(
-      [&](WriteContext& context) { return context.db.Execute(kExpire, context.now - older_than, context.now); });
+  return writer_.Run([&](WriteContext& context) -> Result<int> {
+    SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kForget, context.now - kKeepDead, kMostForgotten));
+    return context.db.Execute(kExpire, context.now - older_than, context.now);
+  });
 }
 
 }  // namespace seedcore::store::sqlite

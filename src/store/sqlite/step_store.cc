@@ -163,7 +163,12 @@ Result<void> SqliteStepStore::WriteSteps(const Lease& lease, std::span<const Ste
   SEEDCORE_ASSIGN_OR_RETURN(const std::vector<PreparedStepWrite> prepared, PrepareStepWrites(writes));
   return writer_.Run([&](WriteContext& context) -> Result<void> {
     SEEDCORE_ASSIGN_OR_RETURN(const TaskHead task, UnderLease(context, lease));
-    SEEDCORE_RETURN_IF_ERROR(WriteStepsOf(context, task, prepared, lease.fencing_token));
+    SEEDCORE_ASSIGN_OR_RETURN(std::vector<StepRow> rows, ReadSteps(context.db, task.seq, StepResults::kWithout));
+    SEEDCORE_ASSIGN_OR_RETURN(const StepChanges changes,
+                              WriteChanges(std::move(rows), prepared, lease.fencing_token, context.now));
+    // Written before, and the answer was lost: its effects stand, too.
+    if (changes.rows.empty() && !prepared.empty()) return {};
+    SEEDCORE_RETURN_IF_ERROR(ApplyChanges(context, task, changes));
     return WriteEffects(context, task.id, effects);
   });
 }

@@ -3,6 +3,7 @@
 #include "store/sqlite/task_filter.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
+#include "store/sqlite/turns.h"
 
 namespace seedcore::store::sqlite {
 namespace {
@@ -122,6 +123,7 @@ Result<int> SqliteTaskStore::DeleteFinished(WallTime before, int limit) {
   return writer_.Run([&](WriteContext& context) -> Result<int> {
     SEEDCORE_ASSIGN_OR_RETURN(const std::vector<std::int64_t> tasks, FinishedBefore(context, before, limit));
     for (const std::int64_t seq : tasks) SEEDCORE_RETURN_IF_ERROR(DeleteOne(context, seq));
+    if (static_cast<int>(tasks.size()) < limit) SEEDCORE_RETURN_IF_ERROR(ForgetFlows(context));
     return static_cast<int>(tasks.size());
   });
 }

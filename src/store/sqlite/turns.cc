@@ -14,6 +14,16 @@ constexpr char kStoreTurn[] =
     "INSERT INTO queue_flow (type, domain, priority, last_turn) VALUES (?1, ?2, ?3, ?4) "
     "ON CONFLICT (type, domain, priority) DO UPDATE SET last_turn = excluded.last_turn";
 
+// ?1 kTurn, ?2 kPriorityStep, ?3 at most
+constexpr char kForgetFlows[] =
+    "DELETE FROM queue_flow WHERE (type, domain, priority) IN (SELECT f.type, f.domain, f.priority FROM queue_flow f "
+    "WHERE f.last_turn + ?1 <= (10 - f.priority) * ?2 + "
+    "(SELECT coalesce(max(c.turn), 0) FROM queue_clock c WHERE c.type IN ('', f.type)) LIMIT ?3)";
+// ?1 kTurn, ?2 at most
+constexpr char kForgetClocks[] =
+    "DELETE FROM queue_clock WHERE type IN (SELECT c.type FROM queue_clock c WHERE c.type <> '' AND "
+    "c.turn + ?1 <= (SELECT a.turn FROM queue_clock a WHERE a.type = '') LIMIT ?2)";
+
 }  // namespace
 
 Result<std::int64_t> Turns::Take(const std::string& type, const std::string& domain, int priority) {
@@ -36,6 +46,12 @@ Result<void> Turns::Store() {
     const auto& [type, domain, priority] = flow;
     SEEDCORE_RETURN_IF_ERROR(context_.db.Execute(kStoreTurn, type, domain, priority, turn));
   }
+  return {};
+}
+
+Result<void> ForgetFlows(WriteContext& context) {
+  SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kForgetFlows, kTurn, kPriorityStep, kMostFlowsForgotten));
+  SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kForgetClocks, kTurn, kMostFlowsForgotten));
   return {};
 }
 

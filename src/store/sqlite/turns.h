@@ -26,4 +26,7 @@ class Turns {
   std::map<Flow, std::int64_t> last_;
 };
 
+/// Deletes rows of flows and clocks that no turn depends on any more (turn.h), kMostFlowsForgotten of each at most.
+[[nodiscard]] Result<void> ForgetFlows(WriteContext& context);
+
 }  // namespace seedcore::store::sqlite

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <span>
+
+/// What must hold between the rows of a store, for check.h.
+namespace seedcore::store {
+
+struct Rule {
+  const char* sentence;
+  /// SELECT of one column `id`, in text, for each row that breaks the rule; in both dialects.
+  const char* broken;
+};
+
+/// The graph: its nodes, its edges, and the embeddings of nodes.
+[[nodiscard]] std::span<const Rule> GraphRules();
+/// What goes on with tasks beyond their state: turns, tokens, steps, progress, limits and schedules.
+[[nodiscard]] std::span<const Rule> DispatchRules();
+
+}  // namespace seedcore::store
