@@ -10,6 +10,7 @@ cancellation) is told at the next renewal and must throw the result away; the se
 """
 
 import argparse
+import hashlib
 import json
 import os
 import socket
@@ -24,6 +25,18 @@ WAIT_S = 20.0
 
 class Parked(Exception):
     """The task waits for a person; its handler is called again when there is an answer."""
+
+
+class Lost(Exception):
+    """The task is another's by now, or was cancelled: its handler should stop."""
+
+
+class NotNow(Exception):
+    """Raised by a handler: the task comes back after `delay_s` (1 or more), and the attempt does not count."""
+
+    def __init__(self, delay_s, reason=""):
+        super().__init__(reason)
+        self.delay_s = delay_s
 
 
 class Steps:
@@ -47,6 +60,11 @@ class Steps:
         self.worker.call("checkpoint", **self.lease, step=name, result=result)
         return result
 
+    def progress(self, fraction, note="", data=None):
+        """Says how far the task is, as often as the work likes. Raises Lost when nobody wants its result any more."""
+        if not self.worker.call("progress", **self.lease, fraction=fraction, note=note, data=data)["accepted"]:
+            raise Lost(self.lease["id"])
+
     def ask(self, name, reason, timeout_s=None):
         """What a person answered to the step `name`. Until then the task is parked: no worker waits."""
         step = self.kept.get(name, {})
@@ -63,8 +81,8 @@ class Worker:
 
     `handlers` maps a type to a function of (params, key, steps): the task's params; an idempotency key to pass on to
     whatever the work calls, because a task may be executed more than once; and its Steps, for work that should go on
-    where it stopped. The function returns the result (any JSON), raises ValueError for a task that can never succeed,
-    or any other exception for one worth another try.
+    where it stopped and say how far it is. The function returns the result (any JSON), raises NotNow to put the task
+    off, ValueError for a task that can never succeed, or any other exception for one worth another try.
     """
 
     def __init__(self, url, handlers, token=None):
@@ -113,6 +131,10 @@ class Worker:
             report = ("complete", {"result": result})
         except Parked as step:
             print(f"{task['id']} waits for an answer to {step}", flush=True)
+        except Lost:
+            print(f"{task['id']} is not wanted any more", flush=True)
+        except NotNow as later:
+            report = ("snooze", {"delay_s": later.delay_s, "reason": str(later)})
         except ValueError as error:
             report = ("fail", {"error": str(error), "retry": False})
         except Exception as error:  # pylint: disable=broad-except
@@ -150,12 +172,27 @@ def publish(params, key, steps):
     return steps.run("publish", lambda key: {"text": draft["text"], "drafted_by": draft["by"], "approved": answer})
 
 
+def checksum(params, key, steps):
+    """Hashes the file params.path, once it is there: says how far it is, and puts itself off until then."""
+    try:
+        size = os.path.getsize(params["path"])
+    except FileNotFoundError:
+        raise NotNow(1.0, f"there is no {params['path']} yet") from None
+    digest, done = hashlib.sha256(), 0
+    with open(params["path"], "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+            done += len(chunk)
+            steps.progress(min(1.0, done / max(size, 1)), f"{done} of {size} bytes", {"bytes": done})
+    return {"sha256": digest.hexdigest(), "bytes": done}
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--url", default="http://127.0.0.1:8002", help="the task API")
     options = parser.parse_args()
     try:
-        handlers = {"word_count": word_count, "publish": publish}
+        handlers = {"word_count": word_count, "publish": publish, "checksum": checksum}
         Worker(options.url, handlers, os.environ.get("SEEDCORE_API_TOKEN")).run(threading.Event())
     except KeyboardInterrupt:
         pass

@@ -1,6 +1,7 @@
 #include "queue/scheduler.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -40,6 +41,7 @@ std::chrono::nanoseconds SchedulerRounds::Round(const std::stop_token& stop) {
 
 Result<bool> SchedulerRounds::FireDue(const std::stop_token& stop) {
   std::string error;
+  std::set<std::string> troubles;
   int due_count = settings_.batch;
   while (due_count == settings_.batch && error.empty() && !stop.stop_requested()) {
     SEEDCORE_RETURN_IF_ERROR(env_.Fault("scheduler.fire"));
@@ -49,12 +51,16 @@ Result<bool> SchedulerRounds::FireDue(const std::stop_token& stop) {
       const auto fired = FireOne(schedule);
       if (fired) continue;
       if (fired.error().path != "time_zone" && fired.error().path != "cron") return std::unexpected(fired.error());
-      // Another machine may know the time zone.
-      log::Warning("a schedule cannot be fired here",
-                   {{"schedule", schedule.name}, {"error", ToString(fired.error())}});
+      // Another machine may know the time zone. It stays due and is met at every look; that is said once.
       error = schedule.name + ": " + ToString(fired.error());
+      if (!said_.contains(error)) {
+        log::Warning("a schedule cannot be fired here",
+                     {{"schedule", schedule.name}, {"error", ToString(fired.error())}});
+      }
+      troubles.insert(error);
     }
   }
+  said_ = std::move(troubles);
   const std::scoped_lock lock(mutex_);
   error_ = error;
   return error.empty();

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -58,8 +59,9 @@ class SchedulerRounds {
   StoreTrouble trouble_;
   std::atomic<std::int64_t> submitted_{0};
   std::atomic<std::int64_t> held_back_{0};
-  mutable std::mutex mutex_;  // guards error_
-  std::string error_;         // of a schedule that cannot be fired here
+  std::set<std::string> said_;  // what kept schedules from being fired at the last look
+  mutable std::mutex mutex_;    // guards error_
+  std::string error_;           // of a schedule that cannot be fired here
 };
 
 /// A thread that makes the rounds, from construction to Stop; it sleeps until the next time comes. Any number of

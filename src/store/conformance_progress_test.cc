@@ -89,6 +89,21 @@ TEST_P(StoreConformance, TaskThatIsPutOffForTooLongInAllFailsForGood) {
   EXPECT_EQ(Get(task.id).status, TaskStatus::kQueued) << "the count begins anew";
 }
 
+TEST_P(StoreConformance, TaskThatIsPutOffTooOftenFailsForGood) {
+  const Task task = SubmitOfType("work");
+  for (int i = 0; i < kMaxSnoozes; ++i) {
+    Must(End(ClaimOne(), Snoozed{std::chrono::milliseconds(0), "busy"}));
+  }
+  ASSERT_EQ(Get(task.id).status, TaskStatus::kQueued) << "so often it may";
+  Must(End(ClaimOne(), Snoozed{std::chrono::milliseconds(0), "busy again"}));
+  const Task failed = Get(task.id);
+  EXPECT_EQ(failed.status, TaskStatus::kFailed);
+  EXPECT_TRUE(failed.dead_letter);
+  EXPECT_EQ(failed.attempts, 1);
+  EXPECT_THAT(failed.error, testing::HasSubstr("busy again"));
+  EXPECT_EQ(failed.error_code, "deadline_exceeded");
+}
+
 TEST_P(StoreConformance, ProgressIsKeptUnderTheLeaseAndTheLastReportCounts) {
   const Task task = SubmitOfType("work");
   const Claim claim = ClaimOne();

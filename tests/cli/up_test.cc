@@ -1,8 +1,11 @@
 // Start, ready line, signals, and what stops a start.
+#include <chrono>
 #include <csignal>
 #include <regex>
 
+#include "base/metrics.h"
 #include "program.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace seedcore::test {
 namespace {
@@ -62,6 +65,72 @@ TEST(Up, TasksSurviveASigtermAndASecondStart) {
     up->Signal(SIGTERM);
     ASSERT_EQ(up->Wait(), 0) << up->err();
   }
+}
+
+/// Starts `up` on the data of `program` and tells the program where it is.
+std::unique_ptr<Process> StartUp(Program& program) {
+  auto up = program.Start(UpArguments(program.folder()));
+  const std::string ready = up->AwaitLine("ready");
+  std::smatch match;
+  EXPECT_TRUE(std::regex_search(ready, match, std::regex("api=(\\S+)"))) << up->err();
+  program.Set("SEEDCORE_API", match[1]);
+  return up;
+}
+
+TEST(Up, AMachineWithoutATimeZoneDatabaseGoesOnWithWhatNeedsNone) {
+  Program program;
+  {
+    const auto up = StartUp(program);
+    program.Json({"schedules", "put", "berlin", "--cron", "* * * * *", "--time-zone", "Europe/Berlin", "--type",
+                  "health_check"});
+    program.Json({"schedules", "put", "often", "--every", "3600", "--type", "health_check"});
+    up->Signal(SIGTERM);
+    up->Wait();
+  }
+  {
+    // Both are due when it comes up again.
+    Metrics metrics;
+    const std::string file = (program.folder() / "data/seedcore.db").string();
+    const auto store = store::sqlite::OpenSqliteStore({.path = file}, RealEnv(), metrics);
+    ASSERT_TRUE(store) << ToString(store.error());
+    for (const char* name : {"berlin", "often"}) {
+      ASSERT_TRUE((*store)->schedules().MoveSchedule(name, RealEnv().WallNow() - std::chrono::seconds(1)));
+    }
+  }
+  std::filesystem::create_directory(program.folder() / "no zones");
+  program.Set("TZDIR", (program.folder() / "no zones").string());
+  const auto up = StartUp(program);
+
+  const auto was_fired = [&](const char* name) {
+    const json::value schedule = program.Json({"schedules", "show", name});
+    const json::value* task = schedule.as_object().if_contains("last_task_id");
+    return task != nullptr && task->is_string() && !task->as_string().empty();
+  };
+  const Instant give_up = RealEnv().Now() + std::chrono::seconds(30);  // of a test that fails
+  while (!was_fired("often") && RealEnv().Now() < give_up) {
+  }
+  EXPECT_TRUE(was_fired("often"));
+  EXPECT_FALSE(was_fired("berlin"));
+
+  const Outcome refused = program.Run(
+      {"schedules", "put", "paris", "--cron", "0 6 * * *", "--time-zone", "Europe/Paris", "--type", "health_check"});
+  EXPECT_NE(refused.code, 0);
+  EXPECT_TRUE(Contains(refused.err,
+                       "this machine has no time zone database, so 'Europe/Paris' is not known; install "
+                       "tzdata, or use UTC"))
+      << refused.err;
+  EXPECT_EQ(Lines(refused.err), 1U) << refused.err;
+  // Each schedule that is put makes the scheduler look again, at the one that it cannot fire, too.
+  for (const char* name : {"a", "b", "c"}) {
+    program.Json({"schedules", "put", name, "--cron", "0 6 * * *", "--type", "health_check"});
+  }
+  EXPECT_EQ(program.Json({"submit", "general_query", "--description", "6 * 7", "--wait"}).at("status"), "completed");
+  up->Signal(SIGTERM);
+  EXPECT_EQ(up->Wait(), 0) << up->err();
+  const std::string log = up->err();
+  const std::size_t said = log.find("a schedule cannot be fired here");
+  EXPECT_NE(said, std::string::npos) << log;
+  EXPECT_EQ(log.find("a schedule cannot be fired here", said + 1), std::string::npos) << log;
 }
 
 TEST(Up, SighupReadsTheRulesAgain) {

@@ -1,4 +1,5 @@
 // The history of a task, and the stream of everybody's.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "support/running_platform.h"
@@ -84,6 +85,39 @@ TEST(Events, OneTaskCanBeFollowedAlone) {
        ReadThrough(platform.tasks(), "/api/v1/events?after=0&task_id=" + second, "completed")) {
     EXPECT_EQ(event.task_id, second);
   }
+}
+
+TEST(Events, TheProgressOfATaskArrivesWhileItRuns) {
+  RunningPlatform platform([](settings::Settings& settings) { settings.queue.external_types = {"count"}; });
+  const std::string id = platform.Submit(R"({"type":"count"})");
+  Caller worker(platform.tasks().base_url());
+  const Reply claims = worker.Post("/api/v1/workers/claim", R"({"worker_id":"w","types":["count"],"wait_s":10})");
+  const std::string lease =
+      fmt::format(R"("worker_id":"w","id":"{}","fencing_token":{})", id, claims.Text("items.0.fencing_token"));
+  const auto report = [&](double fraction) {
+    const Reply answer = worker.Post(
+        "/api/v1/workers/progress", fmt::format(R"({{{},"fraction":{},"note":"so far","data":[1]}})", lease, fraction));
+    EXPECT_EQ(answer.Text("accepted"), "true") << answer.text;
+  };
+  // The next report is made when the one before has come: the stream is open all the time.
+  std::vector<double> seen;
+  const auto streamed =
+      platform.tasks().Stream("/api/v1/events?after=0&task_id=" + id, [&](const net::ServerEvent& event) {
+        const auto document = ParseJson(event.data);
+        EXPECT_TRUE(document) << event.data;
+        if (!document) return false;
+        const std::string kind = TextAt(*document, "kind");
+        if (kind == "claimed") report(0.25);
+        if (kind != "progress") return kind != "completed";
+        EXPECT_EQ(TextAt(*document, "progress.note"), "so far");
+        EXPECT_EQ(TextAt(*document, "progress.data"), "[1]");
+        seen.push_back(At(*document, "progress.fraction").to_number<double>());
+        if (seen.size() == 1) report(0.75);
+        if (seen.size() == 2) worker.Post("/api/v1/workers/complete", fmt::format("{{{}}}", lease));
+        return true;
+      });
+  EXPECT_TRUE(streamed) << ToString(streamed.error());
+  EXPECT_EQ(seen, (std::vector<double>{0.25, 0.75}));
 }
 
 TEST(Events, APlaceThatIsNoEventIsRefused) {

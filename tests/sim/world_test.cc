@@ -32,7 +32,7 @@ struct Planted {
 class PlantedDefect : public Simulation, public testing::WithParamInterface<Planted> {};
 
 TEST_P(PlantedDefect, IsFoundAndReplays) {
-  constexpr std::uint64_t kSeeds = 500;
+  constexpr std::uint64_t kSeeds = 2'000;
   std::uint64_t seed = 1;
   while (seed <= kSeeds && Simulate({.seed = seed, .defect = GetParam().defect}).violations.empty()) ++seed;
   ASSERT_LE(seed, kSeeds) << "the checker did not see it";

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <spawn.h>
 #include <stdexcept>
@@ -58,7 +59,7 @@ class WorkerTest : public testing::Test {
     settings.server.listen.port = 0;
     settings.server.api_listen.port = 0;
     settings.store.data_dir = folder_;
-    settings.queue.external_types = {"word_count", "publish"};
+    settings.queue.external_types = {"word_count", "publish", "checksum"};
     settings.queue.reap_interval = 100ms;
     auto started = app::Platform::Start(settings, RealEnv());
     if (!started) throw std::runtime_error(ToString(started.error()));
@@ -100,6 +101,20 @@ class WorkerTest : public testing::Test {
     }
     EXPECT_EQ(TextOf(task, "status"), status) << WriteJson(task);
     return task;
+  }
+  /// The last event of this kind in the task's history, once there is one.
+  json::value AwaitEvent(const std::string& id, const std::string& kind) {
+    const Instant give_up = RealEnv().Now() + 30s;
+    json::value found;
+    while (found.is_null() && RealEnv().Now() < give_up) {
+      const json::value history = Get(id + "/events");
+      for (const json::value& event : history.at("events").as_array()) {
+        if (TextOf(event, "kind") == kind) found = event;
+      }
+      if (found.is_null()) RealEnv().SleepFor(20ms, {});
+    }
+    if (found.is_null()) throw std::runtime_error("no event of kind " + kind);
+    return found;
   }
   static std::string TextOf(const json::value& object, const char* name) {
     return std::string(object.at(name).as_string());
@@ -179,6 +194,59 @@ TEST_F(WorkerTest, StepsOfAPythonWorkerSurviveItAndWaitForAPerson) {
   const json::value steps = Get(id + "/steps");
   EXPECT_EQ(steps.at("items").as_array().size(), 3U);
   EXPECT_EQ(steps.at("items").at(0).at("attempt"), 1);
+}
+
+TEST_F(WorkerTest, TheExamplePutsATaskOffUntilItCanBeDoneAndSaysHowFarItIs) {
+  const auto python = StartExample();
+  const std::string file = folder_ + "/letter.txt";
+  const json::value created =
+      Post("/api/v1/tasks",
+           {{"type", "checksum"}, {"params", {{"path", file}}}, {"retry", {{"max_attempts", 1}, {"base_s", 0.1}}}});
+  const std::string id = TextOf(created, "id");
+  const json::value snoozed = AwaitEvent(id, "snoozed");
+  EXPECT_EQ(snoozed.at("detail"), json::string("there is no " + file + " yet"));
+  // Written aside and moved, so that the worker never sees half of it.
+  std::ofstream(file + ".part") << "to be or not to be";
+  fs::rename(file + ".part", file);
+  const json::value task = Await(id, "completed");
+  EXPECT_EQ(task.at("result").at("bytes"), 18);
+  EXPECT_EQ(task.at("attempts"), 1) << "an execution that puts its task off is no attempt";
+  const json::value progress = AwaitEvent(id, "progress");
+  EXPECT_EQ(progress.at("progress").at("fraction"), 1.0);
+  EXPECT_EQ(progress.at("progress").at("note"), "18 of 18 bytes");
+  EXPECT_EQ(progress.at("progress").at("data"), (json::value{{"bytes", 18}}));
+}
+
+TEST_F(WorkerTest, ProgressAndSnoozeNeedTheTokenOfTheClaimAndKeepTheirBounds) {
+  const std::string id = Submit("a b");
+  const json::value claims =
+      Post("/api/v1/workers/claim", {{"worker_id", "w"}, {"types", json::array{"word_count"}}, {"wait_s", 10.0}});
+  const std::int64_t token = claims.at("items").at(0).at("fencing_token").as_int64();
+  const auto refused = [&](const std::string& operation, std::int64_t with_token, json::object what) {
+    what["worker_id"] = "w";
+    what["id"] = id;
+    what["fencing_token"] = with_token;
+    const auto answer = client_->SendForAnyStatus(
+        {.method = net::Method::kPost, .target = "/api/v1/workers/" + operation, .body = WriteJson(json::value(what))},
+        {});
+    if (!answer) throw std::runtime_error(ToString(answer.error()));
+    return std::pair(answer->status, answer->body);
+  };
+  using testing::FieldsAre;
+  using testing::HasSubstr;
+  EXPECT_THAT(refused("progress", token, {{"fraction", 1.5}}), FieldsAre(422, HasSubstr("fraction")));
+  EXPECT_THAT(refused("progress", token, {{"fraction", 0.5}, {"note", std::string(1001, 'x')}}),
+              FieldsAre(422, HasSubstr("note")));
+  EXPECT_THAT(refused("progress", token, {{"fraction", 0.5}, {"data", std::string(9000, 'x')}}),
+              FieldsAre(422, HasSubstr("data")));
+  EXPECT_THAT(refused("progress", token + 1, {{"fraction", 0.5}}), FieldsAre(200, HasSubstr(R"("accepted":false)")));
+  EXPECT_THAT(refused("snooze", token, {{"delay_s", 0.5}}), FieldsAre(422, HasSubstr("delay_s")));
+  EXPECT_THAT(refused("snooze", token, {{"delay_s", 31.0 * 86'400.0}}), FieldsAre(422, HasSubstr("delay_s")));
+  EXPECT_THAT(refused("snooze", token + 1, {{"delay_s", 5.0}}), FieldsAre(409, HasSubstr("lease_lost")));
+  EXPECT_EQ(Get(id).at("status"), "running");
+  EXPECT_THAT(refused("progress", token, {{"fraction", 0.5}}), FieldsAre(200, HasSubstr(R"("accepted":true)")));
+  EXPECT_EQ(Get(id).at("progress").at("fraction"), 0.5);
+  EXPECT_THAT(refused("snooze", token, {{"delay_s", 5.0}}), FieldsAre(200, HasSubstr("queued")));
 }
 
 TEST_F(WorkerTest, ATypeThatNobodyWouldClaimIsRefusedAtOnce) {
