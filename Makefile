@@ -10,6 +10,7 @@ CUTS ?= 500
 TASKS ?= 10000
 # For example: make bench BENCH_ARGS=--quick
 BENCH_ARGS ?=
+CTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test build format lint bench bench-queue bench-ray asan tsan fuzz sim kill chaos powerloss clean packages packages-ci docs \
@@ -36,7 +37,7 @@ demo: build  ## The same, but exit after the report (non-zero if a task failed)
 	@build/release/bin/seedcore demo
 
 test: build  ## Build, then run every suite
-	@ctest --preset release -j $(JOBS)
+	@ctest --preset release -j $(JOBS) $(CTEST_ARGS)
 
 format: packages-ci  ## Format all C++
 	@git ls-files '*.h' '*.cc' | xargs clang-format-19 -i

@@ -53,7 +53,7 @@ class Head(RayHead):
             [serve, "deploy", "-a", self.dashboard_url, str(file)],
             env=self.environment() | {"PATH": os.environ["PATH"]},
             capture_output=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert done.returncode == 0, done.stderr.decode()
@@ -66,7 +66,7 @@ class Head(RayHead):
             running = {name for name, application in applications.items() if application["status"] == "RUNNING"}
             return expected <= running
 
-        wait_until(all_run, 150, "all applications run")
+        wait_until(all_run, 300, "all applications run")
 
     def serve_status(self) -> dict[str, Any]:
         """What the dashboard says about Serve."""
