@@ -61,12 +61,12 @@ bench-ray: packages-ci build wheel  ## Measure Serve, the gateway and the direct
 asan: packages-ci  ## Unit suites under AddressSanitizer and UBSan
 	@cmake --preset asan -DSEEDCORE_WERROR=$(WERROR) >/dev/null
 	@cmake --build --preset asan -j $(JOBS)
-	@ctest --preset asan -j $(JOBS) -LE "slow|ray"
+	@ctest --preset asan -j $(JOBS) -LE "slow|ray" $(CTEST_ARGS)
 
 tsan: packages-ci  ## Unit suites under ThreadSanitizer
 	@cmake --preset tsan -DSEEDCORE_WERROR=$(WERROR) >/dev/null
 	@cmake --build --preset tsan -j $(JOBS)
-	@ctest --preset tsan -j $(JOBS) -LE "slow|ray"
+	@ctest --preset tsan -j $(JOBS) -LE "slow|ray" $(CTEST_ARGS)
 
 fuzz: packages-ci  ## Run each fuzzer for FUZZ_SECONDS (60)
 	@cmake --preset fuzz >/dev/null
