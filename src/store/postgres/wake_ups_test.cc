@@ -61,7 +61,8 @@ TEST_F(PostgresWakeUps, OfManyAFewLookAtOnceAndTheOthersWithinAPause) {
     const milliseconds longest = processes_.front().longest_pause();
     env_.Advance(longest);
     for (WakeUps& one : processes_) {
-      EXPECT_EQ(one.next_look().has_value(), one.TakeDue());
+      const bool waited = one.next_look().has_value();
+      EXPECT_EQ(one.TakeDue(), waited);
     }
   }
   EXPECT_NEAR(at_once / static_cast<double>(kWords), WakeUps::kAtOnce, 3.0);
