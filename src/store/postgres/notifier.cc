@@ -48,7 +48,8 @@ Notifier::Notifier(ConnectSettings settings, Env& env, Signal& runnable, Signal&
       runnable_(runnable),
       events_(events),
       wake_ups_(env),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      random_(env.Random()) {
   if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   thread_ = std::jthread([this] { Loop(); });
 }
@@ -150,8 +151,8 @@ bool Notifier::Count(Connection& connection) {
   const Listeners found{static_cast<int>(rows->Int(0, 0)), static_cast<int>(rows->Int(0, 1))};
   wake_ups_.Know(found);
   somebody_reads_ = found.readers > 0 || env_.Now() < old_until_;
-  count_at_ =
-      env_.Now() + std::chrono::duration_cast<std::chrono::milliseconds>(kCountEvery * (0.5 + env_.RandomUnit()));
+  count_at_ = env_.Now() + std::chrono::duration_cast<std::chrono::milliseconds>(
+                               kCountEvery * std::uniform_real_distribution(0.5, 1.5)(random_));
   return true;
 }
 
@@ -166,7 +167,7 @@ bool Notifier::Send(Connection& connection) {
   }
   if (notice.drained && !wake_ups_.IsNews(*notice.drained)) notice.drained.reset();
   if (notice.runnable.tasks == 0 && !notice.events && !notice.drained) return true;
-  while (notice.runnable.mark == 0) notice.runnable.mark = static_cast<std::uint32_t>(env_.Random());
+  while (notice.runnable.mark == 0) notice.runnable.mark = static_cast<std::uint32_t>(random_());
   if (!connection.Query(kNotify, ToPayload(notice))) return false;
   // What is committed meanwhile goes into the next NOTIFY.
   const auto pause = wake_ups_.notify_pause();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <thread>
 
 #include "base/env.h"
@@ -67,11 +68,12 @@ class Notifier {
   std::optional<Drained> drained_;  // guarded by drained_mutex_
 
   // Its thread alone:
-  std::string name_;     ///< of the connection
-  Instant count_at_{};   ///< the next count
-  Instant notify_at_{};  ///< no NOTIFY before
-  Instant old_until_{};  ///< processes that know nothing of listeners may be about
-  std::jthread thread_;  // last: it uses all of the above
+  std::mt19937_64 random_;  ///< of its own: what it draws, and when, changes nothing for those who draw from the Env
+  std::string name_;        ///< of the connection
+  Instant count_at_{};      ///< the next count
+  Instant notify_at_{};     ///< no NOTIFY before
+  Instant old_until_{};     ///< processes that know nothing of listeners may be about
+  std::jthread thread_;     // last: it uses all of the above
 };
 
 }  // namespace seedcore::store::postgres
