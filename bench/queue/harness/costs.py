@@ -63,6 +63,10 @@ def _fill(queue: Instance, count: int) -> None:
     run_clients(queue.program, [["fill", "--count", str(count), "--batch", "1000"]], 600)
 
 
+def _look(queue: Instance, count: int) -> None:
+    run_clients(queue.program, [["look", "--count", str(count)]], 600)
+
+
 def _measure_batches(bed: Bed, say: Callable[[str], None]) -> tuple[float, float, float]:
     points, submits = [], []
     for batch in BATCHES:
@@ -100,8 +104,7 @@ def measure_costs(bed: Bed, rounds: int, say: Callable[[str], None]) -> Costs:
         fixed, each, submit = _measure_batches(bed, say)
         with bed.queue(seedcore()) as queue:
             run_sql(queue.dsn, "VACUUM ANALYZE")
-            words = ["look", "--count", str(LOOKS)]
-            look = _server_us(queue, LOOKS, lambda q=queue: run_clients(q.program, [words], 600))  # type: ignore[misc]
+            look = _server_us(queue, LOOKS, lambda q=queue: _look(q, LOOKS))  # type: ignore[misc]
             alone, many = _measure_notify(queue, 0), _measure_notify(queue, LISTENERS)
         found.append(Costs(fixed, each, submit, look, alone, (many - alone) / LISTENERS))
         say(f"a look {look:.0f} us, a NOTIFY {alone:.0f} us, {found[-1].deliver_us:.1f} us more per listener")
