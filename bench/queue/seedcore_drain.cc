@@ -7,6 +7,7 @@
 //   seedcore_drain DIR|DSN pace    --count N --rate R       one task per transaction, R per second, each with its time
 //   seedcore_drain DIR|DSN work    --batch B --lease MS [--hang] [--retention MS]   a dispatcher and a reaper
 //   seedcore_drain DIR|DSN claim   --count N --batch B      microseconds of N single claims
+//   seedcore_drain DIR|DSN look    --count N                N looks of an idle dispatcher that find nothing
 //
 // `work` prints {"ready"} and begins when it reads a line; it prints how many tasks are done, and when standard
 // input ends the times from submit to start of paced tasks. With --hang it prints {"started"} for its first task and
@@ -215,6 +216,19 @@ class Bench {
     return {};
   }
 
+  Result<void> Look() {
+    const Instant start = env_.Now();
+    for (std::int64_t i = 0; i < options_.count; ++i) {
+      SEEDCORE_ASSIGN_OR_RETURN(
+          const auto claims,
+          tasks_.ClaimTasks({.owner_id = "bench", .limit = options_.batch, .lease = 30s, .types = {}}));
+      if (!claims.empty()) return Fail(ErrorCode::kInternal, "there is something to claim");
+      SEEDCORE_RETURN_IF_ERROR(tasks_.NextRunAfter());
+    }
+    Print({{"count", options_.count}, {"seconds", std::chrono::duration<double>(env_.Now() - start).count()}});
+    return {};
+  }
+
  private:
   Env& env_;
   Metrics& metrics_;
@@ -234,6 +248,7 @@ Result<void> Run(const std::string& place, std::string_view command, std::span<c
   if (command == "pace") return bench.Pace();
   if (command == "work") return bench.Work();
   if (command == "claim") return bench.Claim();
+  if (command == "look") return bench.Look();
   return Fail(ErrorCode::kInvalidArgument, "no such command", std::string(command));
 }
 
@@ -242,7 +257,7 @@ Result<void> Run(const std::string& place, std::string_view command, std::span<c
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    fmt::print(stderr, "usage: seedcore_drain DIR|DSN setup|enqueue|fill|pace|work|claim [OPTIONS]\n");
+    fmt::print(stderr, "usage: seedcore_drain DIR|DSN setup|enqueue|fill|pace|work|claim|look [OPTIONS]\n");
     return 2;
   }
   seedcore::log::Configure(seedcore::log::Level::kWarning, seedcore::log::Format::kText);

@@ -22,12 +22,13 @@ class Sizes:
 
     rounds: int = 3
     drain: int = 200_000
+    scale: int = 100_000
     sweep: int = 20_000
     enqueues: int = 20_000
     clients: int = 32
     bulk: int = 100_000
-    idle: int = 300
-    paced: int = 10_000
+    idle: int = 200
+    paced: int = 5_000
     lease_s: float = 5.0
     dead_limit_s: float = 120.0
     queued: int = 1_000_000
@@ -210,10 +211,10 @@ class Runner:
 
     def scale(self) -> Section:
         """The same drain by more and more processes."""
-        section = Section(f"SeedCore on PostgreSQL, {self.sizes.drain:,} tasks, by processes", COST_HEADER)
+        section = Section(f"SeedCore on PostgreSQL, {self.sizes.scale:,} tasks, by processes", COST_HEADER)
         for processes in (1, 2, 4, 8):
             mode = Mode(processes, ("--batch", "512"))
-            costs = [drain(self.bed, seedcore(), mode, self.sizes.drain) for _ in range(self.sizes.rounds)]
+            costs = [drain(self.bed, seedcore(), mode, self.sizes.scale) for _ in range(self.sizes.rounds)]
             section.lines.append(cost_line("SeedCore", costs, str(mode)))
             section.raw[str(mode)] = [asdict(cost) for cost in costs]
             self.say(f"{section.title}: {section.lines[-1]}")

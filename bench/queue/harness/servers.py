@@ -68,6 +68,10 @@ class Session:
             raise BenchError(f"psql: {self._popen.stderr.read().strip()[-500:]}")
         return line.strip()
 
+    def run(self, sql: str) -> None:
+        """A statement without rows. What other sessions notify this one of is not read: psql tells of it when asked next."""
+        self.value(f"{sql.rstrip(';')}; SELECT 1")
+
     def close(self) -> None:
         self._popen.kill()
         self._popen.communicate()

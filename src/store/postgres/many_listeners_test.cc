@@ -65,8 +65,7 @@ class Listener {
 
 class PostgresManyListeners : public testing::Test {
  protected:
-  PostgresManyListeners()
-      : database_(fmt::format("listeners_{}", testing::UnitTest::GetInstance()->current_test_info()->line())) {
+  PostgresManyListeners() : database_(fmt::format("listeners_{}", ++databases_)) {
     TestServer::Shared().CreateDatabase(database_);
   }
 
@@ -117,6 +116,7 @@ class PostgresManyListeners : public testing::Test {
     return Eventually(holds, [] {});
   }
 
+  static inline int databases_ = 0;
   SimEnv env_{3};
   Metrics metrics_;
   const std::string database_;
