@@ -71,17 +71,21 @@ class CoordinatorTest : public testing::Test {
     Start();
   }
 
+  /// Those of every coordinator of the test: on its store, and among its services.
+  CoordinatorDependencies Dependencies(coordinator::RuleBook& rules, CoordinatorServiceSettings settings = {}) {
+    return {.env = env_,
+            .metrics = metrics_,
+            .streams = store_->streams(),
+            .steps = steps_,
+            .incidents = store_->incidents(),
+            .rules = rules,
+            .ml = ml_,
+            .cognitive = cognitive_,
+            .organism = organism_,
+            .settings = settings};
+  }
   void Start(CoordinatorServiceSettings settings = {}) {
-    service_ = std::make_unique<CoordinatorService>(CoordinatorDependencies{.env = env_,
-                                                                            .metrics = metrics_,
-                                                                            .streams = store_->streams(),
-                                                                            .steps = steps_,
-                                                                            .incidents = store_->incidents(),
-                                                                            .rules = rules_,
-                                                                            .ml = ml_,
-                                                                            .cognitive = cognitive_,
-                                                                            .organism = organism_,
-                                                                            .settings = settings});
+    service_ = std::make_unique<CoordinatorService>(Dependencies(rules_, settings));
   }
 
   void On(const std::string& path, Answer answer) {
@@ -155,23 +159,12 @@ class CoordinatorTest : public testing::Test {
     return task;
   }
   void UseRules(const std::string& routing, const std::string& mutations = "[{when: '1', do: hold}]") {
-    std::string pattern = (std::filesystem::temp_directory_path() / "coordinator_XXXXXX").string();
-    const int file = mkstemp(pattern.data());
-    ASSERT_GE(file, 0);
-    close(file);
-    std::ofstream(pattern) << "routing: " << routing << "\nmutations: " << mutations << "\n";
-    coordinator::RuleBook& book = file_rules_.emplace_back(env_, pattern);
+    const std::string file = folder_ + "/rules.yaml";
+    std::ofstream(file) << "routing: " << routing << "\nmutations: " << mutations << "\n";
+    coordinator::RuleBook& book = file_rules_.emplace_back(env_, file);
     ASSERT_TRUE(book.Load());
-    std::filesystem::remove(pattern);
-    service_ = std::make_unique<CoordinatorService>(CoordinatorDependencies{.env = env_,
-                                                                            .metrics = metrics_,
-                                                                            .streams = store_->streams(),
-                                                                            .incidents = store_->incidents(),
-                                                                            .rules = book,
-                                                                            .ml = ml_,
-                                                                            .cognitive = cognitive_,
-                                                                            .organism = organism_,
-                                                                            .settings = {}});
+    std::filesystem::remove(file);
+    service_ = std::make_unique<CoordinatorService>(Dependencies(book));
   }
 
   /// From here on the coordinator keeps plans, and the tasks it is given are those of the store.

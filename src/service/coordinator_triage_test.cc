@@ -157,15 +157,7 @@ TEST_F(TriageTest, WithinATaskItsDriftIsUsed) {
     // The executor hands on what came with the task, to whichever replica of the coordinator answers: another one here.
     AnomalyTriageRequest back{.agent_id = "sensor", .series = {1, 9, 1}};
     back.evidence = FromJson<Evidence>(request.at("task").at("evidence")).value();
-    CoordinatorService replica({.env = env_,
-                                .metrics = metrics_,
-                                .streams = store_->streams(),
-                                .incidents = store_->incidents(),
-                                .rules = rules_,
-                                .ml = ml_,
-                                .cognitive = cognitive_,
-                                .organism = organism_,
-                                .settings = {}});
+    CoordinatorService replica(Dependencies(rules_));
     const auto triage = replica.AnomalyTriage(back, call);
     EXPECT_EQ(triage->drift, 0.3);
     EXPECT_EQ(triage->ocps->stream, "anomaly_triage|");
