@@ -4,6 +4,7 @@ JOBS ?= $(shell nproc)
 # Warnings are errors, in continuous integration and by hand alike: one cache serves both. WERROR=OFF for other compilers.
 WERROR ?= ON
 FUZZ_SECONDS ?= 60
+FUZZ_SEED ?= 0
 SEEDS ?= 10000
 KILLS ?= 200
 CUTS ?= 500
@@ -68,10 +69,10 @@ tsan: packages-ci  ## Unit suites under ThreadSanitizer
 	@cmake --build --preset tsan -j $(JOBS)
 	@ctest --preset tsan -j $(JOBS) -LE "slow|ray" $(CTEST_ARGS)
 
-fuzz: packages-ci  ## Run each fuzzer for FUZZ_SECONDS (60)
+fuzz: packages-ci  ## Run each fuzzer for FUZZ_SECONDS (60), on inputs of its own or those of FUZZ_SEED
 	@cmake --preset fuzz >/dev/null
 	@cmake --build --preset fuzz -j $(JOBS) --target fuzzers
-	@scripts/run-fuzzers build/fuzz/bin $(FUZZ_SECONDS)
+	@scripts/run-fuzzers build/fuzz/bin $(FUZZ_SECONDS) $(FUZZ_SEED)
 
 sim: build  ## Simulate dispatch under faults with SEEDS (10000) seeds
 	@build/release/bin/simulate --seeds $(SEEDS)

@@ -171,7 +171,8 @@ TEST(JsonBinding, ErrorsStayShortWhateverWasSent) {
 }
 
 TEST(Json, RefusesWhatIsNotJson) {
-  for (const std::string_view bad : {"", "{", "{\"a\":NaN}", "1e999", "[1,]", "{} x", "\"\xff\"", "Infinity"}) {
+  for (const std::string_view bad : {"", "{", "{\"a\":NaN}", "1e999", "1e99999999999999999999",
+                                     "0.01e46744073709551614", "[1,]", "{} x", "\"\xff\"", "Infinity"}) {
     const auto value = ParseJson(bad);
     ASSERT_FALSE(value) << bad;
     EXPECT_EQ(value.error().code, ErrorCode::kMalformed) << bad;
@@ -193,7 +194,12 @@ TEST(Json, EveryDoubleReadsBackAsItself) {
     EXPECT_EQ(std::bit_cast<std::uint64_t>(read->get_double()), std::bit_cast<std::uint64_t>(number))
         << fmt::format("{:.17g}", number);
   }
-  EXPECT_EQ(ParseJson(" 1e-999 ")->get_double(), 0.0) << "nothing, as near as a double can say";
+  for (const std::string_view tiny :
+       {" 1e-999 ", "1e-99999999999999999999", "100e-46744073709551614", "0e999999999999"}) {
+    const auto read = ParseJson(tiny);
+    ASSERT_TRUE(read) << tiny;
+    EXPECT_EQ(read->get_double(), 0.0) << tiny << ": nothing, as near as a double can say";
+  }
 }
 
 TEST(Json, WritesNumbersPeopleCanRead) {

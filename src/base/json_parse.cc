@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include <boost/json/basic_parser_impl.hpp>
@@ -100,9 +103,30 @@ class Builder {
   bool out_of_range_ = false;
 };
 
-}  // namespace
+/// `text` with the exponents that Boost refuses, those that no int holds, at +-999999999: of a double that is as good,
+/// and no byte moves.
+std::string ClampExponents(std::string_view text) {
+  constexpr std::size_t kDigits = 9;
+  std::string clamped(text);
+  bool quoted = false;
+  for (std::size_t at = 0; at < clamped.size(); ++at) {
+    if (quoted && clamped[at] == '\\') {
+      ++at;
+    } else if (clamped[at] == '"') {
+      quoted = !quoted;
+    } else if (!quoted && (clamped[at] == 'e' || clamped[at] == 'E')) {
+      const std::size_t first = clamped.find_first_not_of("+-0", at + 1);
+      const std::size_t end = std::min(clamped.find_first_not_of("0123456789", first), clamped.size());
+      if (first >= end || end - first <= kDigits) continue;
+      clamped.replace(first, end - kDigits - first, end - kDigits - first, '0');
+      clamped.replace(end - kDigits, kDigits, kDigits, '9');
+      at = end - 1;
+    }
+  }
+  return clamped;
+}
 
-Result<json::value> ParseJson(std::string_view text) {
+Result<json::value> Parse(std::string_view text, bool clamped) {
   json::parse_options options;
   options.max_depth = kMaxJsonDepth;
   json::basic_parser<Builder> parser(options);
@@ -111,11 +135,16 @@ Result<json::value> ParseJson(std::string_view text) {
   if (parser.handler().out_of_range()) {
     return Fail(ErrorCode::kMalformed, "not valid JSON: a number is out of the range of a double");
   }
+  if (error == json::error::exponent_overflow && !clamped) return Parse(ClampExponents(text), true);
   if (!error && consumed < text.size()) error = json::error::extra_data;
   if (error) {
     return Fail(ErrorCode::kMalformed, fmt::format("not valid JSON at byte {}: {}", consumed, error.message()));
   }
   return parser.handler().Release();
 }
+
+}  // namespace
+
+Result<json::value> ParseJson(std::string_view text) { return Parse(text, false); }
 
 }  // namespace seedcore
