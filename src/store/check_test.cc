@@ -44,7 +44,7 @@ const std::vector<Fault>& Faults() {
       {"UPDATE energy_ledger SET balance_after = balance_after + 1", "each balance of the energy ledger"},
       {"UPDATE tasks SET seq = seq + 1000 WHERE status = 'completed'", "every result belongs to a task"},
 
-      {"UPDATE tasks SET turn = NULL WHERE status = 'queued'", "has its turn"},
+      {"UPDATE tasks SET turn = NULL WHERE status = 'queued'", "has its turn", true},
       {"UPDATE queue_flow SET last_turn = 1", "turns of its priority only"},
       {"INSERT INTO task_event (task_seq, at, kind, status, attempt, fencing_token) SELECT seq, created_at, 'claimed', "
        "'running', 1, 1 FROM tasks WHERE status = 'running'",

@@ -77,7 +77,7 @@ std::span<const Migration> Migrations() {
   static constexpr std::array kSteps = {kSchemaSteps};
   static constexpr std::array kSchedules = {kSchemaSchedules};
   static constexpr std::array kTurns = {kSchemaTurns, kSchemaTurnFunctions};
-  static constexpr std::array kHistory = {kSchemaHistory, kSchemaHistoryFinish};
+  static constexpr std::array kHistory = {kSchemaHistory, kSchemaHistoryFinish, kSchemaTurnsTogether};
   static constexpr std::array<Migration, 10> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
@@ -88,7 +88,7 @@ std::span<const Migration> Migrations() {
       {7, "steps of tasks", kSteps},
       {8, "schedules, and the progress of tasks", kSchedules},
       {9, "turns: fair order of claiming", kTurns},
-      {10, "the history of tasks: one row for many", kHistory},
+      {10, "the history of tasks, and turns: many at a time", kHistory},
   }};
   return kMigrations;
 }

@@ -34,5 +34,6 @@ extern const char kSchemaTurns[];  ///< the order of claiming
 extern const char kSchemaTurnFunctions[];
 extern const char kSchemaHistory[];  ///< what happens to every task once, written for many at a time
 extern const char kSchemaHistoryFinish[];
+extern const char kSchemaTurnsTogether[];
 
 }  // namespace seedcore::store::postgres

@@ -4,8 +4,8 @@ namespace seedcore::store::postgres {
 
 // What happens to every task once, its submission, its first claim and its completion at the first attempt, is written
 // for many tasks at a time: one row of task_event_batch holds what one transaction did to up to 960 of them. A row of
-// its own for each, with an entry in two indexes, was a good part of what a task cost the server, and a third of its WAL. Everything else, also
-// each later claim, stays a row of task_event. task_history shows both as one.
+// its own for each, with an entry in two indexes, was a good part of what a task cost the server, and a third of its
+// WAL. Everything else, also each later claim, stays a row of task_event. task_history shows both as one.
 //
 // The sequence now counts in steps of 1,024: a batch has its number and the 1,023 that follow, for its tasks in their
 // order, so numbers still tell which of two events came first. A task knows the batches it is in: each of these
