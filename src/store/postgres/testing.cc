@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -30,8 +31,12 @@ constexpr char kPassword[] = "s3cret-of-tests";
 
 [[noreturn]] void Die(const std::string& what) { throw std::runtime_error("PostgreSQL for tests: " + what); }
 
-/// The newest installed server.
+/// Those of the environment, or else the newest installed server.
 std::string FindBinaries() {
+  if (const char* const named = std::getenv(TestServer::kBinaries); named != nullptr && *named != '\0') {
+    if (fs::exists(fs::path(named) / "initdb")) return named;
+    Die(fmt::format("{} names {}, where there is no initdb", TestServer::kBinaries, named));
+  }
   std::string found;
   int newest = 0;
   std::error_code none;
@@ -172,6 +177,8 @@ std::string TestServer::Dsn(const std::string& database) const {
 }
 
 void TestServer::CreateDatabase(const std::string& name, const std::string& source) {
+  // One of an earlier run in this process, as with --gtest_repeat.
+  Execute("postgres", fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", name));
   Execute("postgres", fmt::format("CREATE DATABASE {} TEMPLATE {}", name, source));
 }
 
