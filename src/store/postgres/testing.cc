@@ -94,8 +94,8 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// In memory where the system has enough of that: a disk that others are busy with makes a server stand still for half a
-/// minute now and then.
+/// In memory where the system has enough of that: a disk that others are busy with makes a server stand still for half
+/// a minute now and then.
 fs::path RoomyFolder() {
   constexpr std::uintmax_t kEnough = std::uintmax_t{4} << 30;
   const fs::path memory = "/dev/shm";
