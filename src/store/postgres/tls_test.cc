@@ -1,10 +1,6 @@
 // TLS between a store and PostgreSQL is what the DSN says, and a server that is not the right one is refused.
 #include <fstream>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "store/conformance.h"
@@ -15,7 +11,6 @@
 namespace seedcore::store::postgres {
 namespace {
 
-using std::chrono::milliseconds;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -89,27 +84,6 @@ TEST_F(TlsPostgres, AServerWithoutTlsIsRefusedWhereItIsAskedFor) {
   const Error refusal = Refusal(Dsn("require"));
   EXPECT_EQ(refusal.code, ErrorCode::kUnavailable);
   EXPECT_THAT(refusal.message, HasSubstr("does not support SSL"));
-}
-
-TEST(PostgresSilence, AServerThatNeverAnswersIsOneErrorInTime) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
-  ASSERT_EQ(::listen(listener, 4), 0);
-  ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  SimEnv env;
-  Metrics metrics;
-  const auto store =
-      OpenPostgresStore({.dsn = fmt::format("postgresql://u:s3cret@127.0.0.1:{}/db", ntohs(address.sin_port)),
-                         .connect_timeout = milliseconds(100)},
-                        env, metrics);
-  ::close(listener);
-  ASSERT_FALSE(store);
-  EXPECT_EQ(store.error().code, ErrorCode::kUnavailable);
-  EXPECT_THAT(store.error().message, HasSubstr("no answer within 100 ms"));
 }
 
 }  // namespace
