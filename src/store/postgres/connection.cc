@@ -66,6 +66,21 @@ Result<void> CheckDsn(const std::string& dsn) {
               "store.pg_dsn");
 }
 
+/// Of a DSN that CheckDsn has found good.
+Hosts HostsOf(const std::string& dsn) {
+  std::string names, addresses, ports;
+  PQconninfoOption* const options = PQconninfoParse(dsn.c_str(), nullptr);
+  for (const PQconninfoOption* option = options; option != nullptr && option->keyword != nullptr; ++option) {
+    const std::string_view keyword = option->keyword;
+    if (option->val == nullptr) continue;
+    if (keyword == "host") names = option->val;
+    if (keyword == "hostaddr") addresses = option->val;
+    if (keyword == "port") ports = option->val;
+  }
+  PQconninfoFree(options);
+  return {names, addresses, ports};
+}
+
 /// Begins to connect; null when memory runs out.
 PGconn* Start(const std::string& dsn, const Hosts& hosts) {
   // What stands before the DSN is a default that it may override; what stands after it and is not empty counts.
@@ -135,7 +150,7 @@ Connection::~Connection() = default;
 
 Result<std::unique_ptr<Connection>> Connection::Open(const ConnectSettings& settings) {
   SEEDCORE_RETURN_IF_ERROR(CheckDsn(settings.dsn));
-  for (Hosts hosts(settings.dsn);;) {
+  for (Hosts hosts = HostsOf(settings.dsn);;) {
     bool silent = false;
     std::unique_ptr<Connection> out(new Connection(Start(settings.dsn, hosts)));
     const Result<void> connected = out->Connect(settings, silent);

@@ -1,7 +1,6 @@
 #include "store/postgres/hosts.h"
 
 #include <algorithm>
-#include <libpq-fe.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,6 +10,7 @@ namespace {
 
 std::vector<std::string> Split(std::string_view list) {
   std::vector<std::string> out;
+  if (list.empty()) return out;
   for (;;) {
     const std::size_t comma = list.find(',');
     out.emplace_back(list.substr(0, comma));
@@ -25,18 +25,8 @@ void DropFirst(std::vector<std::string>& list, std::size_t count) {
 
 }  // namespace
 
-Hosts::Hosts(const std::string& dsn) {
-  PQconninfoOption* const options = PQconninfoParse(dsn.c_str(), nullptr);
-  if (options == nullptr) return;
-  for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
-    const std::string_view keyword = option->keyword;
-    if (option->val == nullptr || *option->val == '\0') continue;
-    if (keyword == "host") names_ = Split(option->val);
-    if (keyword == "hostaddr") addresses_ = Split(option->val);
-    if (keyword == "port") ports_ = Split(option->val);
-  }
-  PQconninfoFree(options);
-}
+Hosts::Hosts(std::string_view names, std::string_view addresses, std::string_view ports)
+    : names_(Split(names)), addresses_(Split(addresses)), ports_(Split(ports)) {}
 
 std::size_t Hosts::size() const { return std::max(names_.size(), addresses_.size()); }
 

@@ -11,14 +11,14 @@ namespace seedcore::store::postgres {
 
 class Hosts {
  public:
-  /// Of a DSN that libpq can read.
-  explicit Hosts(const std::string& dsn);
+  /// Lists as libpq takes them (`host`, `hostaddr`, `port`), separated by commas; each may be empty.
+  Hosts(std::string_view names, std::string_view addresses, std::string_view ports);
 
   /// Forgets those up to and with the one at `host` (a name, or else an address) and `port`; at least the first.
   /// Returns whether any is left.
   bool DropThrough(std::string_view host, std::string_view port);
 
-  /// Lists as libpq takes them, separated by commas; empty until one was dropped: then the DSN says it all.
+  /// What is left; empty until one was dropped: then the DSN says it all.
   [[nodiscard]] std::string names() const { return Joined(names_); }
   [[nodiscard]] std::string addresses() const { return Joined(addresses_); }
   [[nodiscard]] std::string ports() const { return Joined(ports_); }

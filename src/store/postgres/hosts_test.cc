@@ -74,7 +74,7 @@ TEST(PostgresHosts, TheNextServerIsTriedAfterOneThatNeverAnswers) {
 }
 
 TEST(PostgresHosts, WhatIsLeftAfterOneWasDropped) {
-  Hosts hosts("host=a,b,b,c port=1,2,3,4");
+  Hosts hosts("a,b,b,c", "", "1,2,3,4");
   EXPECT_EQ(hosts.names(), "") << "the DSN says it";
   EXPECT_TRUE(hosts.DropThrough("b", "2"));
   EXPECT_EQ(hosts.names(), "b,c");
@@ -83,11 +83,11 @@ TEST(PostgresHosts, WhatIsLeftAfterOneWasDropped) {
   EXPECT_EQ(hosts.names(), "c");
   EXPECT_FALSE(hosts.DropThrough("c", "4"));
 
-  Hosts one_port("postgresql://u@a,b/db?port=7");
+  Hosts one_port("a,b", "", "7");
   EXPECT_TRUE(one_port.DropThrough("a", "7"));
   EXPECT_EQ(one_port.names(), "b");
   EXPECT_EQ(one_port.ports(), "7");
-  EXPECT_FALSE(Hosts("dbname=x").DropThrough("", "5432"));
+  EXPECT_FALSE(Hosts("", "", "").DropThrough("", "5432"));
 }
 
 }  // namespace
