@@ -77,9 +77,11 @@ fuzz: packages-ci  ## Run each fuzzer for FUZZ_SECONDS (60), on inputs of its ow
 sim: build  ## Simulate dispatch under faults with SEEDS (10000) seeds
 	@build/release/bin/simulate --seeds $(SEEDS)
 
-kill: build  ## Kill the dispatching process KILLS (200) times, then pause it past its leases
+kill: build  ## Kill the dispatching process KILLS (200) times on each store, then pause it past its leases
 	@build/release/bin/kill_test build/release/bin/kill_worker build/kill-data $(KILLS)
+	@build/release/bin/kill_test build/release/bin/kill_worker postgresql $(KILLS)
 	@build/release/bin/pause_test build/release/bin/kill_worker build/pause-data
+	@build/release/bin/pause_test build/release/bin/kill_worker postgresql
 
 chaos: build  ## Restart PostgreSQL every 3 s under TASKS (10000) tasks, behind a network that cuts and delays
 	@build/release/bin/chaos_test $(TASKS) 3000

@@ -1,14 +1,15 @@
-# seedcore_room(NAME [DEPENDS room...] [LIBRARIES target...] [TOGETHER filter])
+# seedcore_room(NAME [DEPENDS room...] [LIBRARIES target...] [TOGETHER filter [SHARDS n]])
 #
 # One folder, one static library `seedcore_NAME`, one test program `NAME_test` out of the folder's *_test.cc files.
 # With SEEDCORE_FUZZERS each NAME_fuzz.cc becomes a libFuzzer program, built by the target `fuzzers`.
 # A main.cc belongs to a program that the room's CMakeLists.txt declares itself, and a subfolder with a CMakeLists.txt of its
 # own is a library of its own.
 # testing.cc holds what tests of several rooms share, in a library that the room's CMakeLists.txt declares itself.
-# TOGETHER: a GoogleTest filter; the tests it matches share something dear, such as a server, and run as one ctest test.
+# TOGETHER: a GoogleTest filter; the tests it matches share something dear, such as a server, and run as one ctest test, or
+# as SHARDS of them side by side, each with a server of its own: GoogleTest deals the tests out, so that none is left out.
 # DEPENDS lists rooms further down; tests/architecture checks the includes against the same order.
 function(seedcore_room name)
-  cmake_parse_arguments(ARG "" "TOGETHER" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "TOGETHER;SHARDS" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
   file(GLOB separate CONFIGURE_DEPENDS */CMakeLists.txt)
   foreach(listfile IN LISTS separate)
@@ -43,8 +44,16 @@ function(seedcore_room name)
     set(alone "*")
     if(ARG_TOGETHER)
       set(alone "-${ARG_TOGETHER}")
-      add_test(NAME ${name}.together COMMAND ${name}_test "--gtest_filter=${ARG_TOGETHER}")
-      set_tests_properties(${name}.together PROPERTIES TIMEOUT 600)
+      if(NOT ARG_SHARDS)
+        set(ARG_SHARDS 1)
+      endif()
+      foreach(number RANGE 1 ${ARG_SHARDS})
+        set(together ${name}.together.${number})
+        math(EXPR index "${number} - 1")
+        add_test(NAME ${together} COMMAND ${name}_test "--gtest_filter=${ARG_TOGETHER}")
+        set_tests_properties(${together} PROPERTIES TIMEOUT 600
+                             ENVIRONMENT "GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
+      endforeach()
     endif()
     gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                          TEST_FILTER "${alone}" PROPERTIES TIMEOUT 120)

@@ -14,8 +14,10 @@
 /// all types moves the one of all; the later of the two counts. The schemas of both stores hold the same formula.
 ///
 /// What follows, and what the conformance suite holds both stores to:
-/// * within a flow by age: as the tasks became able to run; one that was retried, reaped or handed back comes before
-///   those that had their turn after it, one queued anew by hand after all of them;
+/// * within a flow by age: as the tasks became able to run, which is the next claim for one whose run_after has come
+/// (no
+///   clock ticks in a store: what was submitted before that claim is before it); one that was retried, reaped or handed
+///   back comes before those that had their turn after it, one queued anew by hand after all of them;
 /// * flows of one priority that have tasks waiting get equal shares, however many tasks each has;
 /// * a flow that had nothing waiting is among the next to be served, and has no credit for the time before;
 /// * a higher priority comes first, of its own tenant's tasks and of others;

@@ -95,10 +95,11 @@ bool ModelStore::Claimable(const Row& row) {
   return Waiting(row) && (row.queued_as_due || !row.task.run_after || *row.task.run_after <= now_);
 }
 
-/// To those that can run and have none, in the order of submission.
+/// To those that can run and have none, in the order of submission. One that waited for its time has it once a claim
+/// has looked.
 void ModelStore::GiveTurns() {
   for (Row& row : rows_) {
-    if (row.turn || !Claimable(row)) continue;
+    if (row.turn || !Waiting(row) || !row.queued_as_due) continue;
     const Task& task = row.task;
     const std::int64_t clock = std::max(clocks_[""], clocks_[task.type]);
     const std::int64_t first = clock + store::PriorityDelay(task.priority);
@@ -154,6 +155,7 @@ void ModelStore::FailDependants(const Row& cause) {
 void ModelStore::ReleaseDependants(const Row& done) {
   for (Row& row : rows_) {
     if (IsTerminal(row.task.status) || !row.dependencies.contains(done.task.id) || !DependenciesMet(row)) continue;
+    row.queued_as_due = !row.task.run_after || *row.task.run_after <= now_;
     Append(row, "released", {});
     if (row.task.status != TaskStatus::kCreated) made_runnable_ = true;
   }
@@ -165,9 +167,11 @@ Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimReque
   }
   const Transaction transaction(*this);
   std::vector<Row*> order;
+  for (Row& row : rows_) {
+    if (Claimable(row)) row.queued_as_due = true;
+  }
   GiveTurns();
   for (Row& row : rows_) {
-    if (Waiting(row) && row.task.run_after && *row.task.run_after <= now_) row.queued_as_due = true;
     const bool wanted = request.types.empty() || std::ranges::count(request.types, row.task.type) > 0;
     if (wanted && Claimable(row)) order.push_back(&row);
   }

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "store/postgres/errors.h"
+#include "store/postgres/hosts.h"
 
 namespace seedcore::store::postgres {
 namespace {
@@ -65,18 +66,57 @@ Result<void> CheckDsn(const std::string& dsn) {
               "store.pg_dsn");
 }
 
+/// Of a DSN that CheckDsn has found good.
+Hosts HostsOf(const std::string& dsn) {
+  std::string names, addresses, ports;
+  PQconninfoOption* const options = PQconninfoParse(dsn.c_str(), nullptr);
+  for (const PQconninfoOption* option = options; option != nullptr && option->keyword != nullptr; ++option) {
+    const std::string_view keyword = option->keyword;
+    if (option->val == nullptr) continue;
+    if (keyword == "host") names = option->val;
+    if (keyword == "hostaddr") addresses = option->val;
+    if (keyword == "port") ports = option->val;
+  }
+  PQconninfoFree(options);
+  return {names, addresses, ports};
+}
+
+/// Begins to connect; null when memory runs out.
+PGconn* Start(const std::string& dsn, const Hosts& hosts) {
+  // What stands before the DSN is a default that it may override; what stands after it and is not empty counts.
+  constexpr std::array kKeywords = {"fallback_application_name",
+                                    "keepalives_idle",
+                                    "keepalives_interval",
+                                    "tcp_user_timeout",
+                                    "dbname",
+                                    "client_encoding",
+                                    "host",
+                                    "hostaddr",
+                                    "port",
+                                    static_cast<const char*>(nullptr)};
+  const std::string names = hosts.names(), addresses = hosts.addresses(), ports = hosts.ports();
+  const std::array values = {"seedcore",    "30",
+                             "10",          "30000",
+                             dsn.c_str(),   "UTF8",
+                             names.c_str(), addresses.c_str(),
+                             ports.c_str(), static_cast<const char*>(nullptr)};
+  return PQconnectStartParams(kKeywords.data(), values.data(), 1);
+}
+
 bool AwaitSocket(const PGconn* connection, short events, std::chrono::milliseconds timeout) {
   pollfd waiting{.fd = PQsocket(connection), .events = events, .revents = 0};
   return ::poll(&waiting, 1, static_cast<int>(timeout.count())) > 0;
 }
 
-Result<void> AwaitConnected(PGconn* connection, std::chrono::milliseconds timeout) {
+/// `silent`: whether nobody has answered in time.
+Result<void> AwaitConnected(PGconn* connection, std::chrono::milliseconds timeout, bool& silent) {
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
     if (status == PGRES_POLLING_FAILED) {
       return std::unexpected(ConnectError(PQerrorMessage(connection), Place(connection)));
     }
     if (!AwaitSocket(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, timeout)) {
+      silent = true;
       return std::unexpected(ConnectError(fmt::format("no answer within {} ms", timeout.count()), Place(connection)));
     }
     status = PQconnectPoll(connection);
@@ -110,29 +150,30 @@ Connection::~Connection() = default;
 
 Result<std::unique_ptr<Connection>> Connection::Open(const ConnectSettings& settings) {
   SEEDCORE_RETURN_IF_ERROR(CheckDsn(settings.dsn));
-  // What stands before the DSN is a default that it may override.
-  constexpr std::array kKeywords = {"fallback_application_name",
-                                    "keepalives_idle",
-                                    "keepalives_interval",
-                                    "tcp_user_timeout",
-                                    "dbname",
-                                    "client_encoding",
-                                    static_cast<const char*>(nullptr)};
-  const std::array values = {
-      "seedcore", "30", "10", "30000", settings.dsn.c_str(), "UTF8", static_cast<const char*>(nullptr)};
-  std::unique_ptr<Connection> out(new Connection(PQconnectStartParams(kKeywords.data(), values.data(), 1)));
-  PGconn* const connection = out->connection_.get();
+  for (Hosts hosts = HostsOf(settings.dsn);;) {
+    bool silent = false;
+    std::unique_ptr<Connection> out(new Connection(Start(settings.dsn, hosts)));
+    const Result<void> connected = out->Connect(settings, silent);
+    if (connected) return out;
+    PGconn* const connection = out->connection_.get();
+    if (!silent || !hosts.DropThrough(PQhost(connection), PQport(connection))) {
+      return std::unexpected(connected.error());
+    }
+  }
+}
+
+Result<void> Connection::Connect(const ConnectSettings& settings, bool& silent) {
+  PGconn* const connection = connection_.get();
   if (connection == nullptr) return Fail(ErrorCode::kResourceExhausted, "out of memory");
   PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
   PQsetNoticeProcessor(connection, [](void*, const char*) {}, nullptr);
   if (PQstatus(connection) == CONNECTION_BAD) {
     return std::unexpected(ConnectError(PQerrorMessage(connection), Place(connection)));
   }
-  SEEDCORE_RETURN_IF_ERROR(AwaitConnected(connection, settings.connect_timeout));
+  SEEDCORE_RETURN_IF_ERROR(AwaitConnected(connection, settings.connect_timeout, silent));
   PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
-  out->place_ = Place(connection);
-  SEEDCORE_RETURN_IF_ERROR(out->Setup(settings));
-  return out;
+  place_ = Place(connection);
+  return Setup(settings);
 }
 
 Result<void> Connection::Setup(const ConnectSettings& settings) {

@@ -108,6 +108,8 @@ class Connection {
   [[nodiscard]] Result<Rows> Take(pg_result* result);
   [[nodiscard]] Error ErrorOf(const pg_result* result);
   [[nodiscard]] Result<void> Setup(const ConnectSettings& settings);
+  /// `silent`: whether it failed because nobody has answered in time.
+  Result<void> Connect(const ConnectSettings& settings, bool& silent);
 
   struct Close {
     void operator()(pg_conn* connection) const;

@@ -2,7 +2,10 @@
 
 #include <arpa/inet.h>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
+#include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -30,8 +33,12 @@ constexpr char kPassword[] = "s3cret-of-tests";
 
 [[noreturn]] void Die(const std::string& what) { throw std::runtime_error("PostgreSQL for tests: " + what); }
 
-/// The newest installed server.
+/// Those of the environment, or else the newest installed server.
 std::string FindBinaries() {
+  if (const char* const named = std::getenv(TestServer::kBinaries); named != nullptr && *named != '\0') {
+    if (fs::exists(fs::path(named) / "initdb")) return named;
+    Die(fmt::format("{} names {}, where there is no initdb", TestServer::kBinaries, named));
+  }
   std::string found;
   int newest = 0;
   std::error_code none;
@@ -87,6 +94,16 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+/// In memory where the system has enough of that: a disk that others are busy with makes a server stand still for half
+/// a minute now and then.
+fs::path RoomyFolder() {
+  constexpr std::uintmax_t kEnough = std::uintmax_t{4} << 30;
+  const fs::path memory = "/dev/shm";
+  std::error_code none;
+  const fs::space_info space = fs::space(memory, none);
+  return !none && space.available >= kEnough ? memory : fs::temp_directory_path();
+}
+
 int FreePort() {
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -104,7 +121,7 @@ int FreePort() {
 }  // namespace
 
 TestServer::TestServer() : binaries_(FindBinaries()) {
-  directory_ = (fs::temp_directory_path() / "seedcore-postgres-XXXXXX").string();
+  directory_ = (RoomyFolder() / "seedcore-postgres-XXXXXX").string();
   if (::mkdtemp(directory_.data()) == nullptr) Die("no temporary directory");
   if (::geteuid() == 0) {
     const passwd* const user = ::getpwnam("postgres");
@@ -172,11 +189,16 @@ std::string TestServer::Dsn(const std::string& database) const {
 }
 
 void TestServer::CreateDatabase(const std::string& name, const std::string& source) {
+  // One of an earlier run in this process, as with --gtest_repeat.
+  Execute("postgres", fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", name));
   Execute("postgres", fmt::format("CREATE DATABASE {} TEMPLATE {}", name, source));
 }
 
 void TestServer::Execute(const std::string& database, const std::string& sql) {
-  const auto connection = Connection::Open({.dsn = Dsn(database), .setup = {}});
+  // As long as it takes: what is measured here is nothing but the machine.
+  constexpr std::chrono::milliseconds kForever{0};
+  const auto connection =
+      Connection::Open({.dsn = Dsn(database), .statement_timeout = kForever, .lock_timeout = kForever, .setup = {}});
   if (!connection) Die(ToString(connection.error()));
   if (auto done = (*connection)->Script(sql.c_str()); !done) Die(ToString(done.error()) + " in " + sql);
 }

@@ -10,6 +10,9 @@ namespace seedcore::store::postgres {
 
 class TestServer {
  public:
+  /// Names a folder with another server's `initdb` and `postgres`: SEEDCORE_TEST_POSTGRES=/usr/lib/postgresql/13/bin.
+  static constexpr char kBinaries[] = "SEEDCORE_TEST_POSTGRES";
+
   /// Makes and starts one. Throws std::runtime_error with the package to install when PostgreSQL is not there.
   /// Start it from the main thread: the server ends with the thread that started it.
   TestServer();
@@ -23,7 +26,7 @@ class TestServer {
   /// A DSN for `database`, over TCP, as the superuser.
   [[nodiscard]] std::string Dsn(const std::string& database) const;
   [[nodiscard]] int port() const { return port_; }
-  /// A new database: empty, or with the tables of `source`.
+  /// A new database: empty, or with the tables of `source`. Takes the place of one of that name.
   void CreateDatabase(const std::string& name, const std::string& source = "template0");
   /// Runs statements in `database`; throws when one fails.
   void Execute(const std::string& database, const std::string& sql);
