@@ -316,9 +316,11 @@ void AddMlAndEnergy(Rows& rows) {
                      {.meaning = "Gain the escalated path is clipped to in L_tot",
                       .environment = {"SEEDCORE_RHO_CLIP"},
                       .limits = Between(0, 1)}));
-  rows.push_back(
-      Row("energy.beta_tok", section, &S::beta_tok,
-          {.meaning = "Gain per token in L_tot", .environment = {"SEEDCORE_BETA_TOK"}, .limits = Between(0, 10)}));
+  rows.push_back(Row("energy.beta_tok", section, &S::beta_tok,
+                     {.meaning = "Gain per token in L_tot",
+                      .environment = {"SEEDCORE_BETA_TOK"},
+                      .limits = Between(0, 10),
+                      .later = true}));
   rows.push_back(Row("energy.l_tot_cap", section, &S::l_tot_cap,
                      {.meaning = "L_tot above which nothing is promoted",
                       .environment = {"SEEDCORE_PROMOTION_LTOT_CAP"},
@@ -326,7 +328,8 @@ void AddMlAndEnergy(Rows& rows) {
   rows.push_back(Row("energy.guard", section, &S::guard,
                      {.meaning = "Energy gain a promotion must bring at least",
                       .environment = {"SEEDCORE_E_GUARD"},
-                      .limits = Between(0, 1e6)}));
+                      .limits = Between(0, 1e6),
+                      .later = true}));
 }
 
 void AddClientAndCluster(Rows& rows) {
