@@ -28,8 +28,7 @@ namespace {
 
 std::string PlanRayConnection(const std::string& address, const std::string& ray_namespace) {
   const nb::gil_scoped_release released;
-  const char* file = std::getenv("SEEDCORE_CONFIG");
-  const auto settings = ValueOrThrow(settings::Load({}, file != nullptr ? file : ""));
+  const auto settings = ValueOrThrow(settings::Load({}, ""));
   const auto plan =
       ValueOrThrow(ray::PlanConnection({.address = address, .ray_namespace = ray_namespace}, settings, RealEnv()));
   return ToJsonText(plan);

@@ -370,6 +370,11 @@ void AddClientAndCluster(Rows& rows) {
       false);
   add("cluster.redis_url", &S::redis_url, "Redis for shared working memory", {"REDIS_URL"}, true);
   add("cluster.neo4j_uri", &S::neo4j_uri, "Neo4j as a source of the graph", {"NEO4J_URI"}, true);
+  rows.push_back(Row("cluster.token", &Settings::direct, &DirectSettings::cluster_token,
+                     {.meaning = "Secret between replicas, services and gateway; empty: on loopback one is made and "
+                                 "kept in the store",
+                      .environment = {"SEEDCORE_CLUSTER_TOKEN"},
+                      .secret = true}));
 }
 
 void AddDirectAndGateway(Rows& rows) {
@@ -384,11 +389,6 @@ void AddDirectAndGateway(Rows& rows) {
       Row("direct.advertise", direct, &D::advertise,
           {.meaning = "IP address that others reach it at; empty: what it is bound to, or the address of the "
                       "node when that is every address"}));
-  rows.push_back(Row("cluster.token", direct, &D::cluster_token,
-                     {.meaning = "Secret between replicas, services and gateway; empty: on loopback one is made and "
-                                 "kept in the store",
-                      .environment = {"SEEDCORE_CLUSTER_TOKEN"},
-                      .secret = true}));
   rows.push_back(Row("direct.io_threads", direct, &D::io_threads,
                      {.meaning = "Threads of that listener that move bytes", .limits = Between(1, 256)}));
   rows.push_back(Row("direct.drain_notice", direct, &D::drain_notice,
@@ -442,7 +442,7 @@ const std::vector<Setting>& Catalog() {
 
 std::span<const std::string_view> ForeignVariables() {
   static constexpr std::array<std::string_view, 12> kForeign{
-      "SEEDCORE_CONFIG",  // names the file itself; read by the command
+      kConfigVariable,  // names the file itself
       "SEEDCORE_API_ADDRESS", "SEEDCORE_MODEL_PATH",         "SEEDCORE_DISPATCHERS",  "SEEDCORE_GRAPH_DISPATCHERS",
       "SEEDCORE_ENERGY_URL",  "SEEDCORE_BOOTSTRAP_OPTIONAL", "SEEDCORE_ROLLING_INIT", "SEEDCORE_SVC_HEAD_SVC",
       "SEEDCORE_HEAD_SVC",    "SEEDCORE_UPDATE_DOCS",        "SEEDCORE_SOURCE_DIR"};

@@ -253,6 +253,47 @@ def test_sqlite_on_several_hosts_is_refused_with_the_setting_that_helps(head: He
     assert pinned.code == 0, pinned.out + pinned.err
 
 
+def test_a_replica_that_may_run_on_several_hosts_refuses_sqlite(head: Head, second_host: None) -> None:
+    config = head.config()
+    (state,) = [each for each in config["applications"] if each["name"] == "state"]
+    (deployment,) = state["deployments"]
+    elsewhere = deployment | {"ray_actor_options": {"num_cpus": 0.1}, "max_constructor_retry_count": 1}
+    config["applications"].append(
+        state | {"name": "elsewhere", "route_prefix": "/elsewhere", "deployments": [elsewhere]}
+    )
+    with pytest.raises(AssertionError, match="SEEDCORE_PG_DSN"):
+        head.deploy(config)
+    head.deploy(head.config())
+
+
+def test_a_bootstrap_that_is_killed_goes_on_where_it_stopped(head: Head, twice: list[Ended]) -> None:
+    variables = {
+        "RAY_ADDRESS": f"127.0.0.1:{head.ports.gcs}",
+        "SEEDCORE_NS": "killed",
+        "BOOTSTRAP_MODE": "dispatchers",
+        "DISPATCHER_COUNT": "2",
+    }
+    environment = head.environment() | {"PATH": os.environ["PATH"]} | variables
+    command = [sys.executable, "-m", "bootstraps.bootstrap_entry"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        for line in killed.stdout:
+            if "seedcore_dispatcher_0: started" in line:
+                break
+        killed.kill()
+    first = living(head, "killed")
+    assert {"seedcore_reaper", "seedcore_dispatcher_0"} <= set(first)
+    ended = bootstrap(head, **variables)
+    assert ended.code == 0, ended.out + ended.err
+    actors = ended.actors()
+    assert actors["seedcore_reaper"] == ("is there", first["seedcore_reaper"]["pid"])
+    assert actors["seedcore_dispatcher_0"] == ("is there", first["seedcore_dispatcher_0"]["pid"])
+    assert "seedcore_dispatcher_1" in actors
+    # Nobody else needs them.
+    ended = bootstrap(head, **{**variables, "DISPATCHER_COUNT": "0"})
+    assert ended.code == 0, ended.out + ended.err
+
+
 def test_a_store_that_another_process_keeps_to_itself_is_named(head: Head, tmp_path_factory: Any) -> None:
     folder = tmp_path_factory.mktemp("private")
     command = [SEEDCORE, "up", "--data-dir", str(folder), "--listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0"]
