@@ -52,6 +52,22 @@ print(json.dumps({"connected": [first, second], "namespace": namespace, "same": 
     assert found == {"connected": [True, True], "namespace": "tests", "same": True}
 
 
+@pytest.mark.parametrize("mode", ["client", "cluster"])
+def test_threads_that_connect_at_once_share_one_connection(head: Head, mode: str) -> None:
+    program = """
+import ray
+from concurrent.futures import ThreadPoolExecutor
+def connect(_):
+    return ensure_ray_initialized(), ray.get_runtime_context().get_job_id()
+with ThreadPoolExecutor(8) as pool:
+    print(json.dumps(sorted(set(pool.map(connect, range(8))))))
+"""
+    found, log = run(head, program, RAY_ADDRESS=addresses(head)[mode])
+    ((connected, _),) = found
+    assert connected is True
+    assert "not connected" not in log
+
+
 def test_a_connection_that_has_ended_is_made_anew(head: Head) -> None:
     program = """
 import ray
