@@ -10,7 +10,6 @@
 
 #include "app/platform.h"
 #include "store/postgres/testing.h"
-#include "support/faulty_env.h"
 
 namespace seedcore::app {
 namespace {
@@ -254,20 +253,6 @@ TEST_F(EngineTest, OnSeveralHostsAListenerOnLoopbackIsNotOpened) {
   const auto open = ServiceEngine::Start(options, RealEnv());
   ASSERT_TRUE(open) << ToString(open.error());
   EXPECT_THAT((*open)->DirectAddress(), testing::StartsWith("127.0.0.1:"));
-}
-
-TEST_F(EngineTest, AReplicaIsHealthyAsLongAsItsStoreCanBeWritten) {
-  test::FaultyEnv env;
-  const auto engine = ServiceEngine::Start(
-      {.service = "energy", .gateway_url = "http://127.0.0.1:9", .user_config = Config({}), .settings_file = {}}, env);
-  ASSERT_TRUE(engine) << ToString(engine.error());
-  EXPECT_TRUE((*engine)->CheckHealth());
-  env.Arm("store.commit", {ErrorCode::kResourceExhausted, "the disk is full", ""});
-  const auto full = (*engine)->CheckHealth();
-  ASSERT_FALSE(full);
-  EXPECT_THAT(ToString(full.error()), HasSubstr("the disk is full"));
-  env.Disarm("store.commit");
-  EXPECT_TRUE((*engine)->CheckHealth());
 }
 
 TEST_F(EngineTest, ADrainedEngineTakesNoMoreRequests) {
