@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,8 @@ PROGRAM = Path(sys.executable).with_name("seedcore-haproxy")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     if not PROGRAM.exists():
         pytest.skip(f"{PROGRAM} is not there: `make wheel` installs it")
-    proxy = tmp_path_factory.mktemp("p")
+    short = tempfile.TemporaryDirectory(prefix="sc-ha-", dir="/tmp")  # HAProxy's socket lives below it
+    proxy = Path(short.name)
     more = {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(PROGRAM),
@@ -31,7 +33,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy / "server-state"),
     }
-    with Head(tmp_path_factory.mktemp("data"), more, num_cpus=2) as started:
+    with short, Head(tmp_path_factory.mktemp("data"), more, num_cpus=2) as started:
         config = started.config()
         config["applications"] = [each for each in config["applications"] if each["name"] == "energy"]
         started.deploy(config)
