@@ -120,7 +120,7 @@ print(json.dumps({
     "connected": info["connected"], "head_node": info["resources"]["head_node"],
     "nodes": sum(node["Alive"] for node in info["nodes"]),
     "serve": info.get("serve"), "namespaces": info["namespaces"], "errors": info.get("errors"),
-    "versions": sorted(info["versions"]), "actors": sorted(info["actors"][0])}))
+    "versions": sorted(info["versions"]), "actors": sorted(info.get("actors", [{}])[0])}))
 """
     found, _ = run(head, program, RAY_ADDRESS=addresses(head)[mode])
     assert found["errors"] is None

@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -29,6 +30,7 @@ _WAIT_VARIABLE = "SEEDCORE_RAY_CONNECT_TIMEOUT_S"
 _DEFAULT_WAIT_S = 30.0
 _LONGEST_WAIT_S = 3600.0
 _ALIVE_TIMEOUT_S = 5.0
+_INSIDE_TIMEOUT_S = 30.0
 _MAX_LISTED_ACTORS = 1000
 
 
@@ -157,9 +159,9 @@ def get_ray_cluster_info() -> dict[str, Any]:
     put("nodes", ray.nodes)
     put("resources", ray.cluster_resources)
     put("available", ray.available_resources)
-    put("actors", _alive_actors)
+    put("actors", lambda: _inside(_alive_actors))
     info["namespaces"] = sorted({actor["namespace"] for actor in info.get("actors", [])})
-    put("serve", _serve_status)
+    put("serve", lambda: _inside(_serve_status))
     if errors:
         info["errors"] = errors
     return info
@@ -169,6 +171,13 @@ def hosts_in_cluster() -> int:
     """How many different addresses the living nodes have. For a process that is connected."""
     nodes = ray.nodes()  # type: ignore[no-untyped-call]
     return len({node["NodeManagerAddress"] for node in nodes if node["Alive"]})
+
+
+def _inside(read: Callable[[], Any]) -> Any:
+    """What `read` returns; behind ray:// by a task, because the state API and Serve answer inside of the cluster only."""
+    if not ray_client.is_connected():  # type: ignore[no-untyped-call]
+        return read()
+    return ray.get(ray.remote(num_cpus=0, max_retries=0)(read).remote(), timeout=_INSIDE_TIMEOUT_S)
 
 
 def _alive_actors() -> list[dict[str, Any]]:
