@@ -174,7 +174,7 @@ def hosts_in_cluster() -> int:
 
 
 def _inside(read: Callable[[], Any]) -> Any:
-    """What `read` returns; behind ray:// by a task, because the state API and Serve answer inside of the cluster only."""
+    """What `read` returns; behind ray:// by a task: the state API and Serve answer inside of the cluster only."""
     if not ray_client.is_connected():  # type: ignore[no-untyped-call]
         return read()
     return ray.get(ray.remote(num_cpus=0, max_retries=0)(read).remote(), timeout=_INSIDE_TIMEOUT_S)
