@@ -4,6 +4,8 @@
 #include <span>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "store/check_rules.h"
 
 namespace seedcore::store {
@@ -43,19 +45,19 @@ constexpr std::array kRules = {
         "SELECT CAST(s.task_seq AS TEXT) AS id FROM task_step s WHERE (s.status IN ('completed', 'failed', 'skipped')) "
         "<> (s.finished_at IS NOT NULL)"},
     Rule{"the history of a task ends in its state", SEEDCORE_TASK
-         "LEFT JOIN (SELECT task_seq, max(seq) AS seq FROM task_event WHERE kind <> 'lease_lost' GROUP BY "
-         "task_seq) l ON l.task_seq = t.seq LEFT JOIN task_event e ON e.seq = l.seq "
+         "LEFT JOIN (SELECT task_seq, max(seq) AS seq FROM task_history WHERE kind <> 'lease_lost' GROUP BY "
+         "task_seq) l ON l.task_seq = t.seq LEFT JOIN task_history e ON e.seq = l.seq "
          "WHERE e.seq IS NULL OR e.status <> t.status"},
     Rule{"a task is completed once",
-         SEEDCORE_TASK "JOIN task_event e ON e.task_seq = t.seq WHERE e.kind = 'completed' GROUP BY t.id, t.seq "
-                       "HAVING count(*) > 1 + (SELECT count(*) FROM task_event r WHERE r.task_seq = "
+         SEEDCORE_TASK "JOIN task_history e ON e.task_seq = t.seq WHERE e.kind = 'completed' GROUP BY t.id, t.seq "
+                       "HAVING count(*) > 1 + (SELECT count(*) FROM task_history r WHERE r.task_seq = "
                        "t.seq AND r.kind = 'replayed')"},
     Rule{"of the progress of a task its history keeps the newest report",
-         SEEDCORE_TASK "JOIN task_event e ON e.task_seq = t.seq WHERE e.kind = 'progress' GROUP BY t.id "
+         SEEDCORE_TASK "JOIN task_history e ON e.task_seq = t.seq WHERE e.kind = 'progress' GROUP BY t.id "
                        "HAVING count(*) > 1"},
-    Rule{"the token of a task is that of its latest claim",
-         SEEDCORE_TASK "LEFT JOIN (SELECT task_seq, max(fencing_token) AS token FROM task_event WHERE kind = 'claimed' "
-                       "GROUP BY task_seq) c ON c.task_seq = t.seq WHERE t.fencing_token <> coalesce(c.token, 0)"},
+    Rule{"the token of a task is that of its latest claim", SEEDCORE_TASK
+         "LEFT JOIN (SELECT task_seq, max(fencing_token) AS token FROM task_history WHERE kind = 'claimed' "
+         "GROUP BY task_seq) c ON c.task_seq = t.seq WHERE t.fencing_token <> coalesce(c.token, 0)"},
     Rule{"the number of tasks in each state is as counted",
          "SELECT CAST(a.status AS TEXT) AS id FROM (SELECT status, count(*) AS n FROM tasks GROUP BY status) a LEFT "
          "JOIN "
@@ -92,6 +94,13 @@ Result<std::int64_t> QueryInt(Tables& tables, const char* sql) {
 Result<CheckReport> CheckStore(Tables& tables) {
   CheckReport report{.place = tables.place()};
   SEEDCORE_ASSIGN_OR_RETURN(report.schema_version, tables.SchemaVersion());
+  if (report.schema_version < tables.NewestVersion()) {
+    return Fail(ErrorCode::kConflict,
+                fmt::format("the store has schema version {}, this program checks version {}; run `seedcore store "
+                            "migrate` first",
+                            report.schema_version, tables.NewestVersion()),
+                tables.place());
+  }
   SEEDCORE_ASSIGN_OR_RETURN(const bool is_half, tables.HasTable(kCopyTable));
   if (is_half) report.findings.push_back({"a copy into the store is finished", 1, kCopyTable});
   SEEDCORE_ASSIGN_OR_RETURN(const std::vector<std::string> lines, tables.Integrity());
@@ -103,7 +112,7 @@ Result<CheckReport> CheckStore(Tables& tables) {
                             tables.Query("SELECT CAST(status AS TEXT), count(*) FROM tasks GROUP BY status"));
   for (const Row& row : counts) report.tasks[std::get<std::string>(row[0])] = std::get<std::int64_t>(row[1]);
   SEEDCORE_ASSIGN_OR_RETURN(report.dead_letters, QueryInt(tables, "SELECT count(*) FROM tasks WHERE dead_letter"));
-  SEEDCORE_ASSIGN_OR_RETURN(report.events, QueryInt(tables, "SELECT count(*) FROM task_event"));
+  SEEDCORE_ASSIGN_OR_RETURN(report.events, QueryInt(tables, "SELECT count(*) FROM task_history"));
   for (const std::span<const Rule> rules : {std::span<const Rule>(kRules), DispatchRules(), GraphRules()}) {
     report.rules += static_cast<std::int64_t>(rules.size());
     for (const Rule& rule : rules) {
@@ -113,7 +122,7 @@ Result<CheckReport> CheckStore(Tables& tables) {
   }
   SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t last, tables.LastEvent());
   SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t newest,
-                            QueryInt(tables, "SELECT coalesce(max(seq), 0) FROM task_event"));
+                            QueryInt(tables, "SELECT coalesce(max(seq), 0) FROM task_history"));
   if (newest > last) {
     report.findings.push_back(
         {"the next event gets a number that no event has", newest - last, std::to_string(newest)});

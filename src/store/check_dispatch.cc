@@ -16,14 +16,14 @@ constexpr std::array kRules = {
     Rule{"a flow has given turns of its priority only",
          "SELECT f.type AS id FROM queue_flow f WHERE f.last_turn < (10 - f.priority) * 1000000"},
     Rule{"each claim of a task has a token of its own",
-         SEEDCORE_TASK "JOIN task_event e ON e.task_seq = t.seq WHERE e.kind = 'claimed' GROUP BY t.id, "
+         SEEDCORE_TASK "JOIN task_history e ON e.task_seq = t.seq WHERE e.kind = 'claimed' GROUP BY t.id, "
                        "e.fencing_token HAVING count(*) > 1"},
     Rule{"progress is reported by a running execution",
-         SEEDCORE_TASK "JOIN task_event e ON e.task_seq = t.seq WHERE e.kind = 'progress' AND (e.status <> 'running' "
+         SEEDCORE_TASK "JOIN task_history e ON e.task_seq = t.seq WHERE e.kind = 'progress' AND (e.status <> 'running' "
                        "OR e.fencing_token < 1 OR e.fencing_token > t.fencing_token)"},
     Rule{"progress comes before the end of its execution",
-         SEEDCORE_TASK "JOIN task_event e ON e.task_seq = t.seq WHERE e.kind = 'progress' AND EXISTS (SELECT 1 FROM "
-                       "task_event d WHERE d.task_seq = t.seq AND d.seq < e.seq AND d.fencing_token = "
+         SEEDCORE_TASK "JOIN task_history e ON e.task_seq = t.seq WHERE e.kind = 'progress' AND EXISTS (SELECT 1 FROM "
+                       "task_history d WHERE d.task_seq = t.seq AND d.seq < e.seq AND d.fencing_token = "
                        "e.fencing_token AND d.kind IN ('completed', 'retry', 'held', 'handed_back', 'snoozed'))"},
     Rule{"the steps of a task are numbered without a gap",
          "SELECT CAST(s.task_seq AS TEXT) AS id FROM (SELECT task_seq, count(*) AS n, min(number) AS low, "

@@ -137,7 +137,8 @@ class Copy {
     return {};
   }
   static Result<std::int64_t> CountOf(Tables& tables, const std::string& name) {
-    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Row> rows, tables.Query("SELECT count(*) FROM " + name));
+    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Row> rows,
+                              tables.Query("SELECT count(*) FROM " + (name == "task_event" ? kHistoryView : name)));
     return std::get<std::int64_t>(rows[0][0]);
   }
 

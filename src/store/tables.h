@@ -25,6 +25,9 @@ struct Table {
   std::vector<std::string> references;  ///< tables whose rows must be there before the rows of this one
 };
 
+/// The rows of the table task_event, however the store keeps them.
+inline constexpr char kHistoryView[] = "task_history";
+
 enum class TablesUse {
   kInspect,   ///< reads one snapshot; the store may be in use
   kCopyFrom,  ///< reads one snapshot that nobody can change meanwhile; kUnavailable while a process has it open
@@ -39,6 +42,8 @@ class Tables {
   /// Path, or DSN without user and password.
   [[nodiscard]] virtual const std::string& place() const = 0;
   [[nodiscard]] virtual Result<int> SchemaVersion() = 0;
+  /// The one that this program writes.
+  [[nodiscard]] virtual int NewestVersion() const = 0;
   /// Every table with data of its own, by name. What a store derives from other tables (counts, words of a text), and
   /// what says something about the place itself (versions, probes), is not among them.
   [[nodiscard]] virtual Result<std::vector<Table>> Describe() = 0;

@@ -77,7 +77,8 @@ std::span<const Migration> Migrations() {
   static constexpr std::array kSteps = {kSchemaSteps};
   static constexpr std::array kSchedules = {kSchemaSchedules};
   static constexpr std::array kTurns = {kSchemaTurns, kSchemaTurnFunctions};
-  static constexpr std::array<Migration, 9> kMigrations = {{
+  static constexpr std::array kHistory = {kSchemaHistory, kSchemaHistoryFinish};
+  static constexpr std::array<Migration, 10> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
@@ -87,6 +88,7 @@ std::span<const Migration> Migrations() {
       {7, "steps of tasks", kSteps},
       {8, "schedules, and the progress of tasks", kSchedules},
       {9, "turns: fair order of claiming", kTurns},
+      {10, "the history of tasks: one row for many", kHistory},
   }};
   return kMigrations;
 }

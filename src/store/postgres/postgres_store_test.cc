@@ -357,7 +357,7 @@ TEST_F(PostgresStore, ALockThatIsNotFreeInTimeIsAnErrorThatMayBeRetried) {
 
 TEST_F(PostgresStore, TheHistoryCannotBeChangedAndUnfinishedTasksCannotBeDeleted) {
   const auto store = Must(Open());
-  SubmitOne(*store, {.type = "a"});
+  SubmitOne(*store, {.type = "a", .idempotency_key = "k"});  // with a row of its own in task_event
   const auto connection = Connect();
   EXPECT_FALSE(connection->Script("UPDATE task_event SET kind = 'completed'"));
   EXPECT_FALSE(connection->Script("DELETE FROM task_event"));
@@ -371,7 +371,8 @@ TEST_F(PostgresStore, RetentionLeavesNothingOfATaskBehind) {
   Must(store->tasks().Cancel(a));
   env_.Advance(seconds(1));
   EXPECT_EQ(Must(store->tasks().DeleteFinished(env_.WallNow(), 10)), 2);
-  for (const char* table : {"tasks", "task_payload", "task_result", "task_event", "task_depends_on_task"}) {
+  for (const char* table :
+       {"tasks", "task_payload", "task_result", "task_event", "task_event_batch", "task_depends_on_task"}) {
     EXPECT_EQ(QueryInt(fmt::format("SELECT count(*) FROM {}", table)), 0) << table;
   }
 }

@@ -32,5 +32,7 @@ extern const char kSchemaSteps[];
 extern const char kSchemaSchedules[];
 extern const char kSchemaTurns[];  ///< the order of claiming
 extern const char kSchemaTurnFunctions[];
+extern const char kSchemaHistory[];  ///< what happens to every task once, written for many at a time
+extern const char kSchemaHistoryFinish[];
 
 }  // namespace seedcore::store::postgres

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -12,12 +14,14 @@
 #include "store/postgres/connection.h"
 #include "store/postgres/migrations.h"
 #include "store/postgres/table_values.h"
+#include "store/postgres/task_history.h"
 
 namespace seedcore::store::postgres {
 namespace {
 
-/// Not copied: derived from other tables, or about this database alone.
-constexpr std::array<std::string_view, 4> kOwn = {"schema_version", "store_health", "task_count", kCopyTable};
+/// Not copied: derived from other tables, about this database alone, or shown as rows of another table.
+constexpr std::array<std::string_view, 5> kOwn = {"schema_version", "store_health", "task_count", "task_event_batch",
+                                                  kCopyTable};
 
 // In SQLite the domain stands in tasks; so it does here, to the outside.
 constexpr char kTaskRows[] = "(SELECT t.*, p.domain FROM tasks t LEFT JOIN task_payload p ON p.seq = t.seq) t";
@@ -27,7 +31,9 @@ constexpr char kColumns[] =
     "coalesce(array_position(i.indkey::int2[], a.attnum), -1)::int4 FROM pg_class c "
     "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' "
     "JOIN pg_type y ON y.oid = a.atttypid LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary "
-    "WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace ORDER BY c.relname, a.attname";
+    "WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace "
+    // Where in task_event_batch a task's events are; to the outside they are in task_event.
+    "AND a.attname NOT IN ('submit_event', 'claim_event', 'end_event') ORDER BY c.relname, a.attname";
 constexpr char kReferences[] =
     "SELECT DISTINCT c.relname::text, f.relname::text FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN "
     "pg_class f ON f.oid = k.confrelid WHERE k.contype = 'f' AND c.relnamespace = current_schema()::regnamespace";
@@ -55,6 +61,7 @@ class PostgresTables final : public Tables {
 
   const std::string& place() const override { return place_; }
   Result<int> SchemaVersion() override { return postgres::SchemaVersion(*connection_); }
+  int NewestVersion() const override { return Migrations().back().version; }
 
   Result<std::vector<Table>> Describe() override {
     SEEDCORE_RETURN_IF_ERROR(Load());
@@ -81,8 +88,13 @@ class PostgresTables final : public Tables {
     for (std::size_t i = 0; i < after.size(); ++i) AddValue(params, typed.types.at(table.key[i]), after[i]);
     const std::string where =
         after.empty() ? "" : fmt::format("WHERE ({}) > ({}) ", fmt::join(key, ", "), fmt::join(marks, ", "));
-    return Run(fmt::format("SELECT {} FROM {} {}ORDER BY {} LIMIT {}", fmt::join(table.columns, ", "),
-                           table.name == "tasks" ? kTaskRows : table.name, where, fmt::join(key, ", "), limit),
+    std::string from = table.name == "tasks" ? kTaskRows : table.name;
+    if (table.name == "task_event") {
+      from = fmt::format("seedcore_history_after({}, {}, {})", after.empty() ? "-1" : "$1",
+                         std::numeric_limits<std::int64_t>::max() - kEventBlock, limit);
+    }
+    return Run(fmt::format("SELECT {} FROM {} {}ORDER BY {} LIMIT {}", fmt::join(table.columns, ", "), from, where,
+                           fmt::join(key, ", "), limit),
                params);
   }
 
@@ -117,12 +129,12 @@ class PostgresTables final : public Tables {
 
   Result<std::int64_t> LastEvent() override {
     SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection_->Query("SELECT last_value FROM task_event_seq"));
-    return rows.Int(0, 0);
+    return rows.Int(0, 0) + kEventBlock - 1;
   }
 
   Result<void> Settle(std::int64_t last_event) override {
     SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Row> identities, Query(kIdentities));
-    std::string script = fmt::format("SELECT setval('task_event_seq', {}); ", last_event);
+    std::string script = fmt::format("SELECT setval('task_event_seq', {}); ", last_event / kEventBlock * kEventBlock);
     for (const Row& row : identities) {
       const std::string &table = std::get<std::string>(row[0]), &column = std::get<std::string>(row[1]);
       script += fmt::format(
@@ -138,7 +150,7 @@ class PostgresTables final : public Tables {
     for (const Row& row : broken) lines.push_back(std::get<std::string>(row[0]));
     // Reading every column of every row meets a page whose checksum is wrong, and a value that cannot be unpacked.
     SEEDCORE_RETURN_IF_ERROR(Load());
-    for (const auto& [name, typed] : tables_) {
+    for (const std::string& name : Names()) {
       const std::string sql = fmt::format("SELECT sum(length(x::text)) IS NULL FROM {} x", name);
       SEEDCORE_RETURN_IF_ERROR(connection_->RunOnce(sql, {}));
     }
@@ -151,9 +163,7 @@ class PostgresTables final : public Tables {
     SEEDCORE_RETURN_IF_ERROR(connection_->Script("BEGIN ISOLATION LEVEL REPEATABLE READ"));
     if (!alone) return connection_->Script("SET TRANSACTION READ ONLY");
     // Locks come before the snapshot, which the first query takes.
-    std::vector<std::string> names;
-    for (const auto& [name, typed] : tables_) names.push_back(name);
-    return connection_->Script(fmt::format("LOCK TABLE {} IN SHARE MODE", fmt::join(names, ", ")).c_str());
+    return connection_->Script(fmt::format("LOCK TABLE {} IN SHARE MODE", fmt::join(Names(), ", ")).c_str());
   }
 
   /// A process that has just ended may still be known to the server, so it looks again for two seconds.
@@ -178,6 +188,7 @@ class PostgresTables final : public Tables {
     std::map<std::string, std::map<std::int64_t, std::string>> keys;
     for (int i = 0; i < columns.size(); ++i) {
       const std::string name(columns.Text(i, 0)), column(columns.Text(i, 1));
+      if (name == "task_event_batch") has_batches_ = true;
       if (std::ranges::find(kOwn, name) != kOwn.end()) continue;
       const ColumnType type{std::string(columns.Text(i, 2)), columns.Bool(i, 3)};
       if (!IsKnown(type)) {
@@ -205,6 +216,14 @@ class PostgresTables final : public Tables {
     return {};
   }
 
+  /// Of every table with data of its own.
+  [[nodiscard]] std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    if (has_batches_) names.emplace_back("task_event_batch");
+    for (const auto& [name, typed] : tables_) names.push_back(name);
+    return names;
+  }
+
   Result<std::vector<Row>> Run(const std::string& sql, const Params& params) {
     SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection_->RunOnce(sql, params));
     std::vector<Row> out;
@@ -219,6 +238,7 @@ class PostgresTables final : public Tables {
   std::unique_ptr<Connection> connection_;
   const std::string place_;
   std::map<std::string, TypedTable> tables_;  ///< empty until Load
+  bool has_batches_ = false;                  ///< since schema 10
 };
 
 /// No limit on how long a statement takes, or how long the transaction waits for the other store.

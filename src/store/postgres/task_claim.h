@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "store/postgres/database.h"
+#include "store/postgres/task_history.h"
 #include "store/postgres/task_row.h"
 #include "store/store.h"
 
@@ -14,13 +15,24 @@ namespace seedcore::store::postgres {
 // Where limits or pauses are in force they find nothing; ClaimUnderLimits takes their place.
 #define SEEDCORE_PG_CLAIMABLE "runnable = 1 AND (deadline IS NULL OR deadline > $1)"
 #define SEEDCORE_PG_UNLIMITED "AND NOT EXISTS (SELECT 1 FROM queue_limit) AND NOT EXISTS (SELECT 1 FROM queue_pause)"
-// `types`: those that the claim was restricted to, {''} when to none; their clocks move in the same statement.
+// `types`: those that the claim was restricted to, {''} when to none; their clocks move in the same statement. First
+// claims share one row of history, see schema_history.cc.
 #define SEEDCORE_PG_CLAIM_NEXT(types)                                                                               \
+  "placed AS MATERIALIZED (SELECT seq, (row_number() OVER () - 1) / " SEEDCORE_PG_BATCH                             \
+  " AS part FROM next), "                                                                                           \
+  "batches AS MATERIALIZED (SELECT part, seedcore_new_batch() AS seq FROM (SELECT DISTINCT part FROM placed) p), "  \
   "claimed AS (UPDATE tasks t SET status = 'running', runnable = 0, attempts = t.attempts + 1, "                    \
   "fencing_token = t.fencing_token + 1, owner_id = $3::text, lease_expires_at = $4::timestamptz, started_at = $1, " \
-  "updated_at = $1, cancel_requested = false FROM next n WHERE t.seq = n.seq RETURNING t.*), "                      \
-  "events AS (INSERT INTO task_event (task_seq, at, kind, status, attempt, fencing_token, owner_id) "               \
-  "SELECT seq, $1, 'claimed', 'running', attempts, fencing_token, owner_id FROM claimed), "                         \
+  "updated_at = $1, cancel_requested = false, "                                                                     \
+  "claim_event = CASE WHEN t.fencing_token = 0 AND t.attempts = 0 THEN b.seq ELSE t.claim_event END "               \
+  "FROM placed n JOIN batches b USING (part) WHERE t.seq = n.seq RETURNING t.*), "                                  \
+  "first_claims AS (INSERT INTO task_event_batch (seq, at, fencing_token, status, attempt, kind, owner_id, "        \
+  "task_seqs) "                                                                                                     \
+  "SELECT claim_event, $1, 1, 'running', 1, 'claimed', $3::text, array_agg(seq) FROM claimed "                      \
+  "WHERE fencing_token = 1 AND attempts = 1 GROUP BY claim_event), "                                                \
+  "other_claims AS (INSERT INTO task_event (task_seq, at, kind, status, attempt, fencing_token, owner_id) "         \
+  "SELECT seq, $1, 'claimed', 'running', attempts, fencing_token, owner_id FROM claimed "                           \
+  "WHERE fencing_token > 1 OR attempts > 1), "                                                                      \
   "clock AS MATERIALIZED (SELECT seedcore_move_clocks(" types                                                       \
   ", max(turn - (10 - priority) * 1000000::bigint), count(*)) FROM claimed) "                                       \
   "SELECT " SEEDCORE_PG_TASK_COLUMNS                                                                                \

@@ -15,7 +15,11 @@ namespace {
 constexpr char kGetTask[] = SEEDCORE_PG_TASK_SELECT "WHERE t.id BETWEEN $1 AND $2 LIMIT 2";
 constexpr char kEventsOfTask[] =
     "SELECT e.seq, t.id, e.at, e.kind, e.status, e.attempt, e.fencing_token, e.owner_id, e.detail "
-    "FROM task_event e JOIN tasks t ON t.seq = e.task_seq WHERE e.task_seq = $1 ORDER BY e.seq";
+    "FROM tasks t CROSS JOIN LATERAL ("
+    "SELECT seq, at, kind, status, attempt, fencing_token, owner_id, detail FROM task_event WHERE task_seq = t.seq "
+    "UNION ALL SELECT b.seq + array_position(b.task_seqs, t.seq) - 1, b.at, b.kind, b.status, b.attempt, "
+    "b.fencing_token, b.owner_id, NULL FROM task_event_batch b WHERE b.seq IN (t.claim_event, t.end_event, "
+    "(SELECT submit_event FROM task_payload WHERE seq = t.seq))) e WHERE t.seq = $1 ORDER BY e.seq";
 constexpr char kEventsAfter[] =
     "SELECT seq, task_id, at, kind, status, attempt, fencing_token, owner_id, detail FROM seedcore_events_after($1, "
     "$2)";

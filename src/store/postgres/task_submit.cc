@@ -4,38 +4,45 @@
 
 #include "base/uuid.h"
 #include "store/postgres/submit_writes.h"
+#include "store/postgres/task_history.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
 
 namespace seedcore::store::postgres {
 namespace {
 
-// $1 now, then one array per column.
+// $1 now, then one array per column. A flow takes its turns in one go, at its first task (`place` 1); who waits for its
+// time takes one then. There is no join in it but with the few batches: the planner knows nothing of how long arrays
+// are, and would compare each task with each other one.
 constexpr char kStorePlain[] =
-    "WITH given AS MATERIALIZED (SELECT g.*, nextval('tasks_seq_seq') AS seq, "
-    "CASE WHEN g.run THEN 'queued' ELSE 'created' END::taskstatus AS status "
+    "WITH given AS (SELECT g.*, nextval('tasks_seq_seq') AS seq, "
+    "CASE WHEN g.run THEN 'queued' ELSE 'created' END::taskstatus AS status, "
+    "g.run AND (g.run_after IS NULL OR g.run_after <= $1) AS ready, (g.number - 1) / " SEEDCORE_PG_BATCH
+    " AS part "
     "FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::json[], $7::integer[], $8::double precision[], "
     "$9::timestamptz[], $10::timestamptz[], $11::integer[], $12::bigint[], $13::bigint[], $14::text[], $15::boolean[], "
-    "$16::text[]) AS g (id, type, domain, description, params, priority, drift_score, run_after, deadline, "
-    "max_attempts, retry_base_ms, retry_max_ms, traceparent, run, concurrency_key)), "
-    // A flow takes its turns in one go; who waits for its time takes one then.
-    "turns AS MATERIALIZED (SELECT seq, "
-    "first_value(first) OVER flow + (row_number() OVER flow - 1) * 1000 AS turn FROM ("
-    "SELECT g.seq, g.type, g.domain, g.priority, f.first FROM given g JOIN (SELECT type, domain, priority, "
-    "seedcore_take_turns(type, domain, priority, count(*)) AS first FROM given "
-    "WHERE run AND (run_after IS NULL OR run_after <= $1) GROUP BY type, domain, priority) f "
-    "USING (type, domain, priority) WHERE g.run AND (g.run_after IS NULL OR g.run_after <= $1)) starts "
-    "WINDOW flow AS (PARTITION BY type, domain, priority ORDER BY seq)), "
+    "$16::text[]) WITH ORDINALITY AS g (id, type, domain, description, params, priority, drift_score, run_after, "
+    "deadline, max_attempts, retry_base_ms, retry_max_ms, traceparent, run, concurrency_key, number)), "
+    "placed AS MATERIALIZED (SELECT *, row_number() OVER flow AS place, "
+    "count(*) OVER (PARTITION BY ready, type, domain, priority) AS places FROM given "
+    "WINDOW flow AS (PARTITION BY ready, type, domain, priority ORDER BY seq)), "
+    "begun AS MATERIALIZED (SELECT *, CASE WHEN ready AND place = 1 THEN "
+    "seedcore_take_turns(type, domain, priority, places) END AS turn FROM placed), "
+    "turned AS MATERIALIZED (SELECT *, max(turn) OVER (PARTITION BY ready, type, domain, priority) "
+    "+ (place - 1) * 1000 AS its_turn FROM begun), "
+    "batches AS MATERIALIZED (SELECT part, status, seedcore_new_batch() AS batch FROM "
+    "(SELECT DISTINCT part, status FROM placed) p), "
     "stored AS (INSERT INTO tasks (seq, id, created_at, updated_at, run_after, deadline, drift_score, retry_base_ms, "
     "retry_max_ms, status, runnable, priority, max_attempts, type, concurrency_key, turn) "
     "SELECT seq, id, $1::timestamptz, $1, run_after, deadline, drift_score, retry_base_ms, retry_max_ms, status, "
     "CASE WHEN NOT run THEN 0 WHEN run_after > $1 THEN 2 ELSE 1 END, priority, max_attempts, type, concurrency_key, "
-    "turn "
-    "FROM given LEFT JOIN turns USING (seq) ORDER BY seq), "
-    "payload AS (INSERT INTO task_payload (seq, type, domain, description, params, traceparent) "
-    "SELECT seq, type, domain, description, params, traceparent FROM given) "
-    "INSERT INTO task_event (task_seq, at, kind, status, attempt, fencing_token) "
-    "SELECT seq, $1, 'submitted', status, 0, 0 FROM given";
+    "its_turn FROM turned ORDER BY seq), "
+    "payload AS (INSERT INTO task_payload (seq, type, domain, description, params, traceparent, submit_event) "
+    "SELECT seq, type, domain, description, params, traceparent, batch FROM placed JOIN batches USING (part, status) "
+    "ORDER BY seq) "
+    "INSERT INTO task_event_batch (seq, at, fencing_token, status, attempt, kind, task_seqs) "
+    "SELECT batch, $1, 0, status, 0, 'submitted', array_agg(seq ORDER BY seq) FROM placed "
+    "JOIN batches USING (part, status) GROUP BY batch, status";
 
 constexpr char kSubmitOne[] =
     "SELECT seq, id, status, error, duplicate FROM seedcore_submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "

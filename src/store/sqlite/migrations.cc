@@ -28,7 +28,7 @@ Result<void> Apply(Database& database, WallTime now, const Migration& migration)
 }  // namespace
 
 std::span<const Migration> Migrations() {
-  static constexpr std::array<Migration, 9> kMigrations = {{
+  static constexpr std::array<Migration, 10> kMigrations = {{
       {1, "tasks, their events and dependencies", kSchemaTasks},
       {2, "facts, incidents, energy ledger and stream states", kSchemaKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kSchemaRegistry},
@@ -38,6 +38,7 @@ std::span<const Migration> Migrations() {
       {7, "steps of tasks", kSchemaSteps},
       {8, "schedules, and the progress of tasks", kSchemaSchedules},
       {9, "turns: fair order of claiming", kSchemaTurns},
+      {10, "the history of tasks as a view", kSchemaHistory},
   }};
   return kMigrations;
 }

@@ -25,5 +25,6 @@ extern const char kSchemaGraph[];
 extern const char kSchemaSteps[];
 extern const char kSchemaSchedules[];
 extern const char kSchemaTurns[];
+extern const char kSchemaHistory[];
 
 }  // namespace seedcore::store::sqlite

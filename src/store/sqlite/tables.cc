@@ -95,6 +95,7 @@ class SqliteTables final : public Tables {
 
   const std::string& place() const override { return path_; }
   Result<int> SchemaVersion() override { return sqlite::SchemaVersion(database_); }
+  int NewestVersion() const override { return Migrations().back().version; }
 
   Result<std::vector<Table>> Describe() override {
     SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Row> names,
