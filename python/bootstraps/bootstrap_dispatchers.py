@@ -76,7 +76,9 @@ def _ensure_all(plan: Plan) -> None:
         names = [f"{prefix}{i}" for i in range(count)]
         for name in names:  # one after the other: while one drains, the others work
             _ensure(plan, name, role, 0.1)
-        for name in _surplus(plan, prefix, count):
+        with step(prefix + "*", f"seedcore ray actors --namespace {plan.namespace}"):
+            surplus = _surplus(plan, prefix, count)
+        for name in surplus:
             with step(name, LOOK_AT.format(plan.namespace, name)):
                 _remove(plan, name, _find(plan, name))
             say(name, f"removed: there are to be {count}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import ray
 
-from bootstraps.steps import StepFailedError, say, wait_until
+from bootstraps.steps import StepFailedError, say, step, wait_until
 
 LOCK_NAME = "seedcore_bootstrap_lock"
 _WAIT_S = 600.0
@@ -42,10 +42,14 @@ def bootstrap_lock(namespace: str) -> Iterator[None]:
         held.append(lock)
         return True
 
-    if not wait_until(take, _WAIT_S):
-        look_at = f"seedcore ray actors --name {LOCK_NAME}"
-        raise StepFailedError("lock", f"another bootstrap has been at work for {_WAIT_S:.0f} s", look_at)
+    look_at = f"seedcore ray actors --name {LOCK_NAME}"
+    with step("lock", look_at):
+        if not wait_until(take, _WAIT_S):
+            raise StepFailedError("lock", f"another bootstrap has been at work for {_WAIT_S:.0f} s", look_at)
     try:
         yield
     finally:
-        ray.kill(held[0], no_restart=True)
+        try:
+            ray.kill(held[0], no_restart=True)
+        except Exception as error:  # the end of this process lets go of it as well; what went wrong before is said
+            say("lock", f"not let go of in order ({type(error).__name__})")

@@ -40,6 +40,7 @@ class Engine:
         settings_file: str = "",
         node_id: str = "",
         node_ip: str = "",
+        hosts: int = 1,
     ) -> None:
         """Opens the store and starts the service.
 
@@ -50,6 +51,8 @@ class Engine:
             settings_file: YAML file below the environment; empty: none.
             node_id: Ray's id of the node, for the runtime registry.
             node_ip: The node's IP address, which others reach the engine's own listener at when it is bound to all.
+            hosts: Hosts on which parties of the store may run. Beyond one SQLite is refused, and a listener that would
+                be bound to loopback is not opened.
 
         Raises:
             EngineError: An unknown service, a wrong setting, or a store that cannot be used.
@@ -120,7 +123,7 @@ class DispatchHost:
         """Opens the store, registers in the runtime registry and runs.
 
         Args:
-            role: queue or reaper; graph is refused until there is an executor of graph tasks.
+            role: queue, graph or reaper.
             name: In the registry, metrics and logs; empty: made from role, host and process id.
             gateway_url: Where the services are, "http://HOST:PORT"; empty: from the environment.
             user_config: Settings as a JSON object; they win over the environment.
@@ -151,3 +154,6 @@ def plan_ray_connection(address: str, ray_namespace: str) -> str:
 
     Raises EngineError, in one line that names the variable and its value, when the environment makes no sense.
     """
+
+def ray_version_warning(version: str) -> str:
+    """A line that names both versions when this Ray is older or newer than the tested ones; empty when it is not."""

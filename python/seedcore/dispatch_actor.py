@@ -12,17 +12,12 @@ from typing import Any
 import ray
 
 from seedcore._core import DispatchHost, EngineError
+from seedcore.utils.ray_utils import hosts_in_cluster
 
 _log = logging.getLogger(__name__)
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 5.0
-
-
-def hosts_in_cluster() -> int:
-    """How many different addresses the living nodes have."""
-    nodes = ray.nodes()  # type: ignore[no-untyped-call]
-    return len({node["NodeManagerAddress"] for node in nodes if node["Alive"]})
 
 
 # Status and ping have threads of their own, so that they never wait behind a drain or a proof.

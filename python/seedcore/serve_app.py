@@ -16,6 +16,7 @@ from ray.serve import Application
 
 from seedcore._core import Engine
 from seedcore.asgi import EngineASGI
+from seedcore.utils.ray_utils import hosts_in_cluster
 
 SINGLETONS = frozenset({"organism"})
 """Services whose state is in the memory of their one replica."""
@@ -29,6 +30,13 @@ class ServiceArgs(BaseModel):
     gateway_url: str = Field(default="", description="Where the other services are; empty: from the environment")
     settings_file: str = Field(default="", description="YAML file with settings, below the environment")
     drain_timeout_s: float = Field(default=10.0, ge=0.0, le=3600.0, description="Time for requests at the end")
+
+
+def _hosts_of_replicas() -> int:
+    """On how many hosts replicas may run: one where they are kept on the head by its resource."""
+    assigned = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]
+    pinned = "head_node" in assigned
+    return 1 if pinned else hosts_in_cluster()
 
 
 class ServiceReplica:
@@ -47,6 +55,7 @@ class ServiceReplica:
             settings_file=args.settings_file,
             node_id=ray.get_runtime_context().get_node_id(),
             node_ip=str(ray.util.get_node_ip_address()),  # type: ignore[no-untyped-call]
+            hosts=_hosts_of_replicas(),
         )
 
     def __serve_build_asgi_app__(self) -> EngineASGI:

@@ -19,6 +19,7 @@
 #include "bridge.h"
 #include "completion.h"
 #include "ray/plan_input.h"
+#include "ray/version.h"
 #include "service/system.h"
 #include "settings/settings.h"
 
@@ -27,8 +28,7 @@ namespace {
 
 std::string PlanRayConnection(const std::string& address, const std::string& ray_namespace) {
   const nb::gil_scoped_release released;
-  const char* file = std::getenv("SEEDCORE_CONFIG");
-  const auto settings = ValueOrThrow(settings::Load({}, file != nullptr ? file : ""));
+  const auto settings = ValueOrThrow(settings::Load({}, ""));
   const auto plan =
       ValueOrThrow(ray::PlanConnection({.address = address, .ray_namespace = ray_namespace}, settings, RealEnv()));
   return ToJsonText(plan);
@@ -134,12 +134,13 @@ void DrainAllAtExit() {
 class Engine {
  public:
   Engine(const std::string& service, const std::string& gateway_url, const nb::bytes& user_config,
-         const std::string& settings_file, const std::string& node_id, const std::string& node_ip) {
+         const std::string& settings_file, const std::string& node_id, const std::string& node_ip, int hosts) {
     app::EngineOptions options{.service = service,
                                .gateway_url = gateway_url,
                                .user_config = ParseObject(ToText(user_config)),
                                .settings_file = settings_file,
-                               .place = {.node_id = node_id, .node_ip = node_ip}};
+                               .place = {.node_id = node_id, .node_ip = node_ip},
+                               .hosts = hosts};
     const nb::gil_scoped_release released;
     engine_ = ValueOrThrow(app::ServiceEngine::Start(std::move(options), RealEnv()));
     DrainAtExit(this, [engine = engine_.get()] { engine->Drain(std::chrono::milliseconds(0)); });
@@ -229,6 +230,9 @@ NB_MODULE(_core, module) {
   module.attr("__version__") = std::string(seedcore::service::Version());
   nb::exception<seedcore::python::EngineError>(module, "EngineError", PyExc_RuntimeError);
   module.def("plan_ray_connection", &seedcore::python::PlanRayConnection, "address"_a, "ray_namespace"_a);
+  module.def(
+      "ray_version_warning",
+      [](const std::string& version) { return seedcore::ray::VersionWarning(version).value_or(""); }, "version"_a);
   nb::module_::import_("atexit").attr("register")(nb::cpp_function(&seedcore::python::DrainAllAtExit));
   nb::class_<Stream>(module, "Stream")
       .def("take", &Stream::Take)
@@ -238,9 +242,9 @@ NB_MODULE(_core, module) {
   nb::class_<Pending>(module, "Pending").def("cancel", &Pending::Cancel);
   nb::class_<Engine>(module, "Engine")
       .def(nb::init<const std::string&, const std::string&, const nb::bytes&, const std::string&, const std::string&,
-                    const std::string&>(),
+                    const std::string&, int>(),
            "service"_a, nb::kw_only(), "gateway_url"_a = "", "user_config"_a = nb::bytes("{}", 2),
-           "settings_file"_a = "", "node_id"_a = "", "node_ip"_a = "")
+           "settings_file"_a = "", "node_id"_a = "", "node_ip"_a = "", "hosts"_a = 1)
       .def("handle", &Engine::Handle, "loop"_a, "method"_a, "raw_path"_a, "root_path"_a, "query"_a, "headers"_a,
            "body"_a, "peer"_a)
       .def("check_health", &Engine::CheckHealth)

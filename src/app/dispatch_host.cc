@@ -14,6 +14,7 @@
 #include "app/remote_execution.h"
 #include "app/remote_peers.h"
 #include "app/section_settings.h"
+#include "app/several_hosts.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "net/auth.h"
@@ -63,14 +64,7 @@ DispatchHost::~DispatchHost() {
 
 Result<void> DispatchHost::Open() {
   const bool executes = options_.role != "reaper";
-  if (options_.hosts > 1 && settings_.store.pg_dsn.empty()) {
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("SQLite is the store of one host, and there are {}: set SEEDCORE_PG_DSN to a PostgreSQL that "
-                    "all of them reach",
-                    options_.hosts),
-        "store.pg_dsn");
-  }
+  SEEDCORE_RETURN_IF_ERROR(CheckStoreReaches(settings_.store, options_.hosts));
   SEEDCORE_ASSIGN_OR_RETURN(foundation_, Foundation::Open(settings_.store, env_));
   const store::Store::Health health = foundation_->store->CheckHealth();
   store_backend_ = health.backend;
@@ -109,9 +103,7 @@ Result<void> DispatchHost::Open() {
   return {};
 }
 
-/// Whether listeners of this cluster are bound to loopback while there are several hosts: their addresses would lead
-/// each host to itself.
-bool DispatchHost::IsLocalOnly() const { return options_.hosts > 1 && net::IsLoopback(settings_.direct.listen.host); }
+bool DispatchHost::IsLocalOnly() const { return app::IsLocalOnly(settings_.direct, options_.hosts); }
 
 /// As ServiceEngine does it.
 Result<void> DispatchHost::BindServices() {

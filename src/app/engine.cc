@@ -7,8 +7,10 @@
 #include <fmt/format.h>
 
 #include "app/cluster_token.h"
+#include "app/fixed_settings.h"
 #include "app/remote_peers.h"
 #include "app/section_settings.h"
+#include "app/several_hosts.h"
 #include "app/user_config.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -69,6 +71,7 @@ Result<void> ServiceEngine::Open() {
   SEEDCORE_ASSIGN_OR_RETURN(settings::Settings settings, LoadSettings(options_.user_config));
   log::Configure(settings.log.level, settings.log.format);
   for (const std::string& warning : settings.warnings) log::Warning(warning);
+  SEEDCORE_RETURN_IF_ERROR(CheckStoreReaches(settings.store, options_.hosts));
   SEEDCORE_ASSIGN_OR_RETURN(foundation_, Foundation::Open(settings.store, env_));
   SEEDCORE_ASSIGN_OR_RETURN(const std::string gateway, GatewayUrl(options_.gateway_url, settings, env_));
   SEEDCORE_RETURN_IF_ERROR(BindPeers(settings, gateway));
@@ -76,7 +79,12 @@ Result<void> ServiceEngine::Open() {
   SEEDCORE_ASSIGN_OR_RETURN(std::shared_ptr<Live> live, Build(std::move(settings)));
   SEEDCORE_RETURN_IF_ERROR(live->unit->Start());
   live_ = std::move(live);
-  if (live_->settings.direct.enabled) {
+  if (live_->settings.direct.enabled && IsLocalOnly(live_->settings.direct, options_.hosts)) {
+    log::Warning(
+        "there are several hosts and listeners are bound to loopback: this replica is reached through Serve alone; "
+        "SEEDCORE_DIRECT_LISTEN=0.0.0.0:0 with SEEDCORE_CLUSTER_TOKEN changes that",
+        {{"service", kind_.name}});
+  } else if (live_->settings.direct.enabled) {
     SEEDCORE_ASSIGN_OR_RETURN(
         direct_, DirectListener::Start(live_->settings, kind_, options_.place, DirectRoutes(), *foundation_));
   }
@@ -95,7 +103,7 @@ Result<void> ServiceEngine::Open() {
 
 Result<void> ServiceEngine::BindPeers(const settings::Settings& settings, const std::string& gateway) {
   std::optional<DirectLanes> lanes;
-  if (settings.direct.peers) {
+  if (settings.direct.peers && !IsLocalOnly(settings.direct, options_.hosts)) {
     SEEDCORE_ASSIGN_OR_RETURN(std::string token, ClusterToken(settings.direct, foundation_->store->streams()));
     directory_ = std::make_unique<ReplicaDirectory>(foundation_->store->registry(), EjectionFrom(settings.gateway),
                                                     settings.gateway.refresh, env_);
@@ -162,14 +170,7 @@ Result<void> ServiceEngine::Reconfigure(const json::object& user_config) {
   if (drained_) return Fail(ErrorCode::kUnavailable, "the engine has stopped");
   SEEDCORE_ASSIGN_OR_RETURN(settings::Settings settings, LoadSettings(user_config));
   const std::shared_ptr<Live> old = live_;
-  const auto& before = old->settings.store;
-  const auto& after = settings.store;
-  if (before.data_dir != after.data_dir || before.readers != after.readers || before.pg_dsn != after.pg_dsn) {
-    return Fail(ErrorCode::kInvalidArgument, "the store is fixed while a replica runs; deploy it anew", "store");
-  }
-  if (settings.direct != old->settings.direct) {
-    return Fail(ErrorCode::kInvalidArgument, "the listener is fixed while a replica runs; deploy it anew", "direct");
-  }
+  SEEDCORE_RETURN_IF_ERROR(CheckFixedSettings(old->settings, settings));
   log::Configure(settings.log.level, settings.log.format);
   SEEDCORE_ASSIGN_OR_RETURN(std::shared_ptr<Live> live, Build(std::move(settings)));
   if (live->unit->IsSingleton()) old->unit->Stop(StopCall());

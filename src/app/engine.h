@@ -20,7 +20,8 @@ struct EngineOptions {
   std::string gateway_url;    ///< where the other services are; empty: GatewayUrl() decides
   json::object user_config;   ///< settings that win over the environment; see FlagsFromUserConfig
   std::string settings_file;  ///< YAML, below the environment; empty: none
-  ReplicaPlace place;         ///< where Ray runs it
+  ReplicaPlace place{};       ///< where Ray runs it
+  int hosts = 1;              ///< hosts on which replicas of the cluster may run; see several_hosts.h
 };
 
 /// A request as ASGI hands it over.
@@ -39,7 +40,8 @@ struct EngineRequest {
 /// and other services use. Knows nothing of Python or Ray. Thread-safe.
 class ServiceEngine {
  public:
-  /// kInvalidArgument: no such service, a setting is wrong. kUnavailable, kCorrupt: the store. `env` outlives it.
+  /// kInvalidArgument: no such service, a setting is wrong, SQLite on several hosts. kUnavailable, kCorrupt: the store.
+  /// `env` outlives it.
   [[nodiscard]] static Result<std::unique_ptr<ServiceEngine>> Start(EngineOptions options, Env& env);
   /// Drains without patience.
   ~ServiceEngine();
@@ -56,7 +58,7 @@ class ServiceEngine {
 
   /// Puts another user_config in force: the service is built anew with it and takes the next request, those under way
   /// finish with the old one. A singleton stops first, and is briefly unavailable. On an error everything stays as it
-  /// was. kInvalidArgument also for store.* and direct.*, which are fixed while the engine runs.
+  /// was. kInvalidArgument also for what is fixed while the engine runs; see fixed_settings.h.
   [[nodiscard]] Result<void> Reconfigure(const json::object& user_config);
 
   /// Refuses new requests, lets those under way finish within `patience`, stops the service and saves what it knows.

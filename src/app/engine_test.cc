@@ -1,12 +1,15 @@
 #include "app/engine.h"
 
 #include <filesystem>
+#include <functional>
 #include <future>
+#include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "app/platform.h"
+#include "store/postgres/testing.h"
 
 namespace seedcore::app {
 namespace {
@@ -170,6 +173,86 @@ TEST_F(EngineTest, TheOrganismStopsBeforeItsSuccessorStarts) {
   ASSERT_EQ(health().status, 200);
   ASSERT_TRUE((*engine)->Reconfigure(Config({{"organism.route_cache_ttl", "5s"}})));
   EXPECT_EQ(health().status, 200) << WriteJson(health().body);
+}
+
+TEST_F(EngineTest, EveryServiceTakesAnotherUserConfigAndNamesASlip) {
+  const std::map<std::string, json::object, std::less<>> configs = {
+      {"ml", {{"ml.max_series_length", 3}}},
+      {"cognitive", {{"cognitive.retrieval_limit", 3}}},
+      {"coordinator", {{"coordinator.ocps_threshold", 0.9}}},
+      {"state", {{"log.level", "warning"}}},
+      {"energy", {{"energy.l_tot_cap", 0.9}}},
+      {"organism", {{"organism.execution_timeout", "7s"}}},
+  };
+  for (const ServiceKind& kind : ServiceKinds()) {
+    const std::string name(kind.name);
+    const auto engine = Start(name);
+    ASSERT_TRUE(engine) << name << ": " << ToString(engine.error());
+    const auto changed = (*engine)->Reconfigure(Config(configs.at(name)));
+    EXPECT_TRUE(changed) << name << ": " << ToString(changed.error());
+    const auto slip = (*engine)->Reconfigure(Config({{name + ".no_such_setting", 1}}));
+    ASSERT_FALSE(slip) << name;
+    EXPECT_EQ(slip.error().path, name + ".no_such_setting");
+    EXPECT_TRUE((*engine)->CheckHealth()) << name;
+  }
+}
+
+TEST_F(EngineTest, AnotherLengthOfASeriesIsInForceWithTheNextRequest) {
+  const auto engine = Start("ml");
+  ASSERT_TRUE(engine);
+  const auto detect = [&] { return Ask(**engine, "POST", "/ml/detect/anomaly", R"({"data":[1,2,3,4]})").status; };
+  EXPECT_EQ(detect(), 200);
+  ASSERT_TRUE((*engine)->Reconfigure(Config({{"ml.max_series_length", 3}})));
+  EXPECT_EQ(detect(), 413);
+}
+
+TEST_F(EngineTest, WhatIsFixedWhileAReplicaRunsIsRefusedAndNamesWhereItCanBeSet) {
+  const auto engine = Start("cognitive");
+  ASSERT_TRUE(engine);
+  const std::map<std::string, json::value, std::less<>> fixed = {
+      {"server.max_body_size", "1KiB"}, {"client.breaker_failures", 7}, {"cluster.serve_url", "http://127.0.0.1:1"},
+      {"direct.io_threads", 2},         {"gateway.eject_after", 9},     {"store.readers", 9}};
+  for (const auto& [name, value] : fixed) {
+    const auto changed = (*engine)->Reconfigure(Config({{name, value}}));
+    ASSERT_FALSE(changed) << name << " was taken, and has no effect";
+    EXPECT_EQ(changed.error().path, name);
+    EXPECT_THAT(changed.error().message, HasSubstr("settings_file"));
+  }
+}
+
+TEST_F(EngineTest, SqliteOnSeveralHostsIsRefusedWithTheSettingThatHelps) {
+  const auto engine = ServiceEngine::Start({.service = "ml",
+                                            .gateway_url = "http://127.0.0.1:9",
+                                            .user_config = Config({}),
+                                            .settings_file = {},
+                                            .place = {},
+                                            .hosts = 2},
+                                           RealEnv());
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(ToString(engine.error()), HasSubstr("SEEDCORE_PG_DSN"));
+}
+
+TEST_F(EngineTest, OnSeveralHostsAListenerOnLoopbackIsNotOpened) {
+  auto& server = store::postgres::TestServer::Shared();
+  server.CreateDatabase("engine_several_hosts");
+  json::object config = Config({{"store.pg_dsn", server.Dsn("engine_several_hosts")}});
+  EngineOptions options{.service = "ml",
+                        .gateway_url = "http://127.0.0.1:9",
+                        .user_config = config,
+                        .settings_file = {},
+                        .place = {.node_id = "here", .node_ip = "127.0.0.1"},
+                        .hosts = 2};
+  {
+    const auto closed = ServiceEngine::Start(options, RealEnv());
+    ASSERT_TRUE(closed) << ToString(closed.error());
+    EXPECT_EQ((*closed)->DirectAddress(), "");
+    EXPECT_EQ(Ask(**closed, "GET", "/ml/health").status, 200);
+  }
+  options.hosts = 1;
+  const auto open = ServiceEngine::Start(options, RealEnv());
+  ASSERT_TRUE(open) << ToString(open.error());
+  EXPECT_THAT((*open)->DirectAddress(), testing::StartsWith("127.0.0.1:"));
 }
 
 TEST_F(EngineTest, ADrainedEngineTakesNoMoreRequests) {

@@ -43,13 +43,14 @@ const ServiceKind* FindServiceKind(std::string_view name) {
   return found == ServiceKinds().end() ? nullptr : &*found;
 }
 
-Result<std::unique_ptr<MlUnit>> MlUnit::Build(const settings::Settings&, Foundation& foundation) {
+Result<std::unique_ptr<MlUnit>> MlUnit::Build(const settings::Settings& settings, Foundation& foundation) {
   auto unit = std::make_unique<MlUnit>();
   unit->service_ = std::make_unique<service::MlService>(
       service::MlDependencies{.env = foundation.env,
                               .streams = foundation.store->streams(),
                               .host = [&foundation] { return foundation.host->Sample(); },
-                              .drift = {.shared = foundation.store_is_shared}});
+                              .drift = {.shared = foundation.store_is_shared},
+                              .max_series_points = static_cast<std::size_t>(settings.ml.max_series_length)});
   return unit;
 }
 

@@ -128,7 +128,9 @@ Result<AnomalyResponse> MlService::DetectAnomaly(const AnomalyRequest& request, 
   Env& env = impl_->dependencies.env;
   SEEDCORE_RETURN_IF_ERROR(call.Check(env));
   const Instant start = env.Now();
-  SEEDCORE_ASSIGN_OR_RETURN(AnomalyResponse response, DetectInSeries(request, [&] { return call.Check(env); }));
+  SEEDCORE_ASSIGN_OR_RETURN(
+      AnomalyResponse response,
+      DetectInSeries(request, [&] { return call.Check(env); }, impl_->dependencies.max_series_points));
   response.processing_time_ms = MillisecondsSince(start, env);
   response.timestamp = UnixSeconds(env);
   return response;

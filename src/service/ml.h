@@ -168,7 +168,7 @@ struct SalienceResponse {
              Required("timestamp", &SalienceResponse::timestamp, "When, Unix seconds"));
 };
 
-/// Points a series may have.
+/// Points a series may have unless MlDependencies says otherwise.
 inline constexpr std::size_t kMaxSeriesPoints = 1'000'000;
 
 struct AnomalyRequest {
@@ -276,6 +276,7 @@ struct MlDependencies {
   store::StreamStore& streams;
   std::function<state::HostState()> host;  ///< empty: health shows no figures of the machine
   ml::DriftSettings drift;
+  std::size_t max_series_points = kMaxSeriesPoints;
 };
 
 /// Thread-safe; its dependencies outlive it.
@@ -289,7 +290,7 @@ class MlService {
   Result<MlIndex> Index(const Empty& request, const CallContext& call);
   Result<MlHealth> Health(const Empty& request, const CallContext& call);
   Result<SalienceResponse> Salience(const SalienceRequest& request, const CallContext& call);
-  /// kPayloadTooLarge above kMaxSeriesPoints.
+  /// kPayloadTooLarge above `max_series_points`.
   Result<AnomalyResponse> DetectAnomaly(const AnomalyRequest& request, const CallContext& call);
   Result<ScalingResponse> PredictScaling(const ScalingRequest& request, const CallContext& call);
   /// Scores the task against the baseline of its (type, domain), then lets the baseline learn it, once per task id.

@@ -42,10 +42,10 @@ Result<std::vector<std::chrono::sys_seconds>> ToTimes(const std::vector<json::va
   return times;
 }
 
-Result<void> CheckSeries(const AnomalyRequest& request) {
-  if (request.data.size() > kMaxSeriesPoints) {
-    return Fail(ErrorCode::kPayloadTooLarge,
-                fmt::format("{} points; at most {}", request.data.size(), kMaxSeriesPoints), "data");
+Result<void> CheckSeries(const AnomalyRequest& request, std::size_t max_points) {
+  if (request.data.size() > max_points) {
+    return Fail(ErrorCode::kPayloadTooLarge, fmt::format("{} points; at most {}", request.data.size(), max_points),
+                "data");
   }
   SEEDCORE_RETURN_IF_ERROR(request.Validate());
   const auto bad = std::ranges::find_if(request.data, [](double x) { return !std::isfinite(x); });
@@ -71,8 +71,9 @@ Result<void> AnomalyRequest::Validate() const {
   return {};
 }
 
-Result<AnomalyResponse> DetectInSeries(const AnomalyRequest& request, const std::function<Result<void>()>& check) {
-  SEEDCORE_RETURN_IF_ERROR(CheckSeries(request));
+Result<AnomalyResponse> DetectInSeries(const AnomalyRequest& request, const std::function<Result<void>()>& check,
+                                       std::size_t max_points) {
+  SEEDCORE_RETURN_IF_ERROR(CheckSeries(request, max_points));
   SEEDCORE_ASSIGN_OR_RETURN(const auto times, ToTimes(request.timestamps));
   ml::AnomalySettings settings;
   if (request.threshold) settings.threshold = *request.threshold;

@@ -191,5 +191,14 @@ TEST_F(MlServiceTest, ASeriesOfMoreThanAMillionPointsIsTooLarge) {
   EXPECT_EQ(DetectInSeries(request).error().code, ErrorCode::kPayloadTooLarge);
 }
 
+TEST_F(MlServiceTest, TheLengthOfASeriesIsASetting) {
+  MlService small({.env = env_, .streams = streams_, .host = {}, .drift = {}, .max_series_points = 10});
+  AnomalyRequest request;
+  request.data.assign(10, 1.0);
+  EXPECT_TRUE(small.DetectAnomaly(request, {}));
+  request.data.push_back(1.0);
+  EXPECT_EQ(small.DetectAnomaly(request, {}).error().code, ErrorCode::kPayloadTooLarge);
+}
+
 }  // namespace
 }  // namespace seedcore::service

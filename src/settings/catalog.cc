@@ -316,9 +316,11 @@ void AddMlAndEnergy(Rows& rows) {
                      {.meaning = "Gain the escalated path is clipped to in L_tot",
                       .environment = {"SEEDCORE_RHO_CLIP"},
                       .limits = Between(0, 1)}));
-  rows.push_back(
-      Row("energy.beta_tok", section, &S::beta_tok,
-          {.meaning = "Gain per token in L_tot", .environment = {"SEEDCORE_BETA_TOK"}, .limits = Between(0, 10)}));
+  rows.push_back(Row("energy.beta_tok", section, &S::beta_tok,
+                     {.meaning = "Gain per token in L_tot",
+                      .environment = {"SEEDCORE_BETA_TOK"},
+                      .limits = Between(0, 10),
+                      .later = true}));
   rows.push_back(Row("energy.l_tot_cap", section, &S::l_tot_cap,
                      {.meaning = "L_tot above which nothing is promoted",
                       .environment = {"SEEDCORE_PROMOTION_LTOT_CAP"},
@@ -326,7 +328,8 @@ void AddMlAndEnergy(Rows& rows) {
   rows.push_back(Row("energy.guard", section, &S::guard,
                      {.meaning = "Energy gain a promotion must bring at least",
                       .environment = {"SEEDCORE_E_GUARD"},
-                      .limits = Between(0, 1e6)}));
+                      .limits = Between(0, 1e6),
+                      .later = true}));
 }
 
 void AddClientAndCluster(Rows& rows) {
@@ -367,6 +370,11 @@ void AddClientAndCluster(Rows& rows) {
       false);
   add("cluster.redis_url", &S::redis_url, "Redis for shared working memory", {"REDIS_URL"}, true);
   add("cluster.neo4j_uri", &S::neo4j_uri, "Neo4j as a source of the graph", {"NEO4J_URI"}, true);
+  rows.push_back(Row("cluster.token", &Settings::direct, &DirectSettings::cluster_token,
+                     {.meaning = "Secret between replicas, services and gateway; empty: on loopback one is made and "
+                                 "kept in the store",
+                      .environment = {"SEEDCORE_CLUSTER_TOKEN"},
+                      .secret = true}));
 }
 
 void AddDirectAndGateway(Rows& rows) {
@@ -381,11 +389,6 @@ void AddDirectAndGateway(Rows& rows) {
       Row("direct.advertise", direct, &D::advertise,
           {.meaning = "IP address that others reach it at; empty: what it is bound to, or the address of the "
                       "node when that is every address"}));
-  rows.push_back(Row("cluster.token", direct, &D::cluster_token,
-                     {.meaning = "Secret between replicas, services and gateway; empty: on loopback one is made and "
-                                 "kept in the store",
-                      .environment = {"SEEDCORE_CLUSTER_TOKEN"},
-                      .secret = true}));
   rows.push_back(Row("direct.io_threads", direct, &D::io_threads,
                      {.meaning = "Threads of that listener that move bytes", .limits = Between(1, 256)}));
   rows.push_back(Row("direct.drain_notice", direct, &D::drain_notice,
@@ -439,7 +442,7 @@ const std::vector<Setting>& Catalog() {
 
 std::span<const std::string_view> ForeignVariables() {
   static constexpr std::array<std::string_view, 12> kForeign{
-      "SEEDCORE_CONFIG",  // names the file itself; read by the command
+      kConfigVariable,  // names the file itself
       "SEEDCORE_API_ADDRESS", "SEEDCORE_MODEL_PATH",         "SEEDCORE_DISPATCHERS",  "SEEDCORE_GRAPH_DISPATCHERS",
       "SEEDCORE_ENERGY_URL",  "SEEDCORE_BOOTSTRAP_OPTIONAL", "SEEDCORE_ROLLING_INIT", "SEEDCORE_SVC_HEAD_SVC",
       "SEEDCORE_HEAD_SVC",    "SEEDCORE_UPDATE_DOCS",        "SEEDCORE_SOURCE_DIR"};

@@ -26,6 +26,9 @@ struct Setting {
   std::function<std::string(const Settings&)> write;
 };
 
+/// Names the settings file where no flag does.
+inline constexpr const char* kConfigVariable = "SEEDCORE_CONFIG";
+
 /// Every setting, in the order of the documentation.
 [[nodiscard]] const std::vector<Setting>& Catalog();
 

@@ -211,13 +211,17 @@ Result<Settings> Load(const std::map<std::string, std::string>& flags, const std
     const std::size_t equals = text.find('=');
     if (equals != std::string_view::npos) sources.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
-  if (!config_file.empty()) {
-    std::ifstream file(config_file, std::ios::binary);
+  const auto named = sources.environment.find(kConfigVariable);
+  const bool by_variable = config_file.empty() && named != sources.environment.end();
+  const std::string path = by_variable ? named->second : config_file;
+  if (!path.empty()) {
+    std::ifstream file(path, std::ios::binary);
     std::string text{std::istreambuf_iterator<char>(file), {}};
     if (!file || file.bad()) {
-      return Fail(ErrorCode::kNotFound, fmt::format("flag --config: can't read {}", config_file), config_file);
+      const std::string source = by_variable ? fmt::format("environment {}", kConfigVariable) : "flag --config";
+      return Fail(ErrorCode::kNotFound, fmt::format("{}: can't read {}", source, path), path);
     }
-    sources.file = Sources::File{config_file, std::move(text)};
+    sources.file = Sources::File{path, std::move(text)};
   }
   return Resolve(sources);
 }

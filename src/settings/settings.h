@@ -216,7 +216,7 @@ struct Sources {
 /// kMalformed: the file is not YAML.
 [[nodiscard]] Result<Settings> Resolve(const Sources& sources);
 
-/// Resolve over the real environment and the file `config_file` (none when empty). kNotFound: the file can't be read.
+/// Resolve over the real environment and the file `config_file`, or SEEDCORE_CONFIG. kNotFound: it can't be read.
 [[nodiscard]] Result<Settings> Load(const std::map<std::string, std::string>& flags, const std::string& config_file);
 
 }  // namespace seedcore::settings

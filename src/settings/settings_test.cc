@@ -1,6 +1,10 @@
 #include "settings/settings.h"
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <set>
+#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -194,6 +198,23 @@ TEST(Load, MissingFileIsNamed) {
   const auto settings = Load({}, "/nonexistent/seedcore.yaml");
   ASSERT_FALSE(settings);
   EXPECT_EQ(settings.error().message, "flag --config: can't read /nonexistent/seedcore.yaml");
+}
+
+TEST(Load, TheFileMayBeNamedByAVariableAndAFlagWins) {
+  const std::string file = testing::TempDir() + "seedcore-by-variable.yaml";
+  std::ofstream(file) << "queue:\n  concurrency: 7\n";
+  ::setenv("SEEDCORE_CONFIG", file.c_str(), 1);
+  const auto by_variable = Load({}, "");
+  ::setenv("SEEDCORE_CONFIG", "/nonexistent/v.yaml", 1);
+  const auto missing = Load({}, "");
+  const auto by_flag = Load({}, file);
+  ::unsetenv("SEEDCORE_CONFIG");
+  std::filesystem::remove(file);
+  ASSERT_TRUE(by_variable && by_flag);
+  EXPECT_EQ(by_variable->queue.concurrency, 7);
+  EXPECT_EQ(by_flag->queue.concurrency, 7);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().message, "environment SEEDCORE_CONFIG: can't read /nonexistent/v.yaml");
 }
 
 TEST(Catalog, NamesVariablesAndFlagsAreUniqueAndDefaultsFitTheirOwnRange) {

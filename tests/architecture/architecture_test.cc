@@ -100,6 +100,32 @@ TEST(Architecture, EveryRoomHasTests) {
   for (const auto& [room, has_test] : tested) EXPECT_TRUE(has_test) << room << " has no *_test.cc";
 }
 
+/// All files of `folder` below the project whose names end in `ending`, one after the other.
+std::string AllText(const std::string& folder, const std::string& ending) {
+  std::string text;
+  for (const auto& entry : fs::recursive_directory_iterator(fs::path(SEEDCORE_SOURCE_DIR) / folder)) {
+    if (entry.path().string().ends_with(ending)) text += ReadFile(entry.path());
+  }
+  return text;
+}
+
+TEST(Architecture, EveryEnvironmentVariableIsDocumented) {
+  static const std::regex name(
+      R"re("((?:SEEDCORE|RAY|SERVE|ORGANISM|DISPATCHER|BOOTSTRAP|EXIT|FORCE|ENABLE|PIN|KUBERAY|FQ|GRPC)_[A-Z0-9_]+)")re");
+  // Read by tests alone.
+  const std::set<std::string> ours{"SEEDCORE_SOURCE_DIR", "SEEDCORE_UPDATE_DOCS"};
+  std::string code = AllText("python", ".py");
+  for (const SourceFile& file : Sources()) {
+    if (!file.is_test) code += file.text;
+  }
+  const std::string documented = AllText("docs", ".md");
+  for (std::sregex_iterator it(code.begin(), code.end(), name), end; it != end; ++it) {
+    const std::string variable = (*it)[1];
+    if (ours.contains(variable)) continue;
+    EXPECT_NE(documented.find(variable), std::string::npos) << variable << " is nowhere in docs/";
+  }
+}
+
 TEST(Architecture, HeavyHeadersStayBehindOneSourceFile) {
   // Header prefix -> how many files may include it.
   const std::map<std::string, std::size_t> limits{{"boost/beast", 4}, {"boost/asio", 4}, {"yaml-cpp/", 4},

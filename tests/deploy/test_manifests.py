@@ -137,7 +137,11 @@ def test_all_ray_nodes_have_the_variables_that_must_be_there_before_they_start(o
     documents = _rendered(overlay)
     variables = _one(documents, "ConfigMap", "seedcore-env")["data"]
     assert variables["GRPC_ENABLE_FORK_SUPPORT"] == "0"
-    throughput = {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1", "RAY_SERVE_ENABLE_HA_PROXY": "1"}
+    throughput = {
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": "/opt/seedcore/bin/seedcore-haproxy",
+    }
     assert (throughput.items() <= variables.items()) is (overlay == "production")
     for pod in _pods(_one(documents, "RayService", "seedcore-svc")):
         sources = pod["spec"]["containers"][0]["envFrom"]

@@ -1,8 +1,10 @@
 // What the probes say, and that they tell the truth when a part cannot serve.
 #include <array>
+#include <filesystem>
 
 #include <gtest/gtest.h>
 
+#include "app/engine.h"
 #include "support/faulty_env.h"
 #include "support/running_platform.h"
 
@@ -59,6 +61,29 @@ TEST(Health, AStoreThatCannotBeWrittenIsNotReadyAndSaysWhy) {
   EXPECT_EQ(platform.tasks().Get("/readyz").status, 200);
   EXPECT_EQ(platform.StoredTasks(), 0) << "what was refused is not stored";
   platform.Complete(R"({"type":"health_check"})");
+}
+
+TEST(Health, AReplicaIsReplacedWhenItsStoreCannotBeWrittenAndForNothingElse) {
+  FaultyEnv env;
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "seedcore-replica-health";
+  std::filesystem::remove_all(folder);
+  {
+    // Nobody answers at the gateway: services that are down must not take their callers with them.
+    const auto engine = app::ServiceEngine::Start({.service = "coordinator",
+                                                   .gateway_url = "http://127.0.0.1:9",
+                                                   .user_config = {{"store.data_dir", folder.string()}},
+                                                   .settings_file = {}},
+                                                  env);
+    ASSERT_TRUE(engine) << ToString(engine.error());
+    EXPECT_TRUE((*engine)->CheckHealth());
+    env.Arm("store.commit", {ErrorCode::kResourceExhausted, "the disk is full", ""});
+    const auto full = (*engine)->CheckHealth();
+    ASSERT_FALSE(full);
+    EXPECT_NE(ToString(full.error()).find("the disk is full"), std::string::npos) << ToString(full.error());
+    env.Disarm("store.commit");
+    EXPECT_TRUE((*engine)->CheckHealth());
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Health, AStoreThatCannotBeReadStopsTheServicesThatNeedIt) {

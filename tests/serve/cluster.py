@@ -44,8 +44,8 @@ class Head(RayHead):
         config["http_options"]["port"] = self.ports.serve
         return config
 
-    def deploy(self, config: dict[str, Any]) -> None:
-        """`serve deploy`, and then until every application runs."""
+    def submit(self, config: dict[str, Any]) -> None:
+        """`serve deploy`, which says when the configuration was taken."""
         file = self.folder / "config.yaml"
         file.write_text(yaml.safe_dump(config))
         serve = str(Path(sys.executable).with_name("serve"))
@@ -57,6 +57,10 @@ class Head(RayHead):
             check=False,
         )
         assert done.returncode == 0, done.stderr.decode()
+
+    def deploy(self, config: dict[str, Any]) -> None:
+        """The same, and then until every application runs."""
+        self.submit(config)
         expected = {application["name"] for application in config["applications"]}
 
         def all_run() -> bool:

@@ -251,6 +251,52 @@ def test_sqlite_on_several_hosts_is_refused_with_the_setting_that_helps(head: He
     assert "SEEDCORE_PG_DSN" in ended.err
     pinned = bootstrap(head, PIN_TO_HEAD_NODE="true", **variables)
     assert pinned.code == 0, pinned.out + pinned.err
+    # Replicas are refused likewise, unless they need the head's resource, as those of the shipped configuration do.
+    config = head.config()
+    (state,) = [each for each in config["applications"] if each["name"] == "state"]
+    (deployment,) = state["deployments"]
+    anywhere = state | {
+        "name": "anywhere",
+        "route_prefix": "/anywhere",
+        "deployments": [deployment | {"ray_actor_options": {"num_cpus": 0.1}}],
+    }
+    head.submit(config | {"applications": [*config["applications"], anywhere]})
+
+    def refused() -> bool:
+        application = head.applications().get("anywhere", {})
+        return "SEEDCORE_PG_DSN" in str([each["message"] for each in application.get("deployments", {}).values()])
+
+    wait_until(refused, 90, "the replica is refused with the setting that helps")
+    assert head.applications()["state"]["status"] == "RUNNING"
+    head.deploy(config)
+
+
+def test_a_bootstrap_that_is_killed_goes_on_where_it_stopped(head: Head, twice: list[Ended]) -> None:
+    variables = {
+        "RAY_ADDRESS": f"127.0.0.1:{head.ports.gcs}",
+        "SEEDCORE_NS": "killed",
+        "BOOTSTRAP_MODE": "dispatchers",
+        "DISPATCHER_COUNT": "2",
+    }
+    environment = head.environment() | {"PATH": os.environ["PATH"]} | variables
+    command = [sys.executable, "-m", "bootstraps.bootstrap_entry"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        for line in killed.stdout:
+            if "seedcore_dispatcher_0: started" in line:
+                break
+        killed.kill()
+    first = living(head, "killed")
+    assert {"seedcore_reaper", "seedcore_dispatcher_0"} <= set(first)
+    ended = bootstrap(head, **variables)
+    assert ended.code == 0, ended.out + ended.err
+    actors = ended.actors()
+    assert actors["seedcore_reaper"] == ("is there", first["seedcore_reaper"]["pid"])
+    assert actors["seedcore_dispatcher_0"] == ("is there", first["seedcore_dispatcher_0"]["pid"])
+    assert "seedcore_dispatcher_1" in actors
+    # Nobody else needs them.
+    ended = bootstrap(head, **{**variables, "DISPATCHER_COUNT": "0"})
+    assert ended.code == 0, ended.out + ended.err
 
 
 def test_a_store_that_another_process_keeps_to_itself_is_named(head: Head, tmp_path_factory: Any) -> None:
@@ -265,7 +311,7 @@ def test_a_store_that_another_process_keeps_to_itself_is_named(head: Head, tmp_p
             BOOTSTRAP_MODE="dispatchers",
             SEEDCORE_NS="private",
             DISPATCHER_SETTINGS=settings,
-            DISPATCHER_READY_TIMEOUT_S="3",
+            DISPATCHER_READY_TIMEOUT_S="15",
             ENABLE_REAPER="false",
             DISPATCHER_COUNT="1",
         )

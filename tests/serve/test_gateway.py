@@ -124,3 +124,37 @@ def test_serve_scales_by_the_load_that_does_not_go_through_it(head: Head, gatewa
             enough.set()
         for one in work:
             one.result()
+
+
+def test_a_replica_that_serve_takes_away_finishes_what_it_has(head: Head, gateway: str) -> None:
+    def deploy(replicas: int) -> None:
+        config = head.config()
+        for application in config["applications"]:
+            if application["name"] == "ml_service":
+                (deployment,) = application["deployments"]
+                del deployment["autoscaling_config"]
+                deployment["num_replicas"] = replicas
+        head.deploy(config)
+        wait_until(lambda: len(head.replicas("ml_service")) == replicas, 60, f"{replicas} replicas of ML")
+
+    deploy(2)
+    wait_until(lambda: len(_replicas(gateway, "ml")) == 2, 60, "both are registered")
+    body = {"data": [float(i % 50) for i in range(20_000)]}
+    enough = threading.Event()
+    statuses: list[int] = []
+
+    def load(door: str) -> None:
+        while not enough.is_set():  # a POST without a key: nobody may send it twice
+            statuses.append(request(door + "/ml/detect/anomaly", body, timeout=60).status)
+
+    with ThreadPoolExecutor(4) as pool:
+        work = [pool.submit(load, door) for door in (gateway, head.gateway_url) * 2]
+        try:
+            wait_until(lambda: len(statuses) > 20, 60, "requests are under way")
+            deploy(1)
+            wait_until(lambda: len(_replicas(gateway, "ml")) == 1, 60, "one has left the registry")
+        finally:
+            enough.set()
+        for one in work:
+            one.result()
+    assert set(statuses) == {200}

@@ -155,7 +155,7 @@ def _await_replacement(head: Head, application: str, victim: int) -> None:
         replicas = head.replicas(application)
         return victim not in replicas and len(replicas) == 2
 
-    wait_until(replaced, 60, f"Serve replaces a dead replica of {application}")
+    wait_until(replaced, 120, f"Serve replaces a dead replica of {application}")
 
 
 def test_tasks_survive_the_death_of_a_coordinator_and_of_the_ml_replica_it_asks(two_of_each: Head) -> None:

@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -27,7 +28,9 @@ _lock = threading.Lock()
 _DEFAULT_NAMESPACE = "seedcore-dev"
 _WAIT_VARIABLE = "SEEDCORE_RAY_CONNECT_TIMEOUT_S"
 _DEFAULT_WAIT_S = 30.0
+_LONGEST_WAIT_S = 3600.0
 _ALIVE_TIMEOUT_S = 5.0
+_INSIDE_TIMEOUT_S = 30.0
 _MAX_LISTED_ACTORS = 1000
 
 
@@ -64,7 +67,7 @@ def ensure_ray_initialized(ray_address: str | None = None, ray_namespace: str | 
 
 
 def _connect(address: str | None, namespace: str | None) -> None:
-    deadline = time.monotonic() + float(os.getenv(_WAIT_VARIABLE) or _DEFAULT_WAIT_S)
+    deadline = time.monotonic() + _wait_s()
     if namespace in (None, _DEFAULT_NAMESPACE):
         namespace = get_ray_namespace()
     plan = json.loads(_core.plan_ray_connection(address or "", namespace))
@@ -79,6 +82,23 @@ def _connect(address: str | None, namespace: str | None) -> None:
     if target not in ("auto", "local"):
         await_ray(target, deadline, plan["auth"] == "token")
     ray.init(address=target, namespace=namespace, ignore_reinit_error=True, log_to_driver=False)
+    # Ray itself refuses a cluster of another version than this process has.
+    untested = _core.ray_version_warning(ray.__version__)
+    if untested:
+        _log.warning("%s", untested)
+
+
+def _wait_s() -> float:
+    text = os.getenv(_WAIT_VARIABLE, "").strip()
+    if not text:
+        return _DEFAULT_WAIT_S
+    try:
+        wait = float(text)
+    except ValueError:
+        wait = -1.0
+    if not 0.0 <= wait <= _LONGEST_WAIT_S:
+        raise ValueError(f"{_WAIT_VARIABLE}={text}: expected seconds, 0 to {_LONGEST_WAIT_S:g}")
+    return wait
 
 
 def _is_connected() -> bool:
@@ -119,11 +139,12 @@ def get_ray_cluster_info() -> dict[str, Any]:
     """What the cluster consists of, for people and diagnostics.
 
     Returns:
-        connected: whether this process is. When it is: `nodes`, `resources` and `available` (amounts by name),
+        connected: whether this process is, and the cluster answers. When it does: `nodes`, `resources` and `available`
+        (amounts by name),
         `namespace`, `namespaces` and `actors` of those that are alive, `serve` (status by application), `versions`.
         What could not be found out is in `errors` by key.
     """
-    info: dict[str, Any] = {"connected": ray.is_initialized(), "namespace": get_ray_namespace()}
+    info: dict[str, Any] = {"connected": _is_connected() and _is_alive(), "namespace": get_ray_namespace()}
     info["versions"] = {"ray": ray.__version__, "seedcore": _core.__version__}
     if not info["connected"]:
         return info
@@ -138,12 +159,25 @@ def get_ray_cluster_info() -> dict[str, Any]:
     put("nodes", ray.nodes)
     put("resources", ray.cluster_resources)
     put("available", ray.available_resources)
-    put("actors", _alive_actors)
+    put("actors", lambda: _inside(_alive_actors))
     info["namespaces"] = sorted({actor["namespace"] for actor in info.get("actors", [])})
-    put("serve", _serve_status)
+    put("serve", lambda: _inside(_serve_status))
     if errors:
         info["errors"] = errors
     return info
+
+
+def hosts_in_cluster() -> int:
+    """How many different addresses the living nodes have. For a process that is connected."""
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    return len({node["NodeManagerAddress"] for node in nodes if node["Alive"]})
+
+
+def _inside(read: Callable[[], Any]) -> Any:
+    """What `read` returns; behind ray:// by a task: the state API and Serve answer inside of the cluster only."""
+    if not ray_client.is_connected():  # type: ignore[no-untyped-call]
+        return read()
+    return ray.get(ray.remote(num_cpus=0, max_retries=0)(read).remote(), timeout=_INSIDE_TIMEOUT_S)
 
 
 def _alive_actors() -> list[dict[str, Any]]:
