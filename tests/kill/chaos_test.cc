@@ -143,16 +143,6 @@ std::int64_t OpenTasks(store::TaskStore& tasks) {
   return open;
 }
 
-std::vector<store::TaskEvent> ReadHistory(store::TaskStore& tasks) {
-  std::vector<store::TaskEvent> events;
-  for (;;) {
-    const auto page = tasks.EventsAfter(events.empty() ? 0 : events.back().seq, 1000);
-    if (!page) Die("events: " + ToString(page.error()));
-    if (page->empty()) return events;
-    events.insert(events.end(), page->begin(), page->end());
-  }
-}
-
 int Main(int task_count, std::chrono::milliseconds restart_every, unsigned seed) {
   log::Configure(log::Level::kError, log::Format::kText);
   Env& env = RealEnv();
@@ -192,8 +182,9 @@ int Main(int task_count, std::chrono::milliseconds restart_every, unsigned seed)
 
   const auto store = store::postgres::OpenPostgresStore({.dsn = server.Dsn("chaos")}, env, metrics);
   if (!store) Die("open: " + ToString(store.error()));
-  const std::vector<store::TaskEvent> events = ReadHistory((*store)->tasks());
-  auto report = test::CheckHistory(events, acknowledged, {.max_executions = 100});
+  const auto events = test::ReadHistory((*store)->tasks());
+  if (!events) Die("events: " + ToString(events.error()));
+  auto report = test::CheckHistory(*events, acknowledged, {.max_executions = 100});
   if (report.tasks != static_cast<std::size_t>(task_count)) {
     report.violations.push_back(fmt::format("{} tasks, and {} were submitted", report.tasks, task_count));
   }
@@ -213,7 +204,7 @@ int Main(int task_count, std::chrono::milliseconds restart_every, unsigned seed)
   fmt::print(
       "{} tasks, {} acknowledged, {} submits repeated, {} events, {} claims, {} leases expired, {} retries, {} late "
       "results refused, at most {} executions of a task; {} violations\n",
-      report.tasks, acknowledged.size(), refused, events.size(), report.claims, report.lease_expiries, report.retries,
+      report.tasks, acknowledged.size(), refused, events->size(), report.claims, report.lease_expiries, report.retries,
       late, report.most_executions, report.violations.size());
   for (const std::string& violation : report.violations) fmt::print(stderr, "VIOLATION {}\n", violation);
   if (crashes == 0 || network.cuts() == 0 || refused == 0) Die("the faults met no work: the test shows nothing");

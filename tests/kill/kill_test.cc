@@ -7,16 +7,14 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
-#include <memory>
-#include <random>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include "kill/kill_loop.h"
 #include "kill/victim.h"
-#include "store/postgres/testing.h"
 #include "support/history.h"
 
 namespace seedcore {
@@ -24,26 +22,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-int Main(const std::string& worker, const std::string& place, int kills, unsigned seed) {
-  if (!test::IsDsn(place)) {
-    std::filesystem::remove_all(place);
-    std::filesystem::create_directories(place);
-  }
-  std::mt19937 random(seed);
+int Main(const std::string& worker, const test::Place& place, int kills, unsigned seed) {
   const Instant started = RealEnv().Now();
 
-  std::set<std::string> acknowledged;
-  for (int i = 0; i < kills; ++i) {
-    Victim victim(worker, place, "load");
-    // One in five may die before its store is open, the others well into the work.
-    if (i % 5 != 0) victim.AwaitWork();
-    RealEnv().SleepFor(std::chrono::milliseconds(20 + random() % 480), {});
-    acknowledged.merge(victim.Kill());
-  }
-  const int drained = Victim(worker, place, "drain").AwaitExit(60s);
-  if (drained != 0) Victim::Die(fmt::format("the tasks did not come to their end ({})", drained));
+  const std::set<std::string> acknowledged =
+      test::KillAgainAndAgain(worker, place, {.kills = kills, .seed = seed, .shortest = 20ms, .longest = 500ms});
+  (void)test::Drain(worker, place, 60s);
 
-  const std::vector<store::TaskEvent> events = ReadHistory(place);
+  const std::vector<store::TaskEvent> events = ReadHistory(place.name());
   // Each kill may cost an execution; besides, a task fails once at most.
   const auto report = test::CheckHistory(events, acknowledged, {.max_executions = kills + 2});
   fmt::print(
@@ -54,7 +40,7 @@ int Main(const std::string& worker, const std::string& place, int kills, unsigne
   for (const std::string& violation : report.violations) fmt::print(stderr, "VIOLATION {}\n", violation);
   if (acknowledged.empty() || report.lease_expiries == 0) Victim::Die("the kills met no work: the test shows nothing");
   if (!report.violations.empty()) return 1;
-  if (!test::IsDsn(place)) std::filesystem::remove_all(place);
+  place.Remove();
   return 0;
 }
 
@@ -66,13 +52,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "usage: kill_test WORKER PLACE [KILLS] [SEED]\n");
     return 2;
   }
-  std::string place = argv[2];
-  std::unique_ptr<seedcore::store::postgres::TestServer> server;
-  if (place == "postgresql") {
-    server = std::make_unique<seedcore::store::postgres::TestServer>();
-    server->CreateDatabase("kill");
-    place = server->Dsn("kill");
-  }
+  const seedcore::test::Place place(argv[2], "kill");
   return seedcore::Main(argv[1], place, argc > 3 ? std::atoi(argv[3]) : 50,
                         argc > 4 ? static_cast<unsigned>(std::atoi(argv[4])) : 1);
 }

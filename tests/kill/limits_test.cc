@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <filesystem>
 #include <memory>
 #include <set>
 #include <string>
@@ -17,8 +16,8 @@
 
 #include <fmt/format.h>
 
+#include "kill/kill_loop.h"
 #include "kill/victim.h"
-#include "store/postgres/testing.h"
 
 namespace seedcore {
 namespace {
@@ -82,27 +81,23 @@ bool KeepsRate(const std::vector<WallTime>& starts) {
   return true;
 }
 
-int Main(const std::string& worker, const std::string& place) {
-  if (!test::IsDsn(place)) {
-    std::filesystem::remove_all(place);
-    std::filesystem::create_directories(place);
-  }
-  Prepare(place);
+int Main(const std::string& worker, const test::Place& place) {
+  Prepare(place.name());
   std::vector<std::unique_ptr<Victim>> workers;
-  for (int i = 0; i < kProcesses; ++i) workers.push_back(std::make_unique<Victim>(worker, place, "share"));
+  for (int i = 0; i < kProcesses; ++i) workers.push_back(std::make_unique<Victim>(worker, place.name(), "share"));
   for (const auto& one : workers) {
     if (const int status = one->AwaitExit(60s); status != 0) {
       Victim::Die(fmt::format("the tasks did not come to their end ({})", status));
     }
   }
-  const Seen seen = Look(ReadHistory(place));
+  const Seen seen = Look(ReadHistory(place.name()));
   fmt::print("{} processes: {} tasks completed by {} of them, at most {} at once\n", kProcesses, seen.completed,
              seen.owners.size(), seen.most_at_once);
   if (seen.completed != kTasks) Victim::Die("not every task was completed");
   if (seen.owners.size() < 2) Victim::Die("one process did everything: the test shows nothing");
   if (seen.most_at_once > kMaxRunning) Victim::Die(fmt::format("the limit is {}", kMaxRunning));
   if (!KeepsRate(seen.starts)) Victim::Die("executions began faster than the rate allows");
-  if (!test::IsDsn(place)) std::filesystem::remove_all(place);
+  place.Remove();
   return 0;
 }
 
@@ -114,12 +109,6 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "usage: limits_test WORKER PLACE\n");
     return 2;
   }
-  std::string place = argv[2];
-  std::unique_ptr<seedcore::store::postgres::TestServer> server;
-  if (place == "postgresql") {
-    server = std::make_unique<seedcore::store::postgres::TestServer>();
-    server->CreateDatabase("limits");
-    place = server->Dsn("limits");
-  }
+  const seedcore::test::Place place(argv[2], "limits");
   return seedcore::Main(argv[1], place);
 }

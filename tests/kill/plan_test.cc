@@ -8,40 +8,25 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <map>
-#include <memory>
-#include <random>
+#include <set>
 #include <string>
 
 #include <fmt/format.h>
 
+#include "kill/kill_loop.h"
 #include "kill/victim.h"
-#include "store/postgres/testing.h"
 
 namespace seedcore {
 namespace {
 
 using namespace std::chrono_literals;
 
-int Main(const std::string& worker, const std::string& place, int kills, unsigned seed) {
-  if (!test::IsDsn(place)) {
-    std::filesystem::remove_all(place);
-    std::filesystem::create_directories(place);
-  }
-  std::mt19937 random(seed);
+int Main(const std::string& worker, const test::Place& place, int kills, unsigned seed) {
   // Lines "began TASK STEP TOKEN" and "kept TASK STEP TOKEN", the latter after the checkpoint was acknowledged.
-  std::set<std::string> lines;
-  for (int i = 0; i < kills; ++i) {
-    Victim victim(worker, place, "load");
-    if (i % 5 != 0) victim.AwaitWork();
-    RealEnv().SleepFor(std::chrono::milliseconds(50 + random() % 450), {});
-    lines.merge(victim.Kill());
-  }
-  Victim last(worker, place, "drain");
-  const int drained = last.AwaitExit(120s);
-  if (drained != 0) Victim::Die(fmt::format("the tasks did not come to their end ({})", drained));
-  lines.merge(last.Lines());
+  std::set<std::string> lines =
+      test::KillAgainAndAgain(worker, place, {.kills = kills, .seed = seed, .shortest = 50ms, .longest = 500ms});
+  lines.merge(test::Drain(worker, place, 120s));
 
   std::map<std::string, long> kept;  // by "TASK STEP": the token under which it was kept
   for (const std::string& line : lines) {
@@ -63,7 +48,7 @@ int Main(const std::string& worker, const std::string& place, int kills, unsigne
   }
 
   Metrics metrics;
-  auto store = test::OpenStore(place, RealEnv(), metrics);
+  auto store = test::OpenStore(place.name(), RealEnv(), metrics);
   if (!store) Victim::Die("open: " + ToString(store.error()));
   const auto page = (*store)->tasks().List({}, 1000, "");
   if (!page) Victim::Die("list: " + ToString(page.error()));
@@ -84,7 +69,7 @@ int Main(const std::string& worker, const std::string& place, int kills, unsigne
   fmt::print("{} kills, seed {}: {} tasks, {} steps begun, {} of them in a later execution, {} effects\n", kills, seed,
              page->items.size(), began, resumed, facts);
   if (resumed == 0 || page->items.empty()) Victim::Die("the kills met no work: the test shows nothing");
-  if (!test::IsDsn(place)) std::filesystem::remove_all(place);
+  place.Remove();
   return 0;
 }
 
@@ -96,13 +81,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "usage: plan_test WORKER PLACE [KILLS] [SEED]\n");
     return 2;
   }
-  std::string place = argv[2];
-  std::unique_ptr<seedcore::store::postgres::TestServer> server;
-  if (place == "postgresql") {
-    server = std::make_unique<seedcore::store::postgres::TestServer>();
-    server->CreateDatabase("plan");
-    place = server->Dsn("plan");
-  }
+  const seedcore::test::Place place(argv[2], "plan");
   return seedcore::Main(argv[1], place, argc > 3 ? std::atoi(argv[3]) : 15,
                         argc > 4 ? static_cast<unsigned>(std::atoi(argv[4])) : 1);
 }

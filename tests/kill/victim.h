@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -20,6 +21,7 @@
 #include "base/env.h"
 #include "base/metrics.h"
 #include "kill/open_store.h"
+#include "support/history.h"
 
 namespace seedcore {
 
@@ -121,13 +123,9 @@ inline std::vector<store::TaskEvent> ReadHistory(const std::string& place) {
   Metrics metrics;
   auto store = test::OpenStore(place, RealEnv(), metrics);
   if (!store) Victim::Die("open: " + ToString(store.error()));
-  std::vector<store::TaskEvent> events;
-  for (;;) {
-    auto page = (*store)->tasks().EventsAfter(events.empty() ? 0 : events.back().seq, 1000);
-    if (!page) Victim::Die("events: " + ToString(page.error()));
-    if (page->empty()) return events;
-    events.insert(events.end(), page->begin(), page->end());
-  }
+  auto events = test::ReadHistory((*store)->tasks());
+  if (!events) Victim::Die("events: " + ToString(events.error()));
+  return *std::move(events);
 }
 
 }  // namespace seedcore

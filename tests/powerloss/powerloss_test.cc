@@ -131,24 +131,15 @@ class Work {
   std::vector<std::jthread> threads_;  // goes first
 };
 
-std::vector<store::TaskEvent> ReadHistory(store::TaskStore& tasks) {
-  std::vector<store::TaskEvent> events;
-  for (;;) {
-    const auto page = tasks.EventsAfter(events.empty() ? 0 : events.back().seq, 1000);
-    if (!page) Die("events: " + ToString(page.error()));
-    if (page->empty()) return events;
-    events.insert(events.end(), page->begin(), page->end());
-  }
-}
-
 /// Opens the files that were left and compares them with what had been acknowledged before.
 void CheckImage(const std::string& folder, const Work::Acknowledged& acknowledged, const std::string& where) {
   Metrics metrics;
   const auto store = Open(folder, metrics);  // reads the whole file, and refuses a damaged one
-  const auto events = ReadHistory(store->tasks());
-  auto report = test::CheckHistory(events, acknowledged.submitted, {.must_be_completed = false});
+  const auto events = test::ReadHistory(store->tasks());
+  if (!events) Die("events: " + ToString(events.error()));
+  auto report = test::CheckHistory(*events, acknowledged.submitted, {.must_be_completed = false});
   std::map<std::string, TaskStatus> last;
-  for (const store::TaskEvent& event : events) {
+  for (const store::TaskEvent& event : *events) {
     if (event.kind != "lease_lost") last[event.task_id] = event.status;
   }
   for (const std::string& id : acknowledged.completed) {

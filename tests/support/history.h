@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "base/result.h"
+#include "store/store.h"
 #include "store/task.h"
 
 /// What the append-only history of tasks must look like, whatever happened to the processes that worked on them.
@@ -28,6 +30,16 @@ struct HistoryReport {
   std::size_t retries = 0;
   int most_executions = 0;
 };
+
+/// All events of a store, in the order of their seq.
+[[nodiscard]] inline Result<std::vector<store::TaskEvent>> ReadHistory(store::TaskStore& tasks) {
+  std::vector<store::TaskEvent> events;
+  for (;;) {
+    SEEDCORE_ASSIGN_OR_RETURN(const auto page, tasks.EventsAfter(events.empty() ? 0 : events.back().seq, 1000));
+    if (page.empty()) return events;
+    events.insert(events.end(), page.begin(), page.end());
+  }
+}
 
 /// Checks the events of any number of tasks, in the order of their seq:
 /// * each id in `acknowledged` has events: none is lost;
