@@ -101,7 +101,8 @@ std::string SettingsMarkdown() {
       "| `NO_COLOR` | command | set: no colors |\n"
       "| `HOME` | all | `~` in paths; Ray's token in `~/.ray/auth_token` |\n"
       "\nOf the earlier system, known and without effect: `SEEDCORE_API_ADDRESS`, `SEEDCORE_MODEL_PATH`, "
-      "`SEEDCORE_ENERGY_URL`,\n`SEEDCORE_BOOTSTRAP_OPTIONAL`, `SEEDCORE_ROLLING_INIT`. Made by Kubernetes for every Service: "
+      "`SEEDCORE_ENERGY_URL`,\n`SEEDCORE_BOOTSTRAP_OPTIONAL`, `SEEDCORE_ROLLING_INIT`. Made by Kubernetes for every "
+      "Service: "
       "`SEEDCORE_SVC_HEAD_SVC_*`, `SEEDCORE_HEAD_SVC_*`.\n";
   return text;
 }
