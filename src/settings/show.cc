@@ -57,9 +57,8 @@ std::string SettingsMarkdown() {
       "# Settings\n\n"
       "This page is made from the catalog in `src/settings/catalog.cc`.\n\n"
       "A flag wins over an environment variable, that wins over the file given by `--config FILE` or `SEEDCORE_CONFIG` "
-      "(YAML), and that "
-      "over the "
-      "default.\n`seedcore config show` prints every value and where it came from. An environment variable that is set "
+      "(YAML), and that over the default.\n`seedcore config show` prints every value and where it came from. An "
+      "environment variable that is set "
       "but "
       "empty counts as not set.\nWhere several variables are named, the first that is set counts. A duration is a "
       "number with "
@@ -90,8 +89,7 @@ std::string SettingsMarkdown() {
       "| Variable | Read by | Meaning |\n|---|---|---|\n"
       "| `SEEDCORE_CONFIG` | all | the settings file, where no flag names one |\n"
       "| `SEEDCORE_NS`, `RAY_*`, `SERVE_GATEWAY`, `KUBERAY_*`, `FQ_RAY_IP`, `KUBERNETES_SERVICE_HOST` | everything "
-      "that "
-      "looks for Ray | [ray-connection.md](ray-connection.md); tokens and TLS: [ray-client.md](ray-client.md) |\n"
+      "that looks for Ray | [ray-connection.md](ray-connection.md); tokens and TLS: [ray-client.md](ray-client.md) |\n"
       "| `RAY_TMPDIR`, `TMPDIR` | the same | where Ray keeps its files, and with them the name of this host's cluster; "
       "`/tmp` |\n"
       "| `SEEDCORE_RAY_CONNECT_TIMEOUT_S` | `ensure_ray_initialized`, bootstrap | how long a cluster is waited for |\n"
@@ -102,8 +100,7 @@ std::string SettingsMarkdown() {
       "| `HOME` | all | `~` in paths; Ray's token in `~/.ray/auth_token` |\n"
       "\nOf the earlier system, known and without effect: `SEEDCORE_API_ADDRESS`, `SEEDCORE_MODEL_PATH`, "
       "`SEEDCORE_ENERGY_URL`,\n`SEEDCORE_BOOTSTRAP_OPTIONAL`, `SEEDCORE_ROLLING_INIT`. Made by Kubernetes for every "
-      "Service: "
-      "`SEEDCORE_SVC_HEAD_SVC_*`, `SEEDCORE_HEAD_SVC_*`.\n";
+      "Service: `SEEDCORE_SVC_HEAD_SVC_*`, `SEEDCORE_HEAD_SVC_*`.\n";
   return text;
 }
 

@@ -136,12 +136,6 @@ class Copy {
     SEEDCORE_RETURN_IF_ERROR(destination_.Query(sql));
     return {};
   }
-  static Result<std::int64_t> CountOf(Tables& tables, const std::string& name) {
-    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Row> rows,
-                              tables.Query("SELECT count(*) FROM " + (name == "task_event" ? kHistoryView : name)));
-    return std::get<std::int64_t>(rows[0][0]);
-  }
-
   /// What there is to copy. The columns of the source must be those of the destination.
   Result<void> Prepare() {
     SEEDCORE_ASSIGN_OR_RETURN(const int from, source_.SchemaVersion());
@@ -158,7 +152,7 @@ class Copy {
     SEEDCORE_ASSIGN_OR_RETURN(std::vector<Table> there, source_.Describe());
     SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Table> here, destination_.Describe());
     for (Table& table : there) {
-      SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t rows, CountOf(source_, table.name));
+      SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t rows, source_.Count(table));
       const auto found = std::ranges::find(here, table.name, &Table::name);
       const bool fits = found != here.end() && found->columns == table.columns && found->key == table.key;
       if (!fits && rows > 0) {
@@ -180,7 +174,7 @@ class Copy {
     SEEDCORE_ASSIGN_OR_RETURN(const bool begun, destination_.HasTable(kCopyTable));
     if (begun) return Continue();
     for (const Table& table : tables_) {
-      SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t rows, CountOf(destination_, table.name));
+      SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t rows, destination_.Count(table));
       if (rows == 0) continue;
       return Fail(ErrorCode::kConflict,
                   fmt::format("the destination is not empty: its table {} has {} rows", table.name, rows),

@@ -25,9 +25,6 @@ struct Table {
   std::vector<std::string> references;  ///< tables whose rows must be there before the rows of this one
 };
 
-/// The rows of the table task_event, however the store keeps them.
-inline constexpr char kHistoryView[] = "task_history";
-
 enum class TablesUse {
   kInspect,   ///< reads one snapshot; the store may be in use
   kCopyFrom,  ///< reads one snapshot that nobody can change meanwhile; kUnavailable while a process has it open
@@ -56,6 +53,8 @@ class Tables {
   /// Up to `limit` rows whose key comes after `after` (empty: from the first one), by key, bytes compared. Values in
   /// the order of `table.columns`. `table` is one of Describe's.
   [[nodiscard]] virtual Result<std::vector<Row>> Read(const Table& table, const Row& after, int limit) = 0;
+  /// How many rows Read would show in all.
+  [[nodiscard]] virtual Result<std::int64_t> Count(const Table& table) = 0;
   [[nodiscard]] virtual Result<void> Insert(const Table& table, std::span<const Row> rows) = 0;
   /// One statement, without parameters; for what both dialects understand.
   [[nodiscard]] virtual Result<std::vector<Row>> Query(const std::string& sql) = 0;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "store/prepared_task.h"
 #include "support/model_store.h"
 #include "support/model_transaction.h"
 
@@ -76,24 +77,8 @@ Result<store::SubmitResult> ModelStore::SubmitOne(const store::NewTask& task) {
   row.given = task;
   row.dependencies.insert(task.depends_on.begin(), task.depends_on.end());
   row.queued_as_due = !task.run_after || *task.run_after <= now_;
-  row.task = {.id = env_.NewId(),
-              .type = task.type,
-              .description = task.description,
-              .domain = task.domain,
-              .params = task.params,
-              .status = task.run_immediately ? TaskStatus::kQueued : TaskStatus::kCreated,
-              .priority = task.priority,
-              .retry = task.retry,
-              .drift_score = task.drift_score,
-              .run_after = task.run_after,
-              .deadline = task.deadline,
-              .depends_on = task.depends_on,
-              .idempotency_key = task.idempotency_key,
-              .traceparent = task.traceparent,
-              .concurrency_key = task.concurrency_key,
-              .unique_key = task.unique_key,
-              .created_at = now_,
-              .updated_at = now_};
+  row.task = store::TaskFromNew(task, env_.NewId(), task.run_immediately ? TaskStatus::kQueued : TaskStatus::kCreated,
+                                {}, now_);
   if (const Row* failed = FailedDependency(row)) {
     row.task.status = TaskStatus::kCreated;
     Append(row, "submitted", {});

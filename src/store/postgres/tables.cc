@@ -98,6 +98,12 @@ class PostgresTables final : public Tables {
                params);
   }
 
+  Result<std::int64_t> Count(const Table& table) override {
+    const std::string from = table.name == "task_event" ? "task_history" : table.name;
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection_->RunOnce("SELECT count(*) FROM " + from, {}));
+    return rows.Int(0, 0);
+  }
+
   Result<void> Insert(const Table& table, std::span<const Row> rows) override {
     if (rows.empty()) return {};
     const TypedTable& typed = tables_.at(table.name);

@@ -126,6 +126,10 @@ class SqliteTables final : public Tables {
     return ReadAll(std::move(statement));
   }
 
+  Result<std::int64_t> Count(const Table& table) override {
+    return database_.QueryInt(("SELECT count(*) FROM " + table.name).c_str());
+  }
+
   Result<void> Insert(const Table& table, std::span<const Row> rows) override {
     std::vector<std::string> columns;
     for (const std::string& column : table.columns) {
