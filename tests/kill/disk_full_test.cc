@@ -15,6 +15,7 @@
 #include <memory>
 #include <sched.h>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -123,7 +124,10 @@ class Campaign {
     const int panics = Panics();
     log_.Fill();
     const Instant until = env_.Now() + kFull;
-    Await("a server that stops because its log has no space", [&] { return Panics() > panics && env_.Now() >= until; });
+    Await("a server that stops because its log has no space", [&] {
+      if (Panics() == panics) WriteToLog();
+      return Panics() > panics && env_.Now() >= until;
+    });
     log_.Free();
     ++logs_filled_;
     // Either it gets up again by itself, or whoever looks after it starts it anew.
@@ -194,6 +198,13 @@ class Campaign {
     completed_.clear();
     for (const auto& client : clients_) completed_.push_back(client->completed());
     Await("completed tasks", [&] { return Progressed(); });
+  }
+  /// Beside what the clients write, which on a busy machine is little: the server has some room of its own left.
+  void WriteToLog() {
+    try {
+      server_.Execute("disks", "SELECT pg_logical_emit_message(false, 'test', repeat('x', 1000000))");
+    } catch (const std::runtime_error&) {  // it has stopped
+    }
   }
   void Forget() {
     for (const auto& client : clients_) (void)client->TakeRefusals();
