@@ -83,8 +83,9 @@ kill: build  ## Kill the dispatching process KILLS (200) times on each store, th
 	@build/release/bin/pause_test build/release/bin/kill_worker build/pause-data
 	@build/release/bin/pause_test build/release/bin/kill_worker postgresql
 
-chaos: build  ## Restart PostgreSQL every 3 s under TASKS (10000) tasks, behind a network that cuts and delays
+chaos: build  ## Restart PostgreSQL every 3 s under TASKS (10000) tasks, behind a network that cuts and delays; fill its disks
 	@build/release/bin/chaos_test $(TASKS) 3000
+	@build/release/bin/disk_full_test 5 || [ $$? -eq 77 ]
 
 powerloss: build  ## Cut the power of the SQLite store CUTS (500) times
 	@build/release/bin/powerloss_test build/powerloss-data $(CUTS)

@@ -66,11 +66,20 @@ net::BreakerSettings BreakerFrom(const settings::ClientSettings& settings) {
           .jitter = kJitter};
 }
 
+namespace {
+
+store::StreamRetention StreamRetentionFrom(const settings::StoreSettings& settings) {
+  return {.keep = settings.stream_retention, .most = settings.max_streams};
+}
+
+}  // namespace
+
 store::sqlite::SqliteSettings SqliteSettingsFrom(const settings::StoreSettings& settings, const std::string& data_dir) {
   store::sqlite::SqliteSettings options;
   options.path = (std::filesystem::path(data_dir) / "seedcore.db").string();
   options.readers = settings.readers;
   options.shared = settings.shared;
+  options.streams = StreamRetentionFrom(settings);
   return options;
 }
 
@@ -78,6 +87,7 @@ store::postgres::PostgresSettings PostgresSettingsFrom(const settings::StoreSett
   store::postgres::PostgresSettings options;
   options.dsn = settings.pg_dsn;
   options.readers = settings.readers;
+  options.streams = StreamRetentionFrom(settings);
   return options;
 }
 

@@ -6,14 +6,11 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "store/prepared_task.h"
 
 namespace seedcore::service {
 namespace {
 
-constexpr std::size_t kMaxTypeLength = 128;
-constexpr std::size_t kMaxKeyLength = 255;
-constexpr std::size_t kMaxDescriptionBytes = 65'536;
-constexpr std::size_t kMaxDependencies = 100;
 constexpr std::size_t kMaxBatch = 1000;
 constexpr int kMaxPage = 1000;
 constexpr int kMaxRedrive = 10'000;
@@ -82,19 +79,22 @@ Result<void> RetryOptions::Validate() const {
 Result<void> TaskCreate::Validate() const {
   const std::string name = ToLower(Trim(type));
   if (name.empty()) return Invalid("must not be empty", "type");
-  if (name.size() > kMaxTypeLength || !std::ranges::all_of(name, IsTypeChar)) {
-    return Invalid(fmt::format("expected at most {} of the characters a-z 0-9 _ - . :", kMaxTypeLength), "type");
+  if (name.size() > store::kMaxTypeBytes || !std::ranges::all_of(name, IsTypeChar)) {
+    return Invalid(fmt::format("expected at most {} of the characters a-z 0-9 _ - . :", store::kMaxTypeBytes), "type");
   }
-  if (description.size() > kMaxDescriptionBytes) {
-    return Invalid(fmt::format("longer than {} bytes", kMaxDescriptionBytes), "description");
+  if (description.size() > store::kMaxDescriptionBytes) {
+    return Invalid(fmt::format("longer than {} bytes", store::kMaxDescriptionBytes), "description");
+  }
+  if (domain && domain->size() > store::kMaxDomainBytes) {
+    return Invalid(fmt::format("longer than {} bytes", store::kMaxDomainBytes), "domain");
   }
   if (priority) SEEDCORE_RETURN_IF_ERROR(CheckRange(*priority, 1, 10, "priority"));
   if (drift_score && *drift_score < 0) return Invalid("must not be negative", "drift_score");
-  if (depends_on.size() > kMaxDependencies) {
-    return Invalid(fmt::format("more than {} dependencies", kMaxDependencies), "depends_on");
+  if (depends_on.size() > store::kMaxDependencies) {
+    return Invalid(fmt::format("more than {} dependencies", store::kMaxDependencies), "depends_on");
   }
-  if (idempotency_key.size() > kMaxKeyLength) {
-    return Invalid(fmt::format("longer than {} bytes", kMaxKeyLength), "idempotency_key");
+  if (idempotency_key.size() > store::kMaxKeyBytes) {
+    return Invalid(fmt::format("longer than {} bytes", store::kMaxKeyBytes), "idempotency_key");
   }
   // Further rules for the keys are the store's.
   if (!(unique_for_s >= 0.0 && unique_for_s <= kMaxUniqueSeconds)) {

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/strings.h"
 #include "queue/backoff.h"
+#include "store/prepared_task.h"
 
 namespace seedcore::service {
 namespace {
@@ -50,6 +51,13 @@ std::chrono::milliseconds ToMilliseconds(double seconds) {
 Result<void> WorkerClaimRequest::Validate() const {
   SEEDCORE_RETURN_IF_ERROR(CheckWorkerId(worker_id));
   SEEDCORE_RETURN_IF_ERROR(CheckCount(types.size(), kMaxTypes, "types"));
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    const std::string_view type = Trim(types[i]);
+    if (type.empty() || type.size() > store::kMaxTypeBytes) {
+      return Invalid(fmt::format("expected 1 to {} bytes, got {}", store::kMaxTypeBytes, type.size()),
+                     fmt::format("types[{}]", i));
+    }
+  }
   if (limit < 1 || limit > kMaxClaim)
     return Invalid(fmt::format("expected 1 to {}, got {}", kMaxClaim, limit), "limit");
   SEEDCORE_RETURN_IF_ERROR(CheckSeconds(lease_s, 1.0, kMaxLease, "lease_s"));
@@ -125,16 +133,24 @@ Result<WorkerClaims> WorkerService::Claim(const WorkerClaimRequest& request, con
   if (claims.empty() && call.stop.stop_requested()) {
     return seedcore::Fail(ErrorCode::kCancelled, "the worker left while it waited");
   }
+  std::vector<std::vector<store::TaskStep>> kept(claims.size());
+  if (request.with_steps) {
+    auto read = StepsOf(claims);
+    if (!read) {
+      // The worker never hears of these tasks, and would keep them for the whole lease.
+      (void)HandBack(claims);
+      return std::unexpected(std::move(read.error()));
+    }
+    kept = std::move(*read);
+  }
   WorkerClaims out;
   out.items.reserve(claims.size());
-  for (store::Claim& claim : claims) {
+  for (std::size_t i = 0; i < claims.size(); ++i) {
+    store::Claim& claim = claims[i];
     const std::int64_t token = claim.task.fencing_token;
     std::string key = claim.task.id;
     std::vector<StepRead> steps;
-    if (request.with_steps) {
-      SEEDCORE_ASSIGN_OR_RETURN(std::vector<store::TaskStep> kept, steps_.Steps(claim.task.id));
-      for (store::TaskStep& step : kept) steps.push_back(ToStepRead(std::move(step), claim.task.id));
-    }
+    for (store::TaskStep& step : kept[i]) steps.push_back(ToStepRead(std::move(step), claim.task.id));
     out.items.push_back({ToTaskRead(std::move(claim.task)), token, std::move(key), std::move(steps)});
   }
   return out;
@@ -145,11 +161,25 @@ Result<std::vector<store::Claim>> WorkerService::TryClaim(const store::ClaimRequ
   SEEDCORE_ASSIGN_OR_RETURN(auto claims, tasks_.ClaimTasks(request));
   if (claims.empty() || !call.stop.stop_requested()) return claims;
   // Nobody is there any more to take them.
+  SEEDCORE_RETURN_IF_ERROR(HandBack(claims));
+  return seedcore::Fail(ErrorCode::kCancelled, "the worker left while it waited");
+}
+
+Result<void> WorkerService::HandBack(std::span<const store::Claim> claims) {
   std::vector<store::Finish> back;
   back.reserve(claims.size());
   for (const store::Claim& claim : claims) back.push_back({claim.lease(), store::HandedBack{}, {}});
   SEEDCORE_ASSIGN_OR_RETURN([[maybe_unused]] const auto results, tasks_.FinishTasks(back));
-  return seedcore::Fail(ErrorCode::kCancelled, "the worker left while it waited");
+  return {};
+}
+
+Result<std::vector<std::vector<store::TaskStep>>> WorkerService::StepsOf(std::span<const store::Claim> claims) {
+  std::vector<std::vector<store::TaskStep>> out;
+  out.reserve(claims.size());
+  for (const store::Claim& claim : claims) {
+    SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), steps_.Steps(claim.task.id));
+  }
+  return out;
 }
 
 bool WorkerService::AwaitRunnable(std::uint64_t seen, Instant look_at, Instant give_up, const CallContext& call) {

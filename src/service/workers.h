@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -231,6 +232,9 @@ class WorkerService {
  private:
   /// From the first claim that may wait: who listens counts as one who takes tasks.
   void ListenForTasks();
+  /// Their attempts do not count.
+  Result<void> HandBack(std::span<const store::Claim> claims);
+  Result<std::vector<std::vector<store::TaskStep>>> StepsOf(std::span<const store::Claim> claims);
   Result<std::vector<store::Claim>> TryClaim(const store::ClaimRequest& request, const CallContext& call);
   /// Waits for a signal after the one numbered `seen`, or for `look_at`. Returns whether to look again: not past
   /// `give_up`, nor when the caller has left or too many wait already.

@@ -56,6 +56,54 @@ class WorkersTest : public testing::Test {
   std::unique_ptr<WorkerService> workers_;
 };
 
+TEST_F(WorkersTest, AsksForTypesThatCanBe) {
+  for (const std::string& type : {std::string(), std::string("  "), std::string(129, 'x')}) {
+    const auto refused = WorkerClaimRequest{.worker_id = "w", .types = {"resize", type}}.Validate();
+    ASSERT_FALSE(refused) << type;
+    EXPECT_EQ(refused.error().path, "types[1]");
+  }
+}
+
+/// The steps of the store, until they cannot be read.
+class UnreadableSteps final : public store::StepStore {
+ public:
+  explicit UnreadableSteps(store::StepStore& real) : real_(real) {}
+  Result<std::vector<store::TaskStep>> SavePlan(const store::Lease& lease, const store::NewPlan& plan) override {
+    return real_.SavePlan(lease, plan);
+  }
+  Result<void> WriteSteps(const store::Lease& lease, std::span<const store::StepWrite> writes,
+                          const store::Effects& effects) override {
+    return real_.WriteSteps(lease, writes, effects);
+  }
+  Result<std::vector<store::TaskStep>> Steps(const std::string&) override {
+    return Fail(ErrorCode::kUnavailable, "the connection was lost");
+  }
+  Result<store::Task> Answer(const std::string& task, const std::string& step,
+                             const store::StepAnswer& answer) override {
+    return real_.Answer(task, step, answer);
+  }
+  Result<store::Task> Replay(const std::string& task, const std::string& step) override {
+    return real_.Replay(task, step);
+  }
+  Result<store::Task> Fork(const std::string& task, const std::string& step) override { return real_.Fork(task, step); }
+
+ private:
+  store::StepStore& real_;
+};
+
+TEST_F(WorkersTest, GetsNoTaskWhoseStepsCannotBeRead) {
+  const std::string id = Submit();
+  UnreadableSteps steps(store_->steps());
+  workers_ = std::make_unique<WorkerService>(
+      WorkerService::Dependencies{.env = &env_, .tasks = &store_->tasks(), .steps = &steps, .metrics = &metrics_});
+  const auto refused = workers_->Claim({.worker_id = "w", .types = {"resize"}, .with_steps = true}, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(Get(id).status, TaskStatus::kQueued) << "it need not wait for the end of a lease that nobody knows of";
+  EXPECT_EQ(Get(id).attempts, 0);
+  EXPECT_EQ(ClaimOne().task.id, id);
+}
+
 TEST_F(WorkersTest, ClaimsOnlyTheTypesItAsksFor) {
   Submit({.type = "echo"});
   const std::string id = Submit({.type = "resize", .params = {{"width", 10}}});

@@ -130,6 +130,12 @@ void AddLogAndStore(Rows& rows) {
   rows.push_back(Row("store.pg_dsn", section, &S::pg_dsn,
                      {.meaning = "PostgreSQL to keep everything in, instead of the data directory",
                       .environment = {"SEEDCORE_PG_DSN", "PG_DSN"}}));
+  rows.push_back(Row("store.stream_retention", section, &S::stream_retention,
+                     {.meaning = "How long the drift baseline and the valve of a stream are kept that no task touches",
+                      .limits = Between(3600, 10 * 365 * 86'400.0)}));
+  rows.push_back(Row("store.max_streams", section, &S::max_streams,
+                     {.meaning = "Drift baselines kept, and valves; of more, those go that were touched longest ago",
+                      .limits = Between(1, 10'000'000)}));
 }
 
 void AddQueue(Rows& rows) {

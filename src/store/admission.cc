@@ -47,6 +47,11 @@ Result<void> CheckLimit(const QueueLimit& limit) {
   return {};
 }
 
+Result<void> CheckRoomFor(std::int64_t others, std::int64_t most, const char* what) {
+  if (others < most) return {};
+  return Fail(ErrorCode::kResourceExhausted, fmt::format("there are {} {} already", others, what));
+}
+
 Result<void> CheckPause(const std::string& type, const std::string& reason) {
   constexpr std::size_t kMaxReasonBytes = 1000;
   if (type.empty() || type.size() > kMaxNameBytes) {

@@ -13,6 +13,13 @@
 /// changed, all in the transaction of the claim.
 namespace seedcore::store {
 
+/// Every claim reads the limits and pauses there are. One more is refused with kResourceExhausted.
+inline constexpr std::int64_t kMaxLimits = 10'000;
+inline constexpr std::int64_t kMaxPauses = 1'000;
+
+/// `others`: how many there are beside the one that is put.
+[[nodiscard]] Result<void> CheckRoomFor(std::int64_t others, std::int64_t most, const char* what);
+
 /// A limit as it is stored, with what was in its bucket at a time.
 struct LimitState {
   QueueLimit limit;

@@ -37,6 +37,8 @@ constexpr std::array kRules = {
          SEEDCORE_STEP "WHERE s.status <> 'waiting' AND s.wait_until IS NOT NULL"},
     Rule{"the tokens of a rate lie between nothing and its burst",
          "SELECT l.name AS id FROM queue_limit l WHERE l.tokens < -0.001 OR l.tokens > l.burst + 0.001"},
+    Rule{"a stream has a kind, by which it is forgotten or kept, and a state",
+         "SELECT s.key AS id FROM stream_state s WHERE s.kind = '' OR CAST(s.state AS TEXT) = ''"},
     Rule{"a schedule has either a cron expression or a period",
          SEEDCORE_SCHEDULE "WHERE (s.cron IS NULL) = (s.every_ms IS NULL) OR s.every_ms < 1000"},
     Rule{"a schedule that has submitted a task has been fired",

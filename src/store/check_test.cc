@@ -64,6 +64,7 @@ const std::vector<Fault>& Faults() {
       {"UPDATE task_step SET task_seq = 1000", "every step belongs to a task"},
       {"UPDATE task_step SET finished_at = started_at", "a step has finished_at exactly when"},
       {"UPDATE queue_limit SET tokens = 1000", "between nothing and its burst"},
+      {"UPDATE stream_state SET kind = ''", "by which it is forgotten or kept"},
       {"UPDATE schedule SET every_ms = NULL", "either a cron expression or a period"},
       {"UPDATE schedule SET last_task_id = 'nobody', last_run_at = NULL", "has been fired"},
 
@@ -110,8 +111,8 @@ void Relate(Store& store, const std::string& task) {
   Must(graph.PutEmbeddings(embeddings));
 }
 
-/// One running task with steps, one completed, one queued, an entry of the ledger, a bit of a graph, a limit and a
-/// schedule.
+/// One running task with steps, one completed, one queued, an entry of the ledger, a bit of a graph, a limit, a stream
+/// and a schedule.
 void Fill(Store& store) {
   Must(store.tasks().Submit(std::vector<NewTask>(3, {.type = "a"})));
   const auto claims = Must(store.tasks().ClaimTasks({.owner_id = "w", .limit = 2}));
@@ -130,6 +131,7 @@ void Fill(Store& store) {
   schedule.task = {.type = "a"};
   schedule.next_run_at = WallTime(std::chrono::hours(1'000'000));
   Must(store.schedules().PutSchedule(schedule));
+  Must(store.streams().Update("ocps", "a|", [](const json::value&) -> json::value { return json::object{}; }));
   Relate(store, claims[1].task.id);
 }
 

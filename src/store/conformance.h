@@ -115,10 +115,12 @@ class StoreConformance : public testing::TestWithParam<StoreUnderTest> {
 
 inline Error WorkFailed() { return {ErrorCode::kUnavailable, "the work failed", {}}; }
 
-/// The code of an error that must be there.
 /// The part of the suite about the graph, whose nodes are what the rest of the store keeps.
 class GraphConformance : public StoreConformance {};
+/// The part about what the look of the retention forgets beside tasks.
+class RetentionConformance : public StoreConformance {};
 
+/// The code of an error that must be there.
 template <class T>
 ErrorCode CodeOf(const Result<T>& result) {
   if (result) throw std::runtime_error("expected an error");
@@ -127,16 +129,18 @@ ErrorCode CodeOf(const Result<T>& result) {
 
 }  // namespace seedcore::store
 
-#define SEEDCORE_STORE_CONFORMANCE(name, ...)                                           \
-  const ::seedcore::store::StoreUnderTest& name##UnderTest() {                          \
-    static const ::seedcore::store::StoreUnderTest store{#name, __VA_ARGS__};           \
-    return store;                                                                       \
-  }                                                                                     \
-  INSTANTIATE_TEST_SUITE_P(name, StoreConformance, testing::Values(name##UnderTest())); \
+#define SEEDCORE_STORE_CONFORMANCE(name, ...)                                               \
+  const ::seedcore::store::StoreUnderTest& name##UnderTest() {                              \
+    static const ::seedcore::store::StoreUnderTest store{#name, __VA_ARGS__};               \
+    return store;                                                                           \
+  }                                                                                         \
+  INSTANTIATE_TEST_SUITE_P(name, StoreConformance, testing::Values(name##UnderTest()));     \
+  INSTANTIATE_TEST_SUITE_P(name, RetentionConformance, testing::Values(name##UnderTest())); \
   INSTANTIATE_TEST_SUITE_P(name, GraphConformance, testing::Values(name##UnderTest()))
 
 /// For a store that keeps tasks alone: the graph is read out of everything that a store keeps.
-#define SEEDCORE_TASK_STORE_CONFORMANCE(name, ...)                 \
-  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GraphConformance); \
-  INSTANTIATE_TEST_SUITE_P(name, StoreConformance,                 \
+#define SEEDCORE_TASK_STORE_CONFORMANCE(name, ...)                     \
+  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GraphConformance);     \
+  GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RetentionConformance); \
+  INSTANTIATE_TEST_SUITE_P(name, StoreConformance,                     \
                            testing::Values(::seedcore::store::StoreUnderTest{#name, __VA_ARGS__}))

@@ -187,6 +187,32 @@ TEST_P(StoreConformance, StreamUpdatesFromManyThreadsAllCount) {
   EXPECT_EQ(Must(store().streams().Load("n", "n")), kThreads * kEach);
 }
 
+TEST_P(RetentionConformance, StreamsThatNobodyTouchesAreForgotten) {
+  const auto touch = [&](const std::string& kind, const std::string& key) {
+    Must(store().streams().Update(kind, key, [](const json::value&) -> json::value { return 1; }));
+  };
+  const auto keys = [&](const std::string& kind) {
+    std::vector<std::string> out;
+    for (const auto& [key, state] : Must(store().streams().List(kind))) out.push_back(key);
+    return out;
+  };
+  for (const char* kind : {"ocps", "drift", "cluster"}) {
+    for (const char* key : {"idle", "busy"}) touch(kind, key);
+  }
+  Advance(std::chrono::days(29));
+  for (const char* kind : {"ocps", "drift"}) touch(kind, "busy");
+  Must(tasks().DeleteFinished(WallTime{}, 10));
+  EXPECT_THAT(keys("ocps"), ElementsAre("busy", "idle"));
+
+  Advance(std::chrono::days(2));
+  Must(tasks().DeleteFinished(WallTime{}, 10));
+  EXPECT_THAT(keys("ocps"), ElementsAre("busy"));
+  EXPECT_THAT(keys("drift"), ElementsAre("busy"));
+  EXPECT_THAT(keys("cluster"), ElementsAre("busy", "idle")) << "no task names them";
+  touch("ocps", "idle");
+  EXPECT_EQ(Must(store().streams().Load("ocps", "idle")), 1) << "it starts anew";
+}
+
 TEST_P(StoreConformance, StreamUpdateThatThrowsIsAnErrorAndChangesNothing) {
   StreamStore& streams = store().streams();
   Must(streams.Update("k", "a", [](const json::value&) -> json::value { return 1; }));

@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 
+#include "store/admission.h"
 #include "store/conformance.h"
 
 namespace seedcore::store {
@@ -317,6 +318,15 @@ TEST_P(StoreConformance, LimitsHoldWhoeverClaimsAtTheSameTime) {
   }
   EXPECT_THAT(exceeded, IsEmpty());
   EXPECT_EQ(ended.load(), 120);
+}
+
+TEST_P(StoreConformance, PausesHaveABound) {
+  const auto name = [](std::int64_t number) { return "type-" + std::to_string(number); };
+  for (std::int64_t i = 0; i < kMaxPauses; ++i) Must(queues().Pause(name(i), ""));
+  EXPECT_EQ(CodeOf(queues().Pause(name(kMaxPauses), "")), ErrorCode::kResourceExhausted);
+  EXPECT_EQ(Must(queues().Pause(name(0), "again")).reason, "again") << "one that is there";
+  EXPECT_TRUE(Must(queues().Resume(name(0))));
+  EXPECT_TRUE(queues().Pause(name(kMaxPauses), ""));
 }
 
 }  // namespace

@@ -29,12 +29,11 @@ std::int64_t ContentHash(const NewTask& task, const std::string& depends_on) {
   return static_cast<std::int64_t>(hash);
 }
 
-constexpr std::size_t kMaxKeyBytes = 255;
 constexpr std::chrono::milliseconds kLongestUniqueFor = std::chrono::hours(366 * 24);
 
-Result<void> CheckKey(const std::string& key, const char* field) {
-  if (key.size() <= kMaxKeyBytes) return {};
-  return Fail(ErrorCode::kInvalidArgument, fmt::format("longer than {} bytes", kMaxKeyBytes), field);
+Result<void> CheckSize(const std::string& text, std::size_t most, const char* field) {
+  if (text.size() <= most) return {};
+  return Fail(ErrorCode::kInvalidArgument, fmt::format("longer than {} bytes", most), field);
 }
 
 }  // namespace
@@ -48,8 +47,15 @@ Result<PreparedTask> PrepareTask(const NewTask& task) {
     return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to 100, got {}", task.retry.max_attempts),
                 "max_attempts");
   }
-  SEEDCORE_RETURN_IF_ERROR(CheckKey(task.concurrency_key, "concurrency_key"));
-  SEEDCORE_RETURN_IF_ERROR(CheckKey(task.unique_key, "unique_key"));
+  SEEDCORE_RETURN_IF_ERROR(CheckSize(task.type, kMaxTypeBytes, "type"));
+  SEEDCORE_RETURN_IF_ERROR(CheckSize(task.domain, kMaxDomainBytes, "domain"));
+  SEEDCORE_RETURN_IF_ERROR(CheckSize(task.description, kMaxDescriptionBytes, "description"));
+  SEEDCORE_RETURN_IF_ERROR(CheckSize(task.idempotency_key, kMaxKeyBytes, "idempotency_key"));
+  SEEDCORE_RETURN_IF_ERROR(CheckSize(task.concurrency_key, kMaxKeyBytes, "concurrency_key"));
+  SEEDCORE_RETURN_IF_ERROR(CheckSize(task.unique_key, kMaxKeyBytes, "unique_key"));
+  if (task.depends_on.size() > kMaxDependencies) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("more than {} dependencies", kMaxDependencies), "depends_on");
+  }
   if (task.unique_for.count() < 0 || task.unique_for > kLongestUniqueFor) {
     return Fail(ErrorCode::kInvalidArgument, "expected 0 to 366 days", "unique_for");
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -7,6 +8,16 @@
 #include "store/task.h"
 
 namespace seedcore::store {
+
+/// What one task may have, in bytes where they are texts; seedcore_enqueue (postgres/schema_bounds.cc) knows the same
+/// numbers. Type and domain are part of index entries.
+inline constexpr std::size_t kMaxTypeBytes = 128;
+inline constexpr std::size_t kMaxDomainBytes = 255;
+inline constexpr std::size_t kMaxKeyBytes = 255;
+inline constexpr std::size_t kMaxDescriptionBytes = 65'536;
+inline constexpr std::size_t kMaxDependencies = 100;
+/// Of seedcore_enqueue alone: whoever sends more to the task API meets the limit of a body (server.max_body_size).
+inline constexpr std::size_t kMaxEnqueuedParamsBytes = 8U << 20U;
 
 /// A new task, checked and in the form in which it is stored; made on the caller's thread.
 struct PreparedTask {

@@ -14,6 +14,8 @@
 namespace seedcore::store {
 namespace {
 
+constexpr int kMostStreams = 20;
+
 struct Place {
   std::unique_ptr<Store> store;
   std::string location;  // for OpenTables
@@ -88,6 +90,26 @@ void ClocksAreForgotten(const Place& place, Env& env) {
   EXPECT_EQ(Rows(place, env, "queue_clock"), 1) << "that of all types";
 }
 
+/// Of more streams than are wanted those go that were touched longest ago.
+void StreamsHaveABound(const Place& place, Env& env) {
+  Store& store = *place.store;
+  const auto touch = [&](const std::string& kind, int number) {
+    Must(store.streams().Update(kind, std::to_string(number), [](const json::value&) -> json::value { return 1; }));
+  };
+  for (int i = 0; i < 2 * kMostStreams; ++i) {
+    for (const char* kind : {"ocps", "drift", "other"}) touch(kind, i);
+    dynamic_cast<SimEnv&>(env).Advance(std::chrono::seconds(1));
+  }
+  for (int i = 0; i < 3; ++i) touch("ocps", i);
+  Look(store);
+  EXPECT_EQ(Rows(place, env, "stream_state"), 4 * kMostStreams);
+  for (int i = 0; i < 2 * kMostStreams; ++i) {
+    const bool kept = i < 3 || i >= kMostStreams + 3;
+    EXPECT_EQ(Must(store.streams().Load("ocps", std::to_string(i))).is_null(), !kept) << i;
+    EXPECT_EQ(Must(store.streams().Load("drift", std::to_string(i))).is_null(), i < kMostStreams) << i;
+  }
+}
+
 using Case = void (*)(const Place&, Env&);
 class Retention : public testing::TestWithParam<std::pair<const char*, Case>> {};
 class RetentionPostgres : public Retention {};
@@ -97,7 +119,8 @@ TEST_P(Retention, HoldsOnSqlite) {
   Metrics metrics;
   const TempDirectory directory;
   const std::string file = directory.path() + "/seedcore.db";
-  GetParam().second({Must(sqlite::OpenSqliteStore({.path = file}, env, metrics)), file}, env);
+  GetParam().second(
+      {Must(sqlite::OpenSqliteStore({.path = file, .streams = {.most = kMostStreams}}, env, metrics)), file}, env);
 }
 
 TEST_P(RetentionPostgres, HoldsOnPostgres) {
@@ -107,11 +130,13 @@ TEST_P(RetentionPostgres, HoldsOnPostgres) {
   const std::string database = std::string("retention_") + GetParam().first;
   server.CreateDatabase(database);
   const std::string dsn = server.Dsn(database);
-  GetParam().second({Must(postgres::OpenPostgresStore({.dsn = dsn}, env, metrics)), dsn}, env);
+  GetParam().second(
+      {Must(postgres::OpenPostgresStore({.dsn = dsn, .streams = {.most = kMostStreams}}, env, metrics)), dsn}, env);
 }
 
 const auto kCases = testing::Values(std::pair<const char*, Case>("flows", FlowsAreForgotten),
                                     std::pair<const char*, Case>("ahead", FlowsThatAreAheadAreKept),
+                                    std::pair<const char*, Case>("streams", StreamsHaveABound),
                                     std::pair<const char*, Case>("clocks", ClocksAreForgotten));
 const auto kName = [](const auto& info) { return std::string(info.param.first); };
 INSTANTIATE_TEST_SUITE_P(Each, Retention, kCases, kName);

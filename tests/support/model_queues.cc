@@ -1,6 +1,7 @@
 // What may be claimed beside each task's own state: limits and pauses.
 #include <algorithm>
 
+#include "store/admission.h"
 #include "support/model_store.h"
 #include "support/model_transaction.h"
 
@@ -57,6 +58,7 @@ Result<void> ModelStore::PutLimit(const store::QueueLimit& limit) {
     state.limit = limit;
     return {};
   }
+  SEEDCORE_RETURN_IF_ERROR(store::CheckRoomFor(static_cast<std::int64_t>(limits_.size()), store::kMaxLimits, "limits"));
   limits_.push_back({limit, limit.rate ? static_cast<double>(limit.rate->burst) : 0.0, now_});
   std::ranges::sort(limits_, {}, [](const auto& state) { return std::pair(state.limit.scope, state.limit.name); });
   return {};
@@ -79,6 +81,8 @@ Result<std::vector<store::QueueLimit>> ModelStore::Limits() {
 Result<store::QueuePause> ModelStore::Pause(const std::string& type, const std::string& reason) {
   SEEDCORE_RETURN_IF_ERROR(store::CheckPause(type, reason));
   const Transaction transaction(*this);
+  const auto others = static_cast<std::int64_t>(pauses_.size() - pauses_.count(type));
+  SEEDCORE_RETURN_IF_ERROR(store::CheckRoomFor(others, store::kMaxPauses, "pauses"));
   store::QueuePause& pause = pauses_.try_emplace(type, store::QueuePause{type, reason, now_}).first->second;
   pause.reason = reason;
   return pause;

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/env.h"
 #include "store/postgres/errors.h"
 #include "store/postgres/hosts.h"
 
@@ -103,30 +104,82 @@ PGconn* Start(const std::string& dsn, const Hosts& hosts) {
   return PQconnectStartParams(kKeywords.data(), values.data(), 1);
 }
 
+/// What the DSN or the environment says, in seconds; `otherwise` where that is nothing, or no limit at all.
+std::chrono::milliseconds TimeoutOf(PGconn* connection, std::chrono::milliseconds otherwise) {
+  constexpr int kLongest = 3600;
+  int seconds = 0;
+  PQconninfoOption* const options = PQconninfo(connection);
+  for (const PQconninfoOption* option = options; option != nullptr && option->keyword != nullptr; ++option) {
+    if (std::string_view(option->keyword) == "connect_timeout" && option->val != nullptr) {
+      seconds = std::atoi(option->val);
+    }
+  }
+  PQconninfoFree(options);
+  return seconds > 0 ? std::chrono::seconds(std::min(seconds, kLongest)) : otherwise;
+}
+
 bool AwaitSocket(const PGconn* connection, short events, std::chrono::milliseconds timeout) {
   pollfd waiting{.fd = PQsocket(connection), .events = events, .revents = 0};
   return ::poll(&waiting, 1, static_cast<int>(timeout.count())) > 0;
 }
 
-/// `silent`: whether nobody has answered in time.
-Result<void> AwaitConnected(PGconn* connection, std::chrono::milliseconds timeout, bool& silent) {
+std::string_view Field(const PGresult* result, int field) {
+  const char* const value = PQresultErrorField(result, field);
+  return value != nullptr ? value : "";
+}
+
+}  // namespace
+
+/// The time that connecting to one server may take. libpq goes from one address to the next by itself; each has all of
+/// it. Real time, whatever the clock of a test says: it is the network that is waited for.
+class ConnectWatch {
+ public:
+  ConnectWatch(PGconn* connection, std::chrono::milliseconds timeout)
+      : connection_(connection), timeout_(TimeoutOf(connection, timeout)) {}
+
+  /// Until the socket is ready for `events`.
+  Result<void> Await(short events) {
+    Env& env = RealEnv();
+    if (std::string server = Server(); server != server_) {
+      server_ = std::move(server);
+      until_ = env.Now() + timeout_;
+    }
+    for (;;) {  // a signal may end the wait
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until_ - env.Now());
+      if (left.count() <= 0) break;
+      if (AwaitSocket(connection_, events, left)) return {};
+    }
+    silent_ = true;
+    return std::unexpected(ConnectError(fmt::format("no answer within {} ms", timeout_.count()), Place(connection_)));
+  }
+  /// Whether somebody did not answer in time.
+  [[nodiscard]] bool silent() const { return silent_; }
+
+ private:
+  [[nodiscard]] std::string Server() const {
+    const char* const address = PQhostaddr(connection_);
+    return Place(connection_) + (address != nullptr ? address : "");
+  }
+
+  PGconn* const connection_;
+  const std::chrono::milliseconds timeout_;
+  std::string server_;
+  Instant until_;
+  bool silent_ = false;
+};
+
+namespace {
+
+Result<void> AwaitConnected(PGconn* connection, ConnectWatch& watch) {
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
     if (status == PGRES_POLLING_FAILED) {
       return std::unexpected(ConnectError(PQerrorMessage(connection), Place(connection)));
     }
-    if (!AwaitSocket(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, timeout)) {
-      silent = true;
-      return std::unexpected(ConnectError(fmt::format("no answer within {} ms", timeout.count()), Place(connection)));
-    }
+    SEEDCORE_RETURN_IF_ERROR(watch.Await(status == PGRES_POLLING_READING ? POLLIN : POLLOUT));
     status = PQconnectPoll(connection);
   }
   return {};
-}
-
-std::string_view Field(const PGresult* result, int field) {
-  const char* const value = PQresultErrorField(result, field);
-  return value != nullptr ? value : "";
 }
 
 }  // namespace
@@ -170,13 +223,18 @@ Result<void> Connection::Connect(const ConnectSettings& settings, bool& silent) 
   if (PQstatus(connection) == CONNECTION_BAD) {
     return std::unexpected(ConnectError(PQerrorMessage(connection), Place(connection)));
   }
-  SEEDCORE_RETURN_IF_ERROR(AwaitConnected(connection, settings.connect_timeout, silent));
-  PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
-  place_ = Place(connection);
-  return Setup(settings);
+  ConnectWatch watch(connection, settings.connect_timeout);
+  auto connected = AwaitConnected(connection, watch);
+  if (connected) {
+    PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
+    place_ = Place(connection);
+    connected = Setup(settings, watch);
+  }
+  silent = watch.silent();
+  return connected;
 }
 
-Result<void> Connection::Setup(const ConnectSettings& settings) {
+Result<void> Connection::Setup(const ConnectSettings& settings, ConnectWatch& watch) {
   PGconn* const connection = connection_.get();
   if (PQserverVersion(connection) < kOldestServer) {
     return Fail(ErrorCode::kInvalidArgument,
@@ -195,7 +253,18 @@ Result<void> Connection::Setup(const ConnectSettings& settings) {
       "SET statement_timeout = {0}; SET lock_timeout = {1}; SET idle_in_transaction_session_timeout = {0}; "
       "SET client_min_messages = warning; {2}",
       settings.statement_timeout.count(), settings.lock_timeout.count(), settings.setup);
-  return Script(script.c_str());
+  // A pooler lets everybody in and answers when it has a server.
+  if (PQsendQuery(connection, script.c_str()) == 0) return std::unexpected(ErrorOf(nullptr));
+  Result<void> done;
+  for (;;) {
+    while (PQisBusy(connection) != 0) {
+      SEEDCORE_RETURN_IF_ERROR(watch.Await(POLLIN));
+      if (PQconsumeInput(connection) == 0) return std::unexpected(ErrorOf(nullptr));
+    }
+    pg_result* const result = PQgetResult(connection);
+    if (result == nullptr) return done;
+    if (const auto taken = Take(result); !taken && done) done = std::unexpected(taken.error());
+  }
 }
 
 Error Connection::ErrorOf(const pg_result* result) {

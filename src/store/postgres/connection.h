@@ -20,6 +20,8 @@ struct pg_result;
 /// errors as values.
 namespace seedcore::store::postgres {
 
+class ConnectWatch;  // connection.cc
+
 /// The rows one statement returned. Rows and columns count from 0; views live as long as the Rows.
 class Rows {
  public:
@@ -57,6 +59,8 @@ struct Call {
 
 struct ConnectSettings {
   std::string dsn;  ///< URL or keyword list, as libpq takes it; TLS as it says
+  /// For one server, from the first packet to the end of `setup`, as libpq counts connect_timeout: for each address
+  /// anew. A connect_timeout of the DSN (or PGCONNECT_TIMEOUT) counts instead.
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds statement_timeout{30'000};
   std::chrono::milliseconds lock_timeout{10'000};
@@ -107,7 +111,7 @@ class Connection {
   [[nodiscard]] Result<const char*> Prepare(const char* sql);
   [[nodiscard]] Result<Rows> Take(pg_result* result);
   [[nodiscard]] Error ErrorOf(const pg_result* result);
-  [[nodiscard]] Result<void> Setup(const ConnectSettings& settings);
+  [[nodiscard]] Result<void> Setup(const ConnectSettings& settings, ConnectWatch& watch);
   /// `silent`: whether it failed because nobody has answered in time.
   Result<void> Connect(const ConnectSettings& settings, bool& silent);
 

@@ -32,6 +32,7 @@ constexpr StateRow kStates[] = {
     {"28", ErrorCode::kUnauthenticated, "PostgreSQL refused the user"},
     {"3D000", ErrorCode::kNotFound, "the database does not exist"},
     {"42501", ErrorCode::kPermissionDenied, "the database user lacks a permission"},
+    {"22023", ErrorCode::kInvalidArgument, ""},
     {"22021", ErrorCode::kInvalidArgument, "a text is not valid UTF-8, or holds a NUL character"},
     {"22P05", ErrorCode::kInvalidArgument, "a text holds a character that the database cannot store"},
     {"54000", ErrorCode::kPayloadTooLarge, "a value is larger than the database can hold"},

@@ -2,13 +2,17 @@
 #include "store/postgres/hosts.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdexcept>
 #include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
+#include <utility>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "base/env.h"
 #include "store/conformance.h"
 #include "store/postgres/connection.h"
 #include "store/postgres/testing.h"
@@ -37,11 +41,50 @@ class SilentServer {
   SilentServer(const SilentServer&) = delete;
   SilentServer& operator=(const SilentServer&) = delete;
   [[nodiscard]] int port() const { return port_; }
+  [[nodiscard]] int socket() const { return listener_; }
 
  private:
   int listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int port_ = 0;
 };
+
+/// Says `greeting` to whoever connects, and then `drip` again and again, so that it never stands still.
+class TalkingServer {
+ public:
+  TalkingServer(std::string greeting, std::string drip) : greeting_(std::move(greeting)), drip_(std::move(drip)) {
+    thread_ = std::jthread([this](const std::stop_token& stop) { Talk(stop); });
+  }
+  ~TalkingServer() { thread_.request_stop(); }
+  [[nodiscard]] std::string Dsn() const {
+    return fmt::format("postgresql://u:s3cret@127.0.0.1:{}/db?sslmode=disable", listener_.port());
+  }
+
+ private:
+  void Talk(const std::stop_token& stop) {
+    pollfd waiting{.fd = listener_.socket(), .events = POLLIN, .revents = 0};
+    while (!stop.stop_requested() && ::poll(&waiting, 1, kLookAgainMs) == 0) {
+    }
+    if (stop.stop_requested()) return;
+    const int client = ::accept4(listener_.socket(), nullptr, nullptr, SOCK_CLOEXEC);
+    std::string text = greeting_;
+    while (!stop.stop_requested() && ::send(client, text.data(), text.size(), MSG_NOSIGNAL) >= 0) {
+      text = drip_;
+      RealEnv().SleepFor(milliseconds(kLookAgainMs), stop);
+    }
+    ::close(client);
+  }
+
+  static constexpr int kLookAgainMs = 5;
+  const std::string greeting_;
+  const std::string drip_;
+  SilentServer listener_;
+  std::jthread thread_;
+};
+
+/// A message of the protocol: its letter, its length, its content.
+std::string Message(char letter, std::string_view content) {
+  return letter + std::string({0, 0, 0, static_cast<char>(content.size() + 4)}) + std::string(content);
+}
 
 Result<std::unique_ptr<Connection>> Open(const std::string& dsn, milliseconds timeout) {
   return Connection::Open({.dsn = dsn, .connect_timeout = timeout, .setup = {}});
@@ -54,6 +97,35 @@ TEST(PostgresHosts, AServerThatNeverAnswersIsOneErrorInTime) {
   EXPECT_EQ(connection.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(connection.error().message, HasSubstr("no answer within 50 ms"));
   EXPECT_THAT(connection.error().message, testing::Not(HasSubstr("s3cret")));
+}
+
+TEST(PostgresHosts, AServerThatAnswersForeverIsGivenUpOnInTime) {
+  // The beginning of a message of 2,000 bytes, of which one comes now and then.
+  const TalkingServer slow(std::string({'R', 0, 0, 0x07, static_cast<char>(0xD0)}), "x");
+  const auto connection = Open(slow.Dsn(), milliseconds(300));
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(connection.error().message, HasSubstr("no answer within 300 ms"));
+}
+
+TEST(PostgresHosts, APoolerThatHasNoServerIsGivenUpOnInTime) {
+  using namespace std::string_view_literals;
+  const TalkingServer pooler(Message('R', "\0\0\0\0"sv) + Message('S', "server_version\00015.0\0"sv) +
+                                 Message('S', "server_encoding\0UTF8\0"sv) + Message('Z', "I"),
+                             "");
+  const auto connection = Open(pooler.Dsn(), milliseconds(300));
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(connection.error().message, HasSubstr("no answer within 300 ms"));
+}
+
+TEST(PostgresHosts, TheTimeoutOfTheDsnCounts) {
+  const SilentServer silent;
+  const std::string dsn = fmt::format("postgresql://u@127.0.0.1:{}/db?connect_timeout=", silent.port());
+  EXPECT_THAT(Open(dsn + "1", milliseconds(60'000)).error().message, HasSubstr("no answer within 1000 ms"));
+  for (const char* endless : {"0", "-1"}) {
+    EXPECT_THAT(Open(dsn + endless, milliseconds(50)).error().message, HasSubstr("no answer within 50 ms"));
+  }
 }
 
 TEST(PostgresHosts, TheNextServerIsTriedAfterOneThatNeverAnswers) {

@@ -2,6 +2,7 @@
 
 #include "store/postgres/database.h"
 #include "store/store.h"
+#include "store/stream_retention.h"
 
 /// Inserts that are also effects of a finished task; inside its transaction.
 namespace seedcore::store::postgres {
@@ -11,5 +12,7 @@ namespace seedcore::store::postgres {
                                             const std::string& fact_id);
 [[nodiscard]] Result<LedgerEntry> InsertLedgerEntry(WriteContext& context, const NewLedgerEntry& entry);
 [[nodiscard]] Result<Incident> InsertIncident(WriteContext& context, const NewIncident& incident);
+/// Not an effect, but the look of the retention.
+[[nodiscard]] Result<void> ForgetStreams(WriteContext& context, const StreamRetention& retention);
 
 }  // namespace seedcore::store::postgres

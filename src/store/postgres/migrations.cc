@@ -78,7 +78,8 @@ std::span<const Migration> Migrations() {
   static constexpr std::array kSchedules = {kSchemaSchedules};
   static constexpr std::array kTurns = {kSchemaTurns, kSchemaTurnFunctions};
   static constexpr std::array kHistory = {kSchemaHistory, kSchemaHistoryFinish, kSchemaTurnsTogether};
-  static constexpr std::array<Migration, 10> kMigrations = {{
+  static constexpr std::array kBounds = {kSchemaBounds, kSchemaRelease};
+  static constexpr std::array<Migration, 11> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
@@ -89,6 +90,7 @@ std::span<const Migration> Migrations() {
       {8, "schedules, and the progress of tasks", kSchedules},
       {9, "turns: fair order of claiming", kTurns},
       {10, "the history of tasks, and turns: many at a time", kHistory},
+      {11, "bounds of enqueued tasks and of streams", kBounds},
   }};
   return kMigrations;
 }

@@ -26,12 +26,14 @@ constexpr char kHasCopyTable[] = "SELECT to_regclass($1::text) IS NOT NULL";
 class PostgresStore final : public Store {
  public:
   PostgresStore(std::string place, int schema_version, const DatabaseSettings& settings, std::size_t queue_bound,
-                Env& env, Metrics& metrics)
+                const StreamRetention& streams, Env& env, Metrics& metrics)
       : place_(std::move(place)),
         schema_version_(schema_version),
         database_(settings, env, metrics),
         tasks_(database_, env, queue_bound),
-        registry_(database_, env) {}
+        registry_(database_, env) {
+    tasks_.Forget(streams);
+  }
 
   TaskStore& tasks() override { return tasks_; }
   FactStore& facts() override { return facts_; }
@@ -98,7 +100,8 @@ Result<std::unique_ptr<Store>> OpenPostgresStore(const PostgresSettings& setting
   SEEDCORE_ASSIGN_OR_RETURN(const int version, Migrate(*first, env.WallNow(), Migrations()));
   SEEDCORE_ASSIGN_OR_RETURN(const Rows half, first->Query(kHasCopyTable, std::string_view(kCopyTable)));
   if (half.Bool(0, 0)) return std::unexpected(UnfinishedCopy("postgresql://" + first->place()));
-  return std::make_unique<PostgresStore>(first->place(), version, database, settings.queue_bound, env, metrics);
+  return std::make_unique<PostgresStore>(first->place(), version, database, settings.queue_bound, settings.streams, env,
+                                         metrics);
 }
 
 }  // namespace seedcore::store::postgres

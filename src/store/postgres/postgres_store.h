@@ -8,6 +8,7 @@
 #include "base/env.h"
 #include "base/metrics.h"
 #include "store/store.h"
+#include "store/stream_retention.h"
 
 namespace seedcore::store::postgres {
 
@@ -20,6 +21,7 @@ struct PostgresSettings {
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds statement_timeout{30'000};
   std::chrono::milliseconds lock_timeout{10'000};
+  StreamRetention streams{};
 };
 
 /// Opens the store in a database that exists, and creates or migrates its tables; any number of processes at a time.

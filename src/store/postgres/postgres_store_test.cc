@@ -7,10 +7,12 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "store/admission.h"
 #include "store/conformance.h"
 #include "store/postgres/connection.h"
 #include "store/postgres/schema.h"
 #include "store/postgres/testing.h"
+#include "store/prepared_task.h"
 
 namespace seedcore::store::postgres {
 namespace {
@@ -293,6 +295,129 @@ TEST_F(PostgresStore, EnqueueKnowsKeysDependenciesAndItsLimits) {
     EXPECT_FALSE(enqueue(bad)) << bad;
   }
   EXPECT_EQ(Must(store->tasks().Counts()).by_status[TaskStatus::kQueued], 3);
+}
+
+TEST_F(PostgresStore, EnqueueRefusesWhatTheTaskApiRefuses) {
+  const auto store = Must(Open());
+  const auto application = Connect();
+  const auto text = [](std::size_t size) { return fmt::format("repeat('x', {})", size); };
+  const auto params = [](std::size_t size) {
+    return fmt::format("jsonb_build_object('x', repeat('y', {}))", size - std::string_view(R"({"x": ""})").size());
+  };
+  const auto tasks = [](std::size_t n) {
+    return fmt::format("(SELECT array_agg(gen_random_uuid()) FROM generate_series(1, {}))", n);
+  };
+  const auto enqueue = [&](const std::string& type, const std::string& name, const std::string& value) {
+    return application->RunOnce(fmt::format("SELECT seedcore_enqueue({}, {} => {})", type, name, value), {});
+  };
+  const auto expect_refused = [&](const Result<Rows>& answer, ErrorCode code, const std::string& column) {
+    ASSERT_FALSE(answer) << column;
+    EXPECT_EQ(answer.error().code, code) << ToString(answer.error());
+    EXPECT_THAT(answer.error().message, HasSubstr(column));
+    EXPECT_EQ(answer.error().path, column);
+  };
+  for (const auto& [column, most] : {std::pair("domain", kMaxDomainBytes),
+                                     {"description", kMaxDescriptionBytes},
+                                     {"params", kMaxEnqueuedParamsBytes},
+                                     {"idempotency_key", kMaxKeyBytes},
+                                     {"concurrency_key", kMaxKeyBytes},
+                                     {"unique_key", kMaxKeyBytes},
+                                     {"traceparent", std::size_t{255}}}) {
+    const auto value = [&, name = std::string_view(column)](std::size_t size) {
+      return name == "params" ? params(size) : text(size);
+    };
+    EXPECT_TRUE(enqueue("'a'", column, value(most))) << column;
+    const auto answer = enqueue("'a'", column, value(most + 1));
+    expect_refused(answer, ErrorCode::kPayloadTooLarge, column);
+    EXPECT_THAT(answer.error().message, HasSubstr(std::to_string(most)));
+  }
+  EXPECT_TRUE(enqueue(text(kMaxTypeBytes), "priority", "5"));
+  expect_refused(enqueue(text(kMaxTypeBytes + 1), "priority", "5"), ErrorCode::kPayloadTooLarge, "type");
+  expect_refused(enqueue("'a'", "depends_on", tasks(kMaxDependencies + 1)), ErrorCode::kPayloadTooLarge, "depends_on");
+  EXPECT_EQ(CodeOf(enqueue("'a'", "depends_on", tasks(kMaxDependencies))), ErrorCode::kNotFound);
+  expect_refused(enqueue("'not a type'", "priority", "5"), ErrorCode::kInvalidArgument, "type");
+  for (const auto& [column, bad] : {std::pair("drift_score", "-1"),
+                                    {"drift_score", "'NaN'"},
+                                    {"retry_max_ms", "86400001"},
+                                    {"run_after", "'infinity'"},
+                                    {"deadline", "'-infinity'"}}) {
+    expect_refused(enqueue("'a'", column, bad), ErrorCode::kInvalidArgument, column);
+  }
+  expect_refused(enqueue("'a', unique_key => 'u'", "unique_for", "interval '367 days'"), ErrorCode::kInvalidArgument,
+                 "unique_for");
+  for (const Claim& claim : Must(store->tasks().ClaimTasks({.owner_id = "w", .limit = 100}))) {
+    EXPECT_TRUE(Must(store->tasks().FinishTasks(std::vector<Finish>{{claim.lease(), Completed{}, {}}})).front());
+  }
+}
+
+TEST_F(PostgresStore, ADependantIsFoundAmongManyWithoutReadingThemAll) {
+  constexpr int kOthers = 3000;
+  const auto store = Must(Open());
+  const std::string first = SubmitOne(*store, {.type = "a"});
+  for (int i = 0; i < 3; ++i) SubmitOne(*store, {.type = "b", .depends_on = {first}});
+  SubmitOne(*store, {.type = "b", .depends_on = {first}, .run_immediately = false});
+  Must(store->tasks().Submit(std::vector<NewTask>(kOthers, NewTask{.type = "a"})));
+  server_.Execute(database_, "ANALYZE");
+  // The joins that read everything, made as attractive as they can be. Without the triggers, which read tasks for
+  // turns.
+  const auto connection =
+      Must(Connection::Open({.dsn = server_.Dsn(database_),
+                             .setup = "SET plan_cache_mode = force_generic_plan; SET enable_nestloop = off; "
+                                      "SET enable_material = off; SET session_replication_role = replica"}));
+  ASSERT_TRUE(connection->Script("BEGIN"));
+  const Rows released =
+      Must(connection->RunOnce(fmt::format("SELECT seedcore_release_dependants(now(), ARRAY['{}'::uuid])", first), {}));
+  EXPECT_EQ(released.Int(0, 0), 3);
+  const Rows read = Must(connection->RunOnce(
+      "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'tasks'", {}));
+  EXPECT_LT(read.Int(0, 0), 50);
+  const Rows blocked = Must(connection->RunOnce("SELECT count(*) FROM tasks WHERE blockers > 0", {}));
+  EXPECT_EQ(blocked.Int(0, 0), 0) << "one that is held waits for it no longer, either";
+  ASSERT_TRUE(connection->Script("ROLLBACK"));
+}
+
+// Two results at the same time, and a task that waits for both: the second one to lock it must see what the first did.
+TEST_F(PostgresStore, ATaskThatWaitsForTwoIsReleasedWhenBothEndAtOnce) {
+  const auto store = Must(Open());
+  for (int round = 0; round < 20; ++round) {
+    const std::string both[] = {SubmitOne(*store, {.type = "a"}), SubmitOne(*store, {.type = "a"})};
+    const std::string waiting = SubmitOne(*store, {.type = "b", .depends_on = {both[0], both[1]}});
+    const auto claims = Must(store->tasks().ClaimTasks({.owner_id = "w", .limit = 2, .types = {"a"}}));
+    ASSERT_EQ(claims.size(), 2U);
+    const auto slow = Connect();
+    ASSERT_TRUE(slow->Script("BEGIN"));
+    Must(slow->RunOnce(fmt::format("SELECT outcome FROM seedcore_finish(now(), ARRAY['{}'::uuid], '{{w}}', '{{1}}', "
+                                   "'{{0}}', '{{NULL}}', '{{NULL}}', '{{NULL}}', '{{NULL}}')",
+                                   claims[0].task.id),
+                       {}));
+    std::jthread other([&] {
+      EXPECT_TRUE(Must(store->tasks().FinishTasks(std::vector<Finish>{{claims[1].lease(), Completed{}, {}}})).front());
+    });
+    const auto watcher = Connect();
+    while (Must(watcher->RunOnce("SELECT count(*) FROM pg_locks WHERE NOT granted", {})).Int(0, 0) == 0) {
+    }
+    ASSERT_TRUE(slow->Script("COMMIT"));
+    other.join();
+    const auto ready = Must(store->tasks().ClaimTasks({.owner_id = "w", .limit = 2, .types = {"b"}}));
+    ASSERT_EQ(ready.size(), 1U);
+    EXPECT_EQ(ready.front().task.id, waiting);
+    EXPECT_TRUE(
+        Must(store->tasks().FinishTasks(std::vector<Finish>{{ready.front().lease(), Completed{}, {}}})).front());
+  }
+}
+
+TEST_F(PostgresStore, LimitsHaveABound) {
+  const auto store = Must(Open());
+  server_.Execute(database_, fmt::format("INSERT INTO queue_limit (scope, name, max_running, tokens, tokens_at) SELECT "
+                                         "'key', n, 1, 0, now() FROM generate_series(1, {}) n",
+                                         kMaxLimits));
+  QueueLimit limit{.scope = LimitScope::kKey, .name = "one more", .max_running = 1, .rate = {}};
+  EXPECT_EQ(CodeOf(store->queues().PutLimit(limit)), ErrorCode::kResourceExhausted);
+  limit.name = "7";
+  EXPECT_TRUE(store->queues().PutLimit(limit)) << "one that is there";
+  EXPECT_TRUE(Must(store->queues().DeleteLimit(LimitScope::kKey, "8")));
+  limit.name = "one more";
+  EXPECT_TRUE(store->queues().PutLimit(limit));
 }
 
 TEST_F(PostgresStore, ATextThatCannotBeStoredFailsOnlyItsOwnCall) {

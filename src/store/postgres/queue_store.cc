@@ -30,6 +30,7 @@ constexpr char kPutLimit[] =
     "tokens_at = CASE WHEN " SEEDCORE_PG_SAME_RATE
     " THEN l.tokens_at ELSE excluded.tokens_at END, "
     "rate_tasks = excluded.rate_tasks, interval_ms = excluded.interval_ms, burst = excluded.burst";
+constexpr char kOtherLimits[] = "SELECT count(*) FROM queue_limit WHERE (scope, name) <> ($1, $2)";
 constexpr char kDeleteLimit[] = "DELETE FROM queue_limit WHERE scope = $1 AND name = $2";
 // $1 a key; NULL: all
 constexpr char kUnparkAll[] =
@@ -39,6 +40,7 @@ constexpr char kUnparkAll[] =
 constexpr char kPause[] =
     "INSERT INTO queue_pause AS p (type, reason, paused_at) VALUES ($1, $2, $3) "
     "ON CONFLICT (type) DO UPDATE SET reason = excluded.reason RETURNING p.paused_at";
+constexpr char kOtherPauses[] = "SELECT count(*) FROM queue_pause WHERE type <> $1";
 constexpr char kResume[] = "DELETE FROM queue_pause WHERE type = $1";
 constexpr char kSelectPauses[] = "SELECT type, reason, paused_at FROM queue_pause ORDER BY type";
 
@@ -141,6 +143,9 @@ Result<void> PostgresQueueStore::PutLimit(const QueueLimit& limit) {
     const auto of_rate = [&](auto RateLimit::* field) {
       return limit.rate ? std::optional(*limit.rate.*field) : std::nullopt;
     };
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows others,
+                              context.db.Query(kOtherLimits, EnumToString(limit.scope), std::string_view(limit.name)));
+    SEEDCORE_RETURN_IF_ERROR(CheckRoomFor(others.Int(0, 0), kMaxLimits, "limits"));
     SEEDCORE_RETURN_IF_ERROR(context.db.Query(kPutLimit, EnumToString(limit.scope), std::string_view(limit.name),
                                               limit.max_running, of_rate(&RateLimit::tasks),
                                               of_rate(&RateLimit::interval), of_rate(&RateLimit::burst), context.now));
@@ -168,7 +173,9 @@ Result<std::vector<QueueLimit>> PostgresQueueStore::Limits() {
 
 Result<QueuePause> PostgresQueueStore::Pause(const std::string& type, const std::string& reason) {
   SEEDCORE_RETURN_IF_ERROR(CheckPause(type, reason));
-  return database_.WriteOnce([&](WriteContext& context) -> Result<QueuePause> {
+  return database_.Write([&](WriteContext& context) -> Result<QueuePause> {
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows others, context.db.Query(kOtherPauses, std::string_view(type)));
+    SEEDCORE_RETURN_IF_ERROR(CheckRoomFor(others.Int(0, 0), kMaxPauses, "pauses"));
     SEEDCORE_ASSIGN_OR_RETURN(const Rows rows,
                               context.db.Query(kPause, std::string_view(type), std::string_view(reason), context.now));
     return QueuePause{.type = type, .reason = reason, .paused_at = rows.Time(0, 0)};

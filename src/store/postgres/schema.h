@@ -35,5 +35,7 @@ extern const char kSchemaTurnFunctions[];
 extern const char kSchemaHistory[];  ///< what happens to every task once, written for many at a time
 extern const char kSchemaHistoryFinish[];
 extern const char kSchemaTurnsTogether[];
+extern const char kSchemaBounds[];   ///< of what seedcore_enqueue takes
+extern const char kSchemaRelease[];  ///< of dependants, by a plan that nothing changes
 
 }  // namespace seedcore::store::postgres

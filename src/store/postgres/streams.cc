@@ -2,6 +2,7 @@
 
 #include "base/json_binding.h"
 #include "store/postgres/knowledge_stores.h"
+#include "store/postgres/knowledge_writes.h"
 
 namespace seedcore::store::postgres {
 namespace {
@@ -12,6 +13,16 @@ constexpr char kLock[] = "SELECT pg_advisory_xact_lock(24303, hashtext($1 || chr
 constexpr char kSave[] =
     "INSERT INTO stream_state (kind, key, state, updated_at) VALUES ($1, $2, $3, $4) "
     "ON CONFLICT (kind, key) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at";
+// Who writes to a stream in this moment keeps it. $1 kind, $2 touched before, $3 at most
+constexpr char kForgetIdle[] =
+    "WITH gone AS MATERIALIZED (SELECT s.key FROM stream_state s WHERE s.kind = $1 AND s.updated_at < $2 LIMIT $3 "
+    "FOR UPDATE SKIP LOCKED) "
+    "DELETE FROM stream_state s USING gone g WHERE s.kind = $1 AND s.key = g.key AND s.updated_at < $2";
+// $1 kind, $2 how many are kept, $3 at most
+constexpr char kForgetMost[] =
+    "WITH gone AS MATERIALIZED (SELECT s.key, s.updated_at FROM stream_state s WHERE s.kind = $1 ORDER BY s.updated_at "
+    "LIMIT greatest(0, least($3, (SELECT count(*) FROM stream_state WHERE kind = $1) - $2)) FOR UPDATE SKIP LOCKED) "
+    "DELETE FROM stream_state s USING gone g WHERE s.kind = $1 AND s.key = g.key AND s.updated_at = g.updated_at";
 constexpr char kList[] = "SELECT key, state FROM stream_state WHERE kind = $1 ORDER BY key COLLATE \"C\"";
 
 Result<json::value> ParseState(std::string_view kind, std::string_view key, std::string_view text) {
@@ -27,6 +38,15 @@ Result<json::value> ReadState(Connection& connection, const std::string& kind, c
 }
 
 }  // namespace
+
+Result<void> ForgetStreams(WriteContext& context, const StreamRetention& retention) {
+  const WallTime before = context.now - retention.keep;
+  for (const std::string kind : kForgottenKinds) {
+    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kForgetIdle, kind, before, kMostStreamsForgotten));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kForgetMost, kind, retention.most, kMostStreamsForgotten));
+  }
+  return {};
+}
 
 Result<json::value> PostgresStreamStore::Load(const std::string& kind, const std::string& key) {
   return database_.Read([&](Connection& connection) { return ReadState(connection, kind, key); });

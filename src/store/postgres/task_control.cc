@@ -1,3 +1,4 @@
+#include "store/postgres/knowledge_writes.h"
 #include "store/postgres/task_filter.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
@@ -105,6 +106,7 @@ Result<int> PostgresTaskStore::DeleteFinished(WallTime before, int limit) {
       constexpr std::int64_t kMost = kMostFlowsForgotten;
       SEEDCORE_RETURN_IF_ERROR(context.db.Query(kForgetFlows, kTurn, kPriorityStep, kMost));
       SEEDCORE_RETURN_IF_ERROR(context.db.Query(kForgetClocks, kTurn, kMost));
+      SEEDCORE_RETURN_IF_ERROR(ForgetStreams(context, streams_));
     }
     return deleted;
   });

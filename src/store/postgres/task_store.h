@@ -10,6 +10,7 @@
 #include "store/postgres/database.h"
 #include "store/prepared_task.h"
 #include "store/store.h"
+#include "store/stream_retention.h"
 
 namespace seedcore::store::postgres {
 
@@ -37,6 +38,8 @@ struct FinishJob {
 class PostgresTaskStore final : public TaskStore {
  public:
   PostgresTaskStore(Database& database, Env& env, std::size_t queue_bound);
+  /// Before anything else is called.
+  void Forget(const StreamRetention& streams) { streams_ = streams; }
 
   Result<std::vector<SubmitResult>> Submit(std::span<const NewTask> tasks) override;
 
@@ -75,6 +78,7 @@ class PostgresTaskStore final : public TaskStore {
   Combiner<FinishJob> finishes_;
   std::mutex cursor_mutex_;  // guards parked_cursor_
   std::string parked_cursor_;
+  StreamRetention streams_;
 };
 
 }  // namespace seedcore::store::postgres

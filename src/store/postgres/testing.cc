@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -120,7 +121,7 @@ int FreePort() {
 
 }  // namespace
 
-TestServer::TestServer() : binaries_(FindBinaries()) {
+TestServer::TestServer(Layout layout) : layout_(std::move(layout)), binaries_(FindBinaries()) {
   directory_ = (RoomyFolder() / "seedcore-postgres-XXXXXX").string();
   if (::mkdtemp(directory_.data()) == nullptr) Die("no temporary directory");
   if (::geteuid() == 0) {
@@ -130,10 +131,14 @@ TestServer::TestServer() : binaries_(FindBinaries()) {
   }
   std::ofstream(directory_ + "/password") << kPassword << "\n";
   fs::permissions(directory_ + "/password", fs::perms::all);
+  data_ = (layout_.data_in.empty() ? directory_ : layout_.data_in) + "/data";
   std::vector<std::string> init = AsServerUser();
-  init.insert(init.end(), {binaries_ + "/initdb", "--pgdata=" + directory_ + "/data", "--encoding=UTF8", "--locale=C",
+  init.insert(init.end(), {binaries_ + "/initdb", "--pgdata=" + data_, "--encoding=UTF8", "--locale=C",
                            std::string("--username=") + kUser, "--auth=scram-sha-256",
                            "--pwfile=" + directory_ + "/password", "--no-sync"});
+  if (!layout_.wal_in.empty()) {
+    init.insert(init.end(), {"--waldir=" + layout_.wal_in + "/wal", "--wal-segsize=1"});
+  }
   if (Wait(Spawn(init, directory_ + "/log")) != 0) Die("initdb failed: " + ReadFile(directory_ + "/log"));
   port_ = FreePort();
   Start();
@@ -152,21 +157,18 @@ TestServer& TestServer::Shared() {
 
 void TestServer::Start() {
   std::vector<std::string> command = AsServerUser();
-  command.insert(command.end(), {binaries_ + "/postgres", "-D", directory_ + "/data", "-k", directory_});
+  command.insert(command.end(), {binaries_ + "/postgres", "-D", data_, "-k", directory_});
   for (const std::string& option :
        {fmt::format("port={}", port_), std::string("listen_addresses=127.0.0.1"), std::string("fsync=off"),
         std::string("full_page_writes=off"), std::string("max_connections=200"), std::string("shared_buffers=64MB"),
         std::string("autovacuum_naptime=5s"), std::string("deadlock_timeout=50ms")}) {
     command.insert(command.end(), {"-c", option});
   }
+  for (const std::string& option : layout_.options) command.insert(command.end(), {"-c", option});
   pid_ = Spawn(command, directory_ + "/log");
   for (int tries = 0; tries < 600; ++tries) {
     if (Connection::Open({.dsn = Dsn("postgres"), .setup = {}})) return;
-    int status = 0;
-    if (::waitpid(pid_, &status, WNOHANG) == pid_) {
-      pid_ = 0;
-      break;
-    }
+    if (HasEnded()) break;
     RealEnv().SleepFor(std::chrono::milliseconds(50), {});
   }
   Die("the server does not start: " + ReadFile(directory_ + "/log"));
@@ -178,6 +180,14 @@ void TestServer::Stop(int signal) {
   Wait(pid_);
   pid_ = 0;
 }
+
+bool TestServer::HasEnded() {
+  int status = 0;
+  if (pid_ != 0 && ::waitpid(pid_, &status, WNOHANG) == pid_) pid_ = 0;
+  return pid_ == 0;
+}
+
+std::string TestServer::Log() const { return ReadFile(directory_ + "/log"); }
 
 void TestServer::Restart(int signal) {
   Stop(signal);
@@ -197,8 +207,11 @@ void TestServer::CreateDatabase(const std::string& name, const std::string& sour
 void TestServer::Execute(const std::string& database, const std::string& sql) {
   // As long as it takes: what is measured here is nothing but the machine.
   constexpr std::chrono::milliseconds kForever{0};
-  const auto connection =
-      Connection::Open({.dsn = Dsn(database), .statement_timeout = kForever, .lock_timeout = kForever, .setup = {}});
+  const auto connection = Connection::Open({.dsn = Dsn(database),
+                                            .connect_timeout = std::chrono::minutes(2),
+                                            .statement_timeout = kForever,
+                                            .lock_timeout = kForever,
+                                            .setup = {}});
   if (!connection) Die(ToString(connection.error()));
   if (auto done = (*connection)->Script(sql.c_str()); !done) Die(ToString(done.error()) + " in " + sql);
 }

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
 /// A real PostgreSQL server for tests: its own folder, a unix socket and a free TCP port of the loopback interface, no
 /// fsync. It ends with the process that started it, also when that one is killed.
@@ -15,7 +16,14 @@ class TestServer {
 
   /// Makes and starts one. Throws std::runtime_error with the package to install when PostgreSQL is not there.
   /// Start it from the main thread: the server ends with the thread that started it.
-  TestServer();
+  TestServer() : TestServer(Layout{}) {}
+  /// Where its files are, for a disk of their own that gets full; empty: in its own folder.
+  struct Layout {
+    std::string data_in;
+    std::string wal_in;
+    std::vector<std::string> options;  ///< name=value
+  };
+  explicit TestServer(Layout layout);
   ~TestServer();
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
@@ -33,12 +41,18 @@ class TestServer {
   /// Stops it at once, as a crash would (SIGQUIT), or in order but without waiting for its clients (SIGINT), and starts
   /// it again on the same port.
   void Restart(int signal = SIGQUIT);
+  /// Whether it has ended by itself, as it does when it cannot write to its log.
+  [[nodiscard]] bool HasEnded();
+  /// What it has written about itself.
+  [[nodiscard]] std::string Log() const;
 
  private:
   void Start();
   void Stop(int signal);
 
+  const Layout layout_;
   std::string directory_;
+  std::string data_;
   std::string binaries_;
   int port_ = 0;
   pid_t pid_ = 0;

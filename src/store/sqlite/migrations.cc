@@ -28,7 +28,7 @@ Result<void> Apply(Database& database, WallTime now, const Migration& migration)
 }  // namespace
 
 std::span<const Migration> Migrations() {
-  static constexpr std::array<Migration, 10> kMigrations = {{
+  static constexpr std::array<Migration, 11> kMigrations = {{
       {1, "tasks, their events and dependencies", kSchemaTasks},
       {2, "facts, incidents, energy ledger and stream states", kSchemaKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kSchemaRegistry},
@@ -39,6 +39,7 @@ std::span<const Migration> Migrations() {
       {8, "schedules, and the progress of tasks", kSchemaSchedules},
       {9, "turns: fair order of claiming", kSchemaTurns},
       {10, "the history of tasks as a view", kSchemaHistory},
+      {11, "streams by the time they were touched", kSchemaBounds},
   }};
   return kMigrations;
 }

@@ -23,10 +23,12 @@ constexpr char kPutLimit[] =
     "tokens_at = CASE WHEN rate_tasks IS excluded.rate_tasks AND interval_ms IS excluded.interval_ms AND burst IS "
     "excluded.burst THEN tokens_at ELSE excluded.tokens_at END, "
     "rate_tasks = excluded.rate_tasks, interval_ms = excluded.interval_ms, burst = excluded.burst";
+constexpr char kOtherLimits[] = "SELECT count(*) FROM queue_limit WHERE (scope, name) <> (?1, ?2)";
 constexpr char kDeleteLimit[] = "DELETE FROM queue_limit WHERE scope = ?1 AND name = ?2";
 constexpr char kUnparkKey[] = "UPDATE tasks SET runnable = 1 WHERE runnable = 4 AND concurrency_key = ?1";
 constexpr char kUnparkAll[] = "UPDATE tasks SET runnable = 1 WHERE runnable = 4";
 
+constexpr char kOtherPauses[] = "SELECT count(*) FROM queue_pause WHERE type <> ?1";
 constexpr char kPause[] =
     "INSERT INTO queue_pause (type, reason, paused_at) VALUES (?1, ?2, ?3) "
     "ON CONFLICT (type) DO UPDATE SET reason = excluded.reason RETURNING paused_at";
@@ -85,6 +87,13 @@ Result<std::optional<std::string>> NextParkedKey(Database& database, const std::
   SEEDCORE_ASSIGN_OR_RETURN(const bool found, row.Next());
   if (!found) return std::nullopt;
   return std::string(row.Text(0));
+}
+
+template <class... Args>
+Result<std::int64_t> Count(WriteContext& context, const char* sql, const Args&... args) {
+  SEEDCORE_ASSIGN_OR_RETURN(Statement row, context.db.Query(sql, args...));
+  SEEDCORE_RETURN_IF_ERROR(row.Next());
+  return row.Int(0);
 }
 
 }  // namespace
@@ -168,6 +177,9 @@ Result<void> SqliteQueueStore::PutLimit(const QueueLimit& limit) {
     const auto of_rate = [&](auto RateLimit::* field) {
       return limit.rate ? std::optional(*limit.rate.*field) : std::nullopt;
     };
+    SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t others,
+                              Count(context, kOtherLimits, EnumToString(limit.scope), limit.name));
+    SEEDCORE_RETURN_IF_ERROR(CheckRoomFor(others, kMaxLimits, "limits"));
     SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kPutLimit, EnumToString(limit.scope), limit.name, limit.max_running,
                                                 of_rate(&RateLimit::tasks), of_rate(&RateLimit::interval),
                                                 of_rate(&RateLimit::burst), context.now));
@@ -198,6 +210,8 @@ Result<std::vector<QueueLimit>> SqliteQueueStore::Limits() {
 Result<QueuePause> SqliteQueueStore::Pause(const std::string& type, const std::string& reason) {
   SEEDCORE_RETURN_IF_ERROR(CheckPause(type, reason));
   return writer_.Run([&](WriteContext& context) -> Result<QueuePause> {
+    SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t others, Count(context, kOtherPauses, type));
+    SEEDCORE_RETURN_IF_ERROR(CheckRoomFor(others, kMaxPauses, "pauses"));
     SEEDCORE_ASSIGN_OR_RETURN(Statement row, context.db.Query(kPause, type, reason, context.now));
     SEEDCORE_RETURN_IF_ERROR(row.Next());
     return QueuePause{.type = type, .reason = reason, .paused_at = row.Time(0)};

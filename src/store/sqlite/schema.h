@@ -26,5 +26,6 @@ extern const char kSchemaSteps[];
 extern const char kSchemaSchedules[];
 extern const char kSchemaTurns[];
 extern const char kSchemaHistory[];
+extern const char kSchemaBounds[];
 
 }  // namespace seedcore::store::sqlite

@@ -38,7 +38,7 @@ constexpr char kHasCopyTable[] = "SELECT count(*) FROM sqlite_schema WHERE name 
 class SqliteStore final : public Store {
  public:
   SqliteStore(std::string path, int schema_version, FileLock lock, Database writer, WriterSettings writer_settings,
-              std::vector<Database> readers, std::chrono::milliseconds max_wait,
+              std::vector<Database> readers, std::chrono::milliseconds max_wait, const StreamRetention& streams,
               std::optional<ForeignCommits::Watch> watch, Env& env, Metrics& metrics)
       : path_(std::move(path)),
         schema_version_(schema_version),
@@ -47,6 +47,7 @@ class SqliteStore final : public Store {
         readers_(std::move(readers), max_wait, env),
         tasks_(writer_, readers_, env),
         registry_(writer_, readers_, env) {
+    tasks_.Forget(streams);
     if (watch) foreign_commits_.emplace(std::move(*watch), writer_.runnable(), writer_.events(), env);
   }
 
@@ -202,7 +203,8 @@ Result<std::unique_ptr<Store>> Open(const SqliteSettings& settings, Env& env, Me
   }
   const WriterSettings writer_settings{.queue_bound = settings.writer_queue_bound, .max_batch = settings.max_batch};
   return std::make_unique<SqliteStore>(settings.path, version, std::move(lock), std::move(writer), writer_settings,
-                                       std::move(readers), settings.busy_timeout, std::move(watch), env, metrics);
+                                       std::move(readers), settings.busy_timeout, settings.streams, std::move(watch),
+                                       env, metrics);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/env.h"
 #include "base/metrics.h"
 #include "store/store.h"
+#include "store/stream_retention.h"
 
 namespace seedcore::store::sqlite {
 
@@ -24,6 +25,7 @@ struct SqliteSettings {
   std::chrono::milliseconds foreign_commits{100};
   int checkpoint_pages = 4000;  ///< pages in the write-ahead log that start a checkpoint
   std::int64_t max_pages = 0;   ///< the database grows no larger than this many pages; 0: no limit of ours
+  StreamRetention streams{};
   std::int64_t quick_check_below_bytes = 64 << 20;  ///< a smaller file is checked in full when it is opened
 };
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "store/sqlite/knowledge_stores.h"
+#include "store/sqlite/knowledge_writes.h"
 
 namespace seedcore::store::sqlite {
 namespace {
@@ -9,6 +10,14 @@ constexpr char kLoad[] = "SELECT state FROM stream_state WHERE kind = ?1 AND key
 constexpr char kSave[] =
     "INSERT INTO stream_state (kind, key, state, updated_at) VALUES (?1, ?2, ?3, ?4) "
     "ON CONFLICT (kind, key) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at";
+// ?1 kind, ?2 touched before, ?3 at most
+constexpr char kForgetIdle[] =
+    "DELETE FROM stream_state WHERE kind = ?1 AND key IN (SELECT key FROM stream_state WHERE kind = ?1 AND "
+    "updated_at < ?2 LIMIT ?3)";
+// ?1 kind, ?2 how many are kept, ?3 at most
+constexpr char kForgetMost[] =
+    "DELETE FROM stream_state WHERE kind = ?1 AND key IN (SELECT key FROM stream_state WHERE kind = ?1 ORDER BY "
+    "updated_at LIMIT max(0, min(?3, (SELECT count(*) FROM stream_state WHERE kind = ?1) - ?2)))";
 constexpr char kList[] = "SELECT key, state FROM stream_state WHERE kind = ?1 ORDER BY key";
 
 Result<json::value> ParseState(std::string_view kind, std::string_view key, std::string_view text) {
@@ -25,6 +34,15 @@ Result<json::value> ReadState(Database& database, const std::string& kind, const
 }
 
 }  // namespace
+
+Result<void> ForgetStreams(WriteContext& context, const StreamRetention& retention) {
+  const WallTime before = context.now - retention.keep;
+  for (const std::string kind : kForgottenKinds) {
+    SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kForgetIdle, kind, before, kMostStreamsForgotten));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kForgetMost, kind, retention.most, kMostStreamsForgotten));
+  }
+  return {};
+}
 
 Result<json::value> SqliteStreamStore::Load(const std::string& kind, const std::string& key) {
   return readers_.Run([&](Database& database) { return ReadState(database, kind, key); });

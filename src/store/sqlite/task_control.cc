@@ -1,4 +1,5 @@
 #include "base/json_binding.h"
+#include "store/sqlite/knowledge_writes.h"
 #include "store/sqlite/queue_store.h"
 #include "store/sqlite/task_filter.h"
 #include "store/sqlite/task_store.h"
@@ -123,7 +124,10 @@ Result<int> SqliteTaskStore::DeleteFinished(WallTime before, int limit) {
   return writer_.Run([&](WriteContext& context) -> Result<int> {
     SEEDCORE_ASSIGN_OR_RETURN(const std::vector<std::int64_t> tasks, FinishedBefore(context, before, limit));
     for (const std::int64_t seq : tasks) SEEDCORE_RETURN_IF_ERROR(DeleteOne(context, seq));
-    if (static_cast<int>(tasks.size()) < limit) SEEDCORE_RETURN_IF_ERROR(ForgetFlows(context));
+    if (static_cast<int>(tasks.size()) < limit) {
+      SEEDCORE_RETURN_IF_ERROR(ForgetFlows(context));
+      SEEDCORE_RETURN_IF_ERROR(ForgetStreams(context, streams_));
+    }
     return static_cast<int>(tasks.size());
   });
 }

@@ -8,6 +8,7 @@
 #include "store/sqlite/readers.h"
 #include "store/sqlite/writer.h"
 #include "store/store.h"
+#include "store/stream_retention.h"
 
 namespace seedcore::store::sqlite {
 
@@ -16,6 +17,8 @@ namespace seedcore::store::sqlite {
 class SqliteTaskStore final : public TaskStore {
  public:
   SqliteTaskStore(Writer& writer, Readers& readers, Env& env) : writer_(writer), readers_(readers), env_(env) {}
+  /// Before anything else is called.
+  void Forget(const StreamRetention& streams) { streams_ = streams; }
 
   Result<std::vector<SubmitResult>> Submit(std::span<const NewTask> tasks) override;
 
@@ -47,6 +50,7 @@ class SqliteTaskStore final : public TaskStore {
   Readers& readers_;
   Env& env_;
   std::string parked_cursor_;  // the writer's thread alone
+  StreamRetention streams_;
 };
 
 }  // namespace seedcore::store::sqlite
