@@ -8,6 +8,7 @@
 
 #include "app/cluster_token.h"
 #include "app/fixed_settings.h"
+#include "app/organ_lanes.h"
 #include "app/remote_peers.h"
 #include "app/section_settings.h"
 #include "app/several_hosts.h"
@@ -103,6 +104,10 @@ Result<void> ServiceEngine::BindPeers(const settings::Settings& settings, const 
   if (directory_ && settings.direct.peers) {
     SEEDCORE_ASSIGN_OR_RETURN(std::string token, ClusterToken(settings.direct, foundation_->store->streams()));
     lanes = {.directory = directory_.get(), .token = std::move(token), .connect = settings.gateway.connect_timeout};
+  }
+  // Only the organism has work for the hosts of organs.
+  if (lanes && settings.direct.organs && kind_.name == "organism") {
+    foundation_->organ_hosts = std::make_shared<OrganLanes>(*lanes, *foundation_);
   }
   return BindRemotePeers(foundation_->peers, gateway, settings.client, env_, lanes);
 }

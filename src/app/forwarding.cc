@@ -153,7 +153,17 @@ net::Response Forwarding::Replicas() const {
                                        {"node_id", instance.node_id},
                                        {"pid", instance.pid}});
   }
-  json::object body{{"services", std::move(services)}, {"dispatchers", std::move(dispatchers)}};
+  json::array organs;
+  for (const store::Instance& instance : directory_.OrganHosts()) {
+    organs.push_back(json::object{{"organ_id", instance.logical_id.substr(kOrganPrefix.size())},
+                                  {"name", instance.actor_name},
+                                  {"instance_id", instance.instance_id},
+                                  {"address", instance.address},
+                                  {"node_id", instance.node_id},
+                                  {"pid", instance.pid}});
+  }
+  json::object body{
+      {"services", std::move(services)}, {"dispatchers", std::move(dispatchers)}, {"organs", std::move(organs)}};
   if (const auto read_at = directory_.ReadAt()) {
     body["registry_age_s"] = std::chrono::duration<double>(foundation_.env.Now() - *read_at).count();
   }
