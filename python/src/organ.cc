@@ -18,11 +18,12 @@
 namespace seedcore::python {
 namespace {
 
-class Host {
+/// Named apart from what dispatch.cc binds: nanobind knows types by their names, hidden or not.
+class HostOfOrgan {
  public:
-  Host(const std::string& organ_id, const std::string& name, const std::string& gateway_url,
-       const nb::bytes& user_config, const std::string& settings_file, const std::string& node_id,
-       const std::string& ip_address, int hosts) {
+  HostOfOrgan(const std::string& organ_id, const std::string& name, const std::string& gateway_url,
+              const nb::bytes& user_config, const std::string& settings_file, const std::string& node_id,
+              const std::string& ip_address, int hosts) {
     app::OrganHostOptions options{.organ_id = organ_id,
                                   .name = name,
                                   .gateway_url = gateway_url,
@@ -38,13 +39,13 @@ class Host {
     host_ = ValueOrThrow(app::OrganHost::Start(std::move(options), settings, RealEnv()));
     DrainAtExit(this, [host = host_.get()] { host->Drain(std::chrono::milliseconds(0)); });
   }
-  ~Host() {
+  ~HostOfOrgan() {
     const nb::gil_scoped_release released;
     ForgetAtExit(this);
     host_.reset();
   }
-  Host(const Host&) = delete;
-  Host& operator=(const Host&) = delete;
+  HostOfOrgan(const HostOfOrgan&) = delete;
+  HostOfOrgan& operator=(const HostOfOrgan&) = delete;
 
   nb::bytes Status() {
     std::string text;
@@ -69,13 +70,13 @@ class Host {
 
 void BindOrganHost(nb::module_& module) {
   using namespace nb::literals;
-  nb::class_<Host>(module, "OrganHost")
+  nb::class_<HostOfOrgan>(module, "OrganHost")
       .def(nb::init<const std::string&, const std::string&, const std::string&, const nb::bytes&, const std::string&,
                     const std::string&, const std::string&, int>(),
            "organ_id"_a, nb::kw_only(), "name"_a = "", "gateway_url"_a = "", "user_config"_a = nb::bytes("{}", 2),
            "settings_file"_a = "", "node_id"_a = "", "ip_address"_a = "", "hosts"_a = 1)
-      .def("status", &Host::Status)
-      .def("drain", &Host::Drain, "timeout_s"_a);
+      .def("status", &HostOfOrgan::Status)
+      .def("drain", &HostOfOrgan::Drain, "timeout_s"_a);
 }
 
 }  // namespace seedcore::python
