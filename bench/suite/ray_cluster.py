@@ -131,7 +131,10 @@ class NativeGateway:
         (replicas,) = [each["replicas"] for each in services if each["service"] == "energy"]
         if len(replicas) != 1:
             raise BenchError(f"one replica was deployed, {len(replicas)} are registered")
-        return "http://" + str(replicas[0]["address"])
+        url = "http://" + str(replicas[0]["address"])
+        if b'"services"' not in call(url + "/-/routes", token=CLUSTER_TOKEN):
+            raise BenchError("the replica's own listener is no gateway: direct.gateway is off")
+        return url
 
     def cpu_seconds(self) -> float:
         return self._cluster.cpu_seconds() + self._process.cpu_seconds()

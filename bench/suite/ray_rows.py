@@ -16,6 +16,7 @@ from suite.servers import HERE, SeedCore, call
 
 CONNECTIONS = 32
 AGENT_WIDTH = 8
+INSIDE = "gateway inside a replica (energy's own)"
 EMBEDDED_GOAL, REPLICA_GOAL, GATEWAY_GOAL, LANE_GOAL = 100.0, 1.5, 8.0, 10.0
 LIMITS = {
     "default": {
@@ -29,7 +30,7 @@ LIMITS = {
     "both": {
         "embedded": "two cores, which the load generator shares",
         "gateway": "two hops over loopback; gateway, replica and load generator share two cores",
-        "replica": "as embedded; the replica's event loops share their process with Python",
+        INSIDE: "as embedded; the replica's event loops share their process with Python",
     },
 }
 
@@ -92,7 +93,7 @@ def measure_mode(throughput: bool, folder: Path, binaries: Path, options: Option
                     Door("python", cluster.serve_url + "/reference/compute-energy", cluster),
                     Door("embedded", embedded.services + PATH, embedded.process),
                     Door("gateway", gateway.url + PATH, gateway),
-                    Door("replica", gateway.replica_url() + PATH, cluster, CLUSTER_TOKEN),
+                    Door(INSIDE, gateway.replica_url() + PATH, cluster, CLUSTER_TOKEN),
                 )
             }
             request = body.read_bytes()
@@ -124,7 +125,7 @@ def ratios(mode: str, doors: dict[str, Door]) -> list[Row]:
               REPLICA_GOAL if throughput else None, LIMITS[mode]["serve"]),
         against_serve("embedded", None if throughput else EMBEDDED_GOAL),
         against_serve("gateway", GATEWAY_GOAL if throughput else None),
-        against_serve("replica", None),
+        against_serve(INSIDE, None),
     ]  # fmt: skip
 
 

@@ -18,12 +18,14 @@ READY_LIMIT_S = 30.0
 WORKERS = 2
 
 
-def call(url: str, body: bytes | None = None, limit_s: float = 10.0) -> bytes:
+def call(url: str, body: bytes | None = None, limit_s: float = 10.0, token: str = "") -> bytes:
     """The body of a 2xx answer."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=limit_s)
     try:
         headers = {"Content-Type": "application/json"} if body is not None else {}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         connection.request("GET" if body is None else "POST", target, body, headers)
         response = connection.getresponse()

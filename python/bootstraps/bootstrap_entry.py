@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from bootstraps.bootstrap_dispatchers import Plan, bootstrap_dispatchers
 from bootstraps.bootstrap_organism import bootstrap_organism
+from bootstraps.bootstrap_organs import OrganPlan
 from bootstraps.cluster_lock import bootstrap_lock
 from bootstraps.connection import connect
 from bootstraps.steps import StepFailedError, complain, flag, say
@@ -28,12 +29,14 @@ def main() -> int:
         mode = _mode()
         leave = flag("EXIT_AFTER_BOOTSTRAP", True)
         plan = Plan()
+        organs = OrganPlan()
     except StepFailedError as error:
         complain(error)
         return 2
     try:
         with _session(mode):
-            ok = (mode == "dispatchers" or bootstrap_organism()) and (mode == "organism" or bootstrap_dispatchers(plan))
+            ok = mode == "dispatchers" or bootstrap_organism(organs)
+            ok = ok and (mode == "organism" or bootstrap_dispatchers(plan))
     except StepFailedError as error:
         complain(error)
         return 1

@@ -1,4 +1,4 @@
-"""The organism: initialized, and healthy, through its Serve handle or over HTTP where there is none."""
+"""The organism: initialized and healthy, through its Serve handle or over HTTP; then the actors of its organs."""
 
 import asyncio
 import json
@@ -11,6 +11,7 @@ import ray
 from ray import serve
 from ray.util.client import ray as ray_client
 
+from bootstraps.bootstrap_organs import OrganPlan, bootstrap_organs
 from bootstraps.steps import StepFailedError, complain, number, say, step, wait_until
 from seedcore import _core
 
@@ -37,33 +38,35 @@ def organism_url() -> str:
     return str(plan["serve_url"]["value"]).rstrip("/") + "/organism"
 
 
-def _through_handle(method: str, path: str, headers: list[tuple[bytes, bytes]], timeout_s: float) -> tuple[int, Any]:
+def _through_handle(
+    method: str, path: str, headers: list[tuple[bytes, bytes]], timeout_s: float, body: bytes
+) -> tuple[int, Any]:
     # In an event loop: with RAY_SERVE_THROUGHPUT_OPTIMIZED a handle works nowhere else.
     async def ask() -> tuple[int, bytes]:
         handle = serve.get_app_handle(_APPLICATION)
-        status, body = await asyncio.wait_for(handle.ask.remote(method, path, headers, b""), timeout_s)
-        return status, body
+        status, answer = await asyncio.wait_for(handle.ask.remote(method, path, headers, body), timeout_s)
+        return status, answer
 
-    status, body = asyncio.run(ask())
-    return status, json.loads(body)
+    status, answer = asyncio.run(ask())
+    return status, json.loads(answer)
 
 
 # A program behind ray:// is no part of the cluster, and Serve's handles work inside of it only.
 _through_handle_there = ray.remote(num_cpus=0, max_retries=0)(_through_handle)
 
 
-def _by_handle(method: str, path: str, timeout_s: float) -> tuple[int, Any]:
+def _by_handle(method: str, path: str, timeout_s: float, body: bytes) -> tuple[int, Any]:
     headers = [(name.encode(), value.encode()) for name, value in _headers().items()]
     if not ray_client.is_connected():  # type: ignore[no-untyped-call]
-        return _through_handle(method, path, headers, timeout_s)
-    asked = _through_handle_there.remote(method, path, headers, timeout_s)
+        return _through_handle(method, path, headers, timeout_s, body)
+    asked = _through_handle_there.remote(method, path, headers, timeout_s, body)
     answer: tuple[int, Any] = ray.get(asked, timeout=timeout_s + _PLACED_S)
     return answer
 
 
-def _over_http(method: str, path: str, timeout_s: float) -> tuple[int, Any]:
+def _over_http(method: str, path: str, timeout_s: float, body: bytes) -> tuple[int, Any]:
     request = urllib.request.Request(organism_url() + path, method=method, headers=_headers())
-    request.data = b"{}" if method == "POST" else None
+    request.data = body or None
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:
             return answer.status, json.load(answer)
@@ -77,18 +80,19 @@ class _Organism:
     def __init__(self) -> None:
         self._said = ""
 
-    def ask(self, method: str, path: str, timeout_s: float) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, timeout_s: float, body: dict[str, Any] | None = None) -> tuple[int, Any]:
         """Status and body of the answer. Says by which way it came, once per way and reason."""
+        content = json.dumps(body or {}).encode() if method == "POST" else b""
         why = "Ray is not connected"
         if ray.is_initialized():
             try:
-                answer = _by_handle(method, path, timeout_s)
+                answer = _by_handle(method, path, timeout_s, content)
                 self._say("asked through its Serve handle")
                 return answer
             except Exception as error:
                 why = _line(error)
         self._say(f"not through its Serve handle ({why}); over HTTP at {organism_url()}")
-        return _over_http(method, path, timeout_s)
+        return _over_http(method, path, timeout_s, content)
 
     def _say(self, text: str) -> None:
         if text != self._said:
@@ -101,27 +105,29 @@ def _line(error: Exception) -> str:
     return lines[-1] if lines else repr(error)
 
 
-def bootstrap_organism() -> bool:
-    """Initializes the organism unless it is, and waits until it is healthy.
+def bootstrap_organism(plan: OrganPlan | None = None) -> bool:
+    """Initializes the organism unless it is, waits until it is healthy, and has its organs' actors at work.
 
     Returns:
-        Whether it is. If not (it is not deployed, says no, or takes longer than ORGANISM_HEALTH_TIMEOUT_S, 180 s), one
-        line on standard error says why.
+        Whether all of that is done. If not (it is not deployed, says no, takes longer than ORGANISM_HEALTH_TIMEOUT_S,
+        180 s, or an actor does not come), one line on standard error says why.
     """
+    organism = _Organism()
     try:
-        _await_health()
+        _await_health(organism)
+        say(STEP, "healthy")
+        if ray.is_initialized():
+            bootstrap_organs(plan or OrganPlan(), organism.ask)
     except StepFailedError as error:
         complain(error)
         return False
-    say(STEP, "healthy")
     return True
 
 
-def _await_health() -> None:
+def _await_health(organism: _Organism) -> None:
     timeout = number(("ORGANISM_HEALTH_TIMEOUT_S",), 180.0, 1, 3600)
     interval = number(("ORGANISM_HEALTH_INTERVAL_S",), 2.0, 0.05, 60)
     last = "no answer"
-    organism = _Organism()
 
     def healthy() -> bool:
         nonlocal last

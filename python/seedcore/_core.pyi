@@ -149,6 +149,44 @@ class DispatchHost:
     def drain(self, timeout_s: float) -> None:
         """Claims nothing more, lets running tasks finish within `timeout_s`, hands back the rest. Idempotent."""
 
+class OrganHost:
+    """Does the work of one organ's agents for the organism, at a listener of its own. Thread-safe."""
+
+    def __init__(
+        self,
+        organ_id: str,
+        *,
+        name: str = "",
+        gateway_url: str = "",
+        user_config: bytes = b"{}",
+        settings_file: str = "",
+        node_id: str = "",
+        ip_address: str = "",
+        hosts: int = 1,
+    ) -> None:
+        """Opens the store, listens, and registers in the runtime registry.
+
+        Args:
+            organ_id: Whose agents' work is done here.
+            name: In the registry and in answers; empty: "seedcore_organ_" and the organ's id.
+            gateway_url: Where the services are, "http://HOST:PORT"; empty: from the environment.
+            user_config: Settings as a JSON object; they win over the environment.
+            settings_file: YAML file below the environment; empty: none.
+            node_id: Where this runs, for the registry; empty: not known.
+            ip_address: Likewise.
+            hosts: Hosts on which parties of the store run; SQLite is refused beyond one.
+
+        Raises:
+            EngineError: "invalid_argument: ..." for what a retry cannot mend, "conflict: ..." when by the settings the
+                organism could not reach a listener here, "unavailable: ..." for what a retry can mend.
+        """
+
+    def status(self) -> bytes:
+        """What it is doing, as a JSON object; see OrganHostStatus. Reads no store."""
+
+    def drain(self, timeout_s: float) -> None:
+        """Lets work under way finish within `timeout_s`, takes no more. Idempotent. Blocks."""
+
 def plan_ray_connection(address: str, ray_namespace: str) -> str:
     """Where to connect and why, as JSON (see docs/ray-connection.md). Empty arguments leave it to the environment.
 

@@ -5,24 +5,17 @@ starts it again when its process dies. Python carries status and commands, and n
 """
 
 import json
-import logging
-import threading
 from typing import Any
 
 import ray
 
-from seedcore._core import DispatchHost, EngineError
-from seedcore.utils.ray_utils import hosts_in_cluster
-
-_log = logging.getLogger(__name__)
-
-_FIRST_WAIT_S = 0.5
-_LONGEST_WAIT_S = 5.0
+from seedcore._core import DispatchHost
+from seedcore.host_actor import HostActor, place
 
 
 # Status and ping have threads of their own, so that they never wait behind a drain or a proof.
 @ray.remote(concurrency_groups={"control": 4}, max_restarts=-1, max_task_retries=0)  # type: ignore[call-overload]
-class DispatchActor:
+class DispatchActor(HostActor[DispatchHost]):
     """A dispatcher or a reaper that runs from its construction on, also after Ray has restarted it.
 
     A store that cannot be reached is waited for: `status` says so meanwhile. What a retry cannot mend (a wrong setting,
@@ -30,40 +23,10 @@ class DispatchActor:
     """
 
     def __init__(self, role: str, name: str, settings: dict[str, Any], pinned: bool) -> None:
-        context = ray.get_runtime_context()
-        self._arguments = {
-            "name": name,
-            "user_config": json.dumps(settings).encode(),
-            "node_id": context.get_node_id(),
-            "ip_address": ray.util.get_node_ip_address(),  # type: ignore[no-untyped-call]
-            "hosts": 1 if pinned else hosts_in_cluster(),
-        }
-        self._role = role
-        self._problem = ""
-        self._host: DispatchHost | None = None
-        self._drained = threading.Event()
-        try:
-            self._host = DispatchHost(role, **self._arguments)
-        except EngineError as error:
-            if not str(error).startswith("unavailable:"):
-                raise
-            self._problem = str(error)
-            threading.Thread(target=self._keep_trying, name="start-host", daemon=True).start()
-
-    def _keep_trying(self) -> None:
-        wait = _FIRST_WAIT_S
-        while not self._drained.wait(wait):
-            wait = min(2 * wait, _LONGEST_WAIT_S)
-            try:
-                host = DispatchHost(self._role, **self._arguments)
-            except EngineError as error:
-                self._problem = str(error)
-                _log.warning("not started yet: %s", error)
-                continue
-            self._host, self._problem = host, ""
-            if self._drained.is_set():
-                host.drain(0)
-            return
+        self._role, self._name = role, name
+        user_config = json.dumps(settings).encode()
+        where = place(pinned)
+        self._begin(lambda: DispatchHost(role, name=name, user_config=user_config, **where))
 
     @ray.method(concurrency_group="control", max_task_retries=3)
     def ping(self) -> str:
@@ -74,7 +37,7 @@ class DispatchActor:
     def status(self) -> dict[str, Any]:
         """As DispatchHostStatus; `state` is "starting", with the `problem`, while the store cannot be reached."""
         if self._host is None:
-            return {"role": self._role, "name": self._arguments["name"], "state": "starting", "problem": self._problem}
+            return {"role": self._role, "name": self._name, "state": "starting", "problem": self._problem}
         status: dict[str, Any] = json.loads(self._host.status())
         return status
 

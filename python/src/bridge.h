@@ -46,5 +46,7 @@ void ForgetAtExit(const void* what);
 
 /// Adds the class DispatchHost to the module.
 void BindDispatchHost(nb::module_& module);
+/// Adds the class OrganHost to the module.
+void BindOrganHost(nb::module_& module);
 
 }  // namespace seedcore::python

@@ -257,4 +257,5 @@ NB_MODULE(_core, module) {
       .def_prop_ro("service", &Engine::Service)
       .def_prop_ro("prefix", &Engine::Prefix);
   seedcore::python::BindDispatchHost(module);
+  seedcore::python::BindOrganHost(module);
 }

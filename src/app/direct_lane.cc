@@ -15,31 +15,42 @@ namespace {
 constexpr int kUnauthorized = 401;
 /// Replicas that are asked before the other way is taken.
 constexpr int kAttempts = 3;
+/// No answer for so long at the deadline counts as a failure.
+constexpr std::chrono::seconds kStalled{10};
 
 }  // namespace
 
-DirectLane::DirectLane(ReplicaDirectory& directory, std::string service, std::string token,
-                       std::chrono::milliseconds connect, Env& env)
-    : directory_(directory), service_(std::move(service)), token_(std::move(token)), connect_(connect), env_(env) {}
+DirectLane::DirectLane(ReplicaDirectory& directory, std::shared_ptr<net::Upstreams> upstreams, std::string name,
+                       std::string token, std::chrono::milliseconds connect, Env& env)
+    : directory_(directory),
+      upstreams_(std::move(upstreams)),
+      name_(std::move(name)),
+      token_(std::move(token)),
+      connect_(connect),
+      env_(env) {}
 
 std::optional<Result<net::Response>> DirectLane::Send(const net::ClientRequest& request, const CallContext& call) {
   using enum net::CircuitBreaker::Outcome;
-  net::Upstreams& upstreams = *directory_.Of(service_);
   std::vector<std::uint64_t> tried;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    auto lease = upstreams.Pick(tried);
+    auto lease = upstreams_->Pick(tried);
     if (!lease || std::ranges::find(tried, lease->upstream().key) != tried.end()) return std::nullopt;
     tried.push_back(lease->upstream().key);
+    const Instant begun = env_.Now();
     auto response = ClientOf(lease->upstream())->SendForAnyStatus(request, call);
     if (response && response->status != kUnauthorized) {
       lease->Report(kSuccess);
       if (!net::IsRetryableStatus(response->status)) return response;
       continue;
     }
-    if (!response && response.error().code != ErrorCode::kUnavailable) return response;  // nobody waits any more
+    if (!response && response.error().code != ErrorCode::kUnavailable) {  // nobody waits any more
+      // A caller in a hurry proves nothing against a replica; one that waited long does.
+      if (env_.Now() - begun >= kStalled) lease->Report(kFailure);
+      return response;
+    }
     lease->Report(kFailure);
     directory_.RefreshSoon();
-    log::Warning("replica failed", {{"service", service_},
+    log::Warning("replica failed", {{"service", name_},
                                     {"address", lease->upstream().address.where.ToString()},
                                     {"what", response ? "it refuses the cluster token" : response.error().message}});
   }
@@ -59,7 +70,7 @@ std::shared_ptr<net::Client> DirectLane::ClientOf(const net::Upstream& upstream)
   options.breaker.failures_to_open = std::numeric_limits<int>::max();
   client = std::make_shared<net::Client>(std::move(options), env_);
   const auto made = client;
-  const auto known = directory_.Of(service_)->List();
+  const auto known = upstreams_->List();
   std::erase_if(clients_, [&](const auto& entry) {
     return entry.first != upstream.key &&
            std::ranges::none_of(known, [&](const auto& other) { return other->key == entry.first; });

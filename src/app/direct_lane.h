@@ -15,9 +15,10 @@ namespace seedcore::app {
 /// fails. Thread-safe.
 class DirectLane {
  public:
+  /// `upstreams` are of `directory`, which is read again when one of them fails; `name` is theirs, for logs.
   /// `directory` and `env` outlive it.
-  DirectLane(ReplicaDirectory& directory, std::string service, std::string token, std::chrono::milliseconds connect,
-             Env& env);
+  DirectLane(ReplicaDirectory& directory, std::shared_ptr<net::Upstreams> upstreams, std::string name,
+             std::string token, std::chrono::milliseconds connect, Env& env);
 
   /// The answer of a replica, whatever its status. nullopt: no replica is known, or none could be asked or wanted the
   /// call (502, 503, 504), so that another way may do better; `request` must be harmless to repeat. Otherwise as
@@ -28,7 +29,8 @@ class DirectLane {
   [[nodiscard]] std::shared_ptr<net::Client> ClientOf(const net::Upstream& upstream);
 
   ReplicaDirectory& directory_;
-  const std::string service_;
+  const std::shared_ptr<net::Upstreams> upstreams_;
+  const std::string name_;
   const std::string token_;
   const std::chrono::milliseconds connect_;
   Env& env_;

@@ -12,6 +12,14 @@
 #include "base/log.h"
 
 namespace seedcore::app {
+
+ListenerIdentity IdentityOf(const ServiceKind& kind) {
+  return {.logical_id = fmt::format("service:{}", kind.name),
+          .actor_name = std::string(kind.name),
+          .service = std::string(kind.name),
+          .serve_route = std::string(kind.prefix)};
+}
+
 DirectListener::DirectListener(std::unique_ptr<net::Server> server, std::unique_ptr<ListenerPresence> presence,
                                std::string address, Env& env)
     : env_(env), address_(std::move(address)), server_(std::move(server)), presence_(std::move(presence)) {}
@@ -19,12 +27,14 @@ DirectListener::DirectListener(std::unique_ptr<net::Server> server, std::unique_
 DirectListener::~DirectListener() { Stop(std::chrono::milliseconds(0), std::chrono::milliseconds(0)); }
 
 Result<std::unique_ptr<DirectListener>> DirectListener::Start(const settings::Settings& settings,
-                                                              const ServiceKind& kind, const ReplicaPlace& place,
-                                                              std::vector<net::Route> routes, Foundation& foundation) {
+                                                              const ListenerIdentity& identity,
+                                                              const ReplicaPlace& place, std::vector<net::Route> routes,
+                                                              Foundation& foundation) {
   SEEDCORE_RETURN_IF_ERROR(CheckDirectListen(settings.direct));
   SEEDCORE_ASSIGN_OR_RETURN(const std::string token, ClusterToken(settings.direct, foundation.store->streams()));
-  auto server =
-      std::make_unique<net::Server>(DirectServerOptionsFrom(settings, token), foundation.env, foundation.metrics);
+  net::ServerOptions options = DirectServerOptionsFrom(settings, token);
+  options.auth.tokens.insert(options.auth.tokens.end(), identity.api_tokens.begin(), identity.api_tokens.end());
+  auto server = std::make_unique<net::Server>(std::move(options), foundation.env, foundation.metrics);
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(0, std::move(routes)));
   SEEDCORE_RETURN_IF_ERROR(server->Start());
   SEEDCORE_ASSIGN_OR_RETURN(const net::HostPort where,
@@ -34,13 +44,13 @@ Result<std::unique_ptr<DirectListener>> DirectListener::Start(const settings::Se
     log::Warning("gateways of this host will use TCP", {{"reason", open.error().message}});
   }
   store::Instance listener;
-  listener.logical_id = fmt::format("service:{}", kind.name);
-  listener.actor_name = kind.name;
-  listener.serve_route = kind.prefix;
+  listener.logical_id = identity.logical_id;
+  listener.actor_name = identity.actor_name;
+  listener.serve_route = identity.serve_route;
   listener.node_id = place.node_id;
   listener.ip_address = where.host;
   listener.pid = static_cast<int>(::getpid());
-  listener.service = kind.name;
+  listener.service = identity.service;
   listener.address = address;
   auto presence = std::make_unique<ListenerPresence>(foundation.store->registry(), std::move(listener), foundation.env);
   SEEDCORE_RETURN_IF_ERROR(presence->Enter());

@@ -19,14 +19,25 @@ struct ReplicaPlace {
   std::string node_ip;
 };
 
-/// A replica's own server beside Ray Serve: the same routes on a port of its own, for gateways and for other services,
-/// with the cluster token as its only credential. Registered for as long as it takes requests. From one thread.
+/// What a listener is registered as, and who may call it.
+struct ListenerIdentity {
+  std::string logical_id;                 ///< "service:energy"
+  std::string actor_name;                 ///< "energy"
+  std::string service;                    ///< likewise
+  std::string serve_route;                ///< "/energy"
+  std::vector<std::string> api_tokens{};  ///< clients' tokens that it takes beside the cluster token
+};
+[[nodiscard]] ListenerIdentity IdentityOf(const ServiceKind& kind);
+
+/// A replica's own server beside Ray Serve: routes on a port of its own, for gateways and for other services, with the
+/// cluster token as the credential. Registered for as long as it takes requests. From one thread.
 class DirectListener {
  public:
   /// Listens and registers. kInvalidArgument: an address that may not be used, or that others could not reach.
   /// `foundation` outlives it.
   [[nodiscard]] static Result<std::unique_ptr<DirectListener>> Start(const settings::Settings& settings,
-                                                                     const ServiceKind& kind, const ReplicaPlace& place,
+                                                                     const ListenerIdentity& identity,
+                                                                     const ReplicaPlace& place,
                                                                      std::vector<net::Route> routes,
                                                                      Foundation& foundation);
   /// As Stop without patience.
@@ -38,6 +49,8 @@ class DirectListener {
   [[nodiscard]] const std::string& address() const { return address_; }
   /// Any thread.
   [[nodiscard]] std::size_t InFlight() const { return server_->InFlight(); }
+  /// Says that it drains, in the registry; requests are taken all the same. Idempotent.
+  void SayDraining() { presence_->Drain(); }
   /// Says that it drains and gives others up to `notice` to see it, out of `patience` for everything; then lets
   /// requests under way finish. Idempotent.
   void Stop(std::chrono::milliseconds notice, std::chrono::milliseconds patience);

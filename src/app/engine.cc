@@ -8,6 +8,7 @@
 
 #include "app/cluster_token.h"
 #include "app/fixed_settings.h"
+#include "app/organ_lanes.h"
 #include "app/remote_peers.h"
 #include "app/section_settings.h"
 #include "app/several_hosts.h"
@@ -79,15 +80,7 @@ Result<void> ServiceEngine::Open() {
   SEEDCORE_ASSIGN_OR_RETURN(std::shared_ptr<Live> live, Build(std::move(settings)));
   SEEDCORE_RETURN_IF_ERROR(live->unit->Start());
   live_ = std::move(live);
-  if (live_->settings.direct.enabled && IsLocalOnly(live_->settings.direct, options_.hosts)) {
-    log::Warning(
-        "there are several hosts and listeners are bound to loopback: this replica is reached through Serve alone; "
-        "SEEDCORE_DIRECT_LISTEN=0.0.0.0:0 with SEEDCORE_CLUSTER_TOKEN changes that",
-        {{"service", kind_.name}});
-  } else if (live_->settings.direct.enabled) {
-    SEEDCORE_ASSIGN_OR_RETURN(
-        direct_, DirectListener::Start(live_->settings, kind_, options_.place, DirectRoutes(), *foundation_));
-  }
+  if (live_->settings.direct.enabled) SEEDCORE_RETURN_IF_ERROR(Listen());
   if (directory_) {
     // At once, so that the first calls find the replicas there are; a failure is tried again, and logged, by the
     // thread.
@@ -103,11 +96,18 @@ Result<void> ServiceEngine::Open() {
 
 Result<void> ServiceEngine::BindPeers(const settings::Settings& settings, const std::string& gateway) {
   std::optional<DirectLanes> lanes;
-  if (settings.direct.peers && !IsLocalOnly(settings.direct, options_.hosts)) {
-    SEEDCORE_ASSIGN_OR_RETURN(std::string token, ClusterToken(settings.direct, foundation_->store->streams()));
+  const bool forwards = settings.direct.enabled && settings.direct.gateway;
+  if ((settings.direct.peers || forwards) && !IsLocalOnly(settings.direct, options_.hosts)) {
     directory_ = std::make_unique<ReplicaDirectory>(foundation_->store->registry(), EjectionFrom(settings.gateway),
                                                     settings.gateway.refresh, env_);
+  }
+  if (directory_ && settings.direct.peers) {
+    SEEDCORE_ASSIGN_OR_RETURN(std::string token, ClusterToken(settings.direct, foundation_->store->streams()));
     lanes = {.directory = directory_.get(), .token = std::move(token), .connect = settings.gateway.connect_timeout};
+  }
+  // Only the organism has work for the hosts of organs.
+  if (lanes && settings.direct.organs && kind_.name == "organism") {
+    foundation_->organ_hosts = std::make_shared<OrganLanes>(*lanes, *foundation_);
   }
   return BindRemotePeers(foundation_->peers, gateway, settings.client, env_, lanes);
 }
@@ -115,6 +115,29 @@ Result<void> ServiceEngine::BindPeers(const settings::Settings& settings, const 
 std::shared_ptr<ServiceEngine::Live> ServiceEngine::Current() {
   const std::scoped_lock lock(live_mutex_);
   return live_;
+}
+
+Result<void> ServiceEngine::Listen() {
+  const settings::Settings& settings = live_->settings;
+  if (IsLocalOnly(settings.direct, options_.hosts)) {
+    log::Warning(
+        "there are several hosts and listeners are bound to loopback: this replica is reached through Serve alone; "
+        "SEEDCORE_DIRECT_LISTEN=0.0.0.0:0 with SEEDCORE_CLUSTER_TOKEN changes that",
+        {{"service", kind_.name}});
+    return {};
+  }
+  ListenerIdentity identity = IdentityOf(kind_);
+  std::vector<net::Route> routes = DirectRoutes();
+  if (settings.direct.gateway) {
+    SEEDCORE_ASSIGN_OR_RETURN(forwarding_, Forwarding::Over(*directory_, settings, *foundation_));
+    forwarding_->ForwardWhen(routes, kind_.name,
+                             [this] { return draining_ && !directory_->Of(kind_.name)->List().empty(); });
+    for (net::Route& route : forwarding_->Routes(kind_.name)) routes.push_back(std::move(route));
+    identity.api_tokens = settings.server.api_tokens;  // it is an entry for clients, too
+  }
+  SEEDCORE_ASSIGN_OR_RETURN(direct_,
+                            DirectListener::Start(settings, identity, options_.place, std::move(routes), *foundation_));
+  return {};
 }
 
 /// The listener's routes are fixed, what answers them changes with each Reconfigure.
@@ -201,7 +224,12 @@ bool ServiceEngine::Drain(std::chrono::milliseconds patience) {
   const std::scoped_lock one_at_a_time(change_mutex_);
   if (std::exchange(drained_, true) || !server_) return true;
   const Instant deadline = env_.Now() + patience;
-  if (direct_) direct_->Stop(live_->settings.direct.drain_notice, patience);
+  if (direct_) {
+    direct_->SayDraining();
+    if (forwarding_) (void)forwarding_->Refresh();  // without this one; if it fails, who is asked knows what to do
+    draining_ = true;
+    direct_->Stop(live_->settings.direct.drain_notice, patience);
+  }
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - env_.Now());
   const bool in_time = server_->Drain(std::max(std::chrono::milliseconds(0), left));
   if (directory_) directory_->Stop();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "app/direct_listener.h"
+#include "app/forwarding.h"
 #include "app/foundation.h"
 #include "app/replica_directory.h"
 #include "app/service_unit.h"
@@ -36,8 +38,10 @@ struct EngineRequest {
 };
 
 /// What one Ray Serve replica holds: one service on the shared store, its peers, the server without sockets in front
-/// that Serve's requests go through, and beside it a listener of its own (settings: direct.*) that the native gateway
-/// and other services use. Knows nothing of Python or Ray. Thread-safe.
+/// that Serve's requests go through, and beside it a listener of its own (settings: direct.*) that the native gateway,
+/// other services and clients use. The listener answers all six prefixes: the own one in place, and from the moment it
+/// drains by other replicas if there are any; the others by live replicas (Forwarding). Knows nothing of Python or Ray.
+/// Thread-safe.
 class ServiceEngine {
  public:
   /// kInvalidArgument: no such service, a setting is wrong, SQLite on several hosts. kUnavailable, kCorrupt: the store.
@@ -82,6 +86,7 @@ class ServiceEngine {
   [[nodiscard]] Result<void> Open();
   [[nodiscard]] Result<void> BindPeers(const settings::Settings& settings, const std::string& gateway);
   [[nodiscard]] std::shared_ptr<Live> Current();
+  [[nodiscard]] Result<void> Listen();
   [[nodiscard]] std::vector<net::Route> DirectRoutes();
   [[nodiscard]] CallContext StopCall() const;
 
@@ -89,7 +94,9 @@ class ServiceEngine {
   const ServiceKind& kind_;
   Env& env_;
   std::unique_ptr<Foundation> foundation_;
-  std::unique_ptr<ReplicaDirectory> directory_;  // null: peers are called through the gateway only
+  std::unique_ptr<ReplicaDirectory> directory_;  // null: nobody else's listener is used
+  std::unique_ptr<Forwarding> forwarding_;       // null: the own listener answers for the own service alone
+  std::atomic<bool> draining_ = false;
 
   std::mutex change_mutex_;  // one Reconfigure or Drain at a time
   bool drained_ = false;     // guarded by change_mutex_

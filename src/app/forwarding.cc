@@ -53,40 +53,62 @@ json::object View(const net::Upstream& upstream) {
 
 }  // namespace
 
-Forwarding::Forwarding(const settings::Settings& settings, Foundation& foundation, std::string token)
+Forwarding::Forwarding(const settings::Settings& settings, Foundation& foundation, std::string token,
+                       std::unique_ptr<ReplicaDirectory> own, ReplicaDirectory& directory)
     : settings_(settings.gateway),
       foundation_(foundation),
       token_(std::move(token)),
-      directory_(foundation.store->registry(), EjectionFrom(settings.gateway), settings.gateway.refresh,
-                 foundation.env) {}
+      own_(std::move(own)),
+      directory_(directory) {}
 
 Result<std::unique_ptr<Forwarding>> Forwarding::Start(const settings::Settings& settings, Foundation& foundation) {
   SEEDCORE_ASSIGN_OR_RETURN(std::string token, ClusterToken(settings.direct, foundation.store->streams()));
-  std::unique_ptr<Forwarding> forwarding(new Forwarding(settings, foundation, std::move(token)));
-  if (const auto read = forwarding->Refresh(); !read) {
+  auto own = std::make_unique<ReplicaDirectory>(foundation.store->registry(), EjectionFrom(settings.gateway),
+                                                settings.gateway.refresh, foundation.env);
+  ReplicaDirectory& directory = *own;
+  if (const auto read = directory.Refresh(); !read) {
     log::Warning("the registry can't be read yet", {{"error", ToString(read.error())}});
   }
-  forwarding->directory_.Start();
-  return forwarding;
+  directory.Start();
+  return std::unique_ptr<Forwarding>(new Forwarding(settings, foundation, std::move(token), std::move(own), directory));
 }
 
-std::vector<net::Route> Forwarding::Routes() {
-  const auto to = [&](const std::string& service) {
-    return std::make_shared<net::Forwarder>(
-        net::ForwarderOptions{.name = service,
-                              .token = token_,
-                              .max_retries = settings_.max_retries,
-                              .retry_budget = {.share = settings_.retry_budget},
-                              .connect = settings_.connect_timeout},
-        directory_.Of(service), [this] { directory_.RefreshSoon(); }, foundation_.env, foundation_.metrics);
-  };
+Result<std::unique_ptr<Forwarding>> Forwarding::Over(ReplicaDirectory& directory, const settings::Settings& settings,
+                                                     Foundation& foundation) {
+  SEEDCORE_ASSIGN_OR_RETURN(std::string token, ClusterToken(settings.direct, foundation.store->streams()));
+  return std::unique_ptr<Forwarding>(new Forwarding(settings, foundation, std::move(token), nullptr, directory));
+}
+
+std::shared_ptr<net::Forwarder> Forwarding::To(std::string_view service) {
+  return std::make_shared<net::Forwarder>(
+      net::ForwarderOptions{.name = std::string(service),
+                            .token = token_,
+                            .max_retries = settings_.max_retries,
+                            .retry_budget = {.share = settings_.retry_budget},
+                            .connect = settings_.connect_timeout},
+      directory_.Of(service), [this] { directory_.RefreshSoon(); }, foundation_.env, foundation_.metrics);
+}
+
+void Forwarding::ForwardWhen(std::vector<net::Route>& routes, std::string_view service,
+                             const std::function<bool()>& forwards) {
+  const auto forwarder = To(service);
+  for (net::Route& route : routes) {
+    route.forwarder = forwarder;
+    route.forwards = forwards;
+  }
+}
+
+std::vector<net::Route> Forwarding::Routes(std::string_view except) {
   std::vector<net::Route> routes;
-  AddForwarded(routes, service::MlOperations(), to("ml"));
-  AddForwarded(routes, service::CognitiveOperations(), to("cognitive"));
-  AddForwarded(routes, service::CoordinatorOperations(), to("coordinator"));
-  AddForwarded(routes, service::StateOperations(), to("state"));
-  AddForwarded(routes, service::EnergyOperations(), to("energy"));
-  AddForwarded(routes, service::OrganismOperations(), to("organism"));
+  const auto add = [&](std::string_view service, const auto& table) {
+    if (service != except) AddForwarded(routes, table, To(service));
+  };
+  add("ml", service::MlOperations());
+  add("cognitive", service::CognitiveOperations());
+  add("coordinator", service::CoordinatorOperations());
+  add("state", service::StateOperations());
+  add("energy", service::EnergyOperations());
+  add("organism", service::OrganismOperations());
   using enum net::Execution;
   routes.push_back(InPlace("/health", true, kInline, [this](const net::Request&) { return Health(); }));
   routes.push_back(InPlace("/-/routes", false, kInline, [this](const net::Request&) { return Replicas(); }));
@@ -131,7 +153,17 @@ net::Response Forwarding::Replicas() const {
                                        {"node_id", instance.node_id},
                                        {"pid", instance.pid}});
   }
-  json::object body{{"services", std::move(services)}, {"dispatchers", std::move(dispatchers)}};
+  json::array organs;
+  for (const store::Instance& instance : directory_.OrganHosts()) {
+    organs.push_back(json::object{{"organ_id", instance.logical_id.substr(kOrganPrefix.size())},
+                                  {"name", instance.actor_name},
+                                  {"instance_id", instance.instance_id},
+                                  {"address", instance.address},
+                                  {"node_id", instance.node_id},
+                                  {"pid", instance.pid}});
+  }
+  json::object body{
+      {"services", std::move(services)}, {"dispatchers", std::move(dispatchers)}, {"organs", std::move(organs)}};
   if (const auto read_at = directory_.ReadAt()) {
     body["registry_age_s"] = std::chrono::duration<double>(foundation_.env.Now() - *read_at).count();
   }

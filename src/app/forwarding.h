@@ -1,6 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/foundation.h"
@@ -12,32 +15,45 @@
 namespace seedcore::app {
 
 /// The routes of the six services, forwarded to live replicas' own listeners, and what is known of these: what the
-/// gateway serves, and the platform whose services are elsewhere. docs/gateway.md has the rules.
+/// gateway serves, the platform whose services are elsewhere, and every replica beside its own service. docs/gateway.md
+/// has the rules.
 class Forwarding {
  public:
   /// Reads the registry once, and goes on by itself. kInvalidArgument: the cluster token. `foundation` outlives it.
   [[nodiscard]] static Result<std::unique_ptr<Forwarding>> Start(const settings::Settings& settings,
                                                                  Foundation& foundation);
+  /// Over a directory that others use, too; it is theirs to start and to stop. Both outlive it.
+  [[nodiscard]] static Result<std::unique_ptr<Forwarding>> Over(ReplicaDirectory& directory,
+                                                                const settings::Settings& settings,
+                                                                Foundation& foundation);
   ~Forwarding() { Stop(); }
   Forwarding(const Forwarding&) = delete;
   Forwarding& operator=(const Forwarding&) = delete;
 
-  /// Those of the operation tables, `/health` (503 while no service has a replica) and `/-/routes`, the replicas as
-  /// they are seen from here. They use this object.
-  [[nodiscard]] std::vector<net::Route> Routes();
+  /// Those of the operation tables, without those of the service `except`; `/health` (503 while no service has a
+  /// replica), and `/-/routes`, the replicas as they are seen from here. They use this object.
+  [[nodiscard]] std::vector<net::Route> Routes(std::string_view except = {});
+  /// Has routes of `service` that are answered here answered by its other replicas whenever `forwards` says so, which
+  /// I/O threads ask.
+  void ForwardWhen(std::vector<net::Route>& routes, std::string_view service, const std::function<bool()>& forwards);
   /// Reads the registry now.
   [[nodiscard]] Result<void> Refresh() { return directory_.Refresh(); }
-  void Stop() { directory_.Stop(); }
+  void Stop() {
+    if (own_) own_->Stop();
+  }
 
  private:
-  Forwarding(const settings::Settings& settings, Foundation& foundation, std::string token);
+  Forwarding(const settings::Settings& settings, Foundation& foundation, std::string token,
+             std::unique_ptr<ReplicaDirectory> own, ReplicaDirectory& directory);
+  [[nodiscard]] std::shared_ptr<net::Forwarder> To(std::string_view service);
   [[nodiscard]] net::Response Health() const;
   [[nodiscard]] net::Response Replicas() const;
 
   const settings::GatewaySettings settings_;
   Foundation& foundation_;
   const std::string token_;
-  ReplicaDirectory directory_;
+  const std::unique_ptr<ReplicaDirectory> own_;  // null: somebody else's
+  ReplicaDirectory& directory_;
 };
 
 }  // namespace seedcore::app

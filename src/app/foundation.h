@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "base/trace.h"
+#include "organism/organ_hosts.h"
 #include "service/cognitive.h"
 #include "service/coordinator.h"
 #include "service/energy.h"
@@ -50,6 +51,9 @@ struct Foundation {
   /// Whether other processes may write to the store, so that nothing they share may be kept in memory.
   bool store_is_shared = false;
   std::unique_ptr<state::HostSampler> host;
+  /// Who does the work of organs for the organism of this process; null: it does all of it itself. Set before the
+  /// organism is built.
+  std::shared_ptr<organism::OrganHosts> organ_hosts;
   Peers peers{service::CallRecorder{&env, &spans}};
 };
 

@@ -1,6 +1,7 @@
 #include "app/gateway.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <thread>
 #include <vector>
@@ -8,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "app/cluster_token.h"
 #include "app/engine.h"
 #include "app/foundation.h"
 #include "app/platform.h"
@@ -32,6 +34,7 @@ class GatewayTest : public testing::Test {
   }
   ~GatewayTest() override {
     gateway_.reset();
+    foundation_.reset();
     std::filesystem::remove_all(directory_);
   }
 
@@ -64,6 +67,17 @@ class GatewayTest : public testing::Test {
     client_ = std::make_unique<net::Client>(options, RealEnv());
     return *client_;
   }
+  /// From now on asks the listener of `replica` itself, with the cluster token, or with `token`.
+  void AskAt(const ServiceEngine& replica, std::string token = "") {
+    settings::StoreSettings store = Settings().store;
+    store.shared = true;
+    foundation_ = *Foundation::Open(store, RealEnv());
+    if (token.empty()) token = *ClusterToken({}, foundation_->store->streams());
+    net::ClientOptions options{.base_url = "http://" + replica.DirectAddress(), .token = std::move(token)};
+    options.retry.max_retries = 0;
+    options.breaker.failures_to_open = 1'000'000;
+    client_ = std::make_unique<net::Client>(options, RealEnv());
+  }
   net::Response Ask(const std::string& target, std::string body = "", CallContext call = {}) {
     const auto method = body.empty() ? net::Method::kGet : net::Method::kPost;
     auto response = client_->SendForAnyStatus({.method = method, .target = target, .body = std::move(body)}, call);
@@ -84,6 +98,7 @@ class GatewayTest : public testing::Test {
   }
 
   std::filesystem::path directory_;
+  std::unique_ptr<Foundation> foundation_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<net::Client> client_;
 };
@@ -237,6 +252,93 @@ TEST_F(GatewayTest, APlatformWhoseServicesAreElsewhereForwardsToThemAndDisturbsN
   const std::string task = R"({"type":"health_check","description":"later"})";
   EXPECT_TRUE(api.Send({.method = net::Method::kPost, .target = "/api/v1/tasks", .body = task}, {}));
   EXPECT_EQ(*(*foundation)->store->registry().CurrentEpoch(), *epoch) << "no organism has begun one";
+}
+
+TEST_F(GatewayTest, AnyReplicaAnswersForTheWholeClusterAndForItselfWithoutAHop) {
+  const auto ml = Replica("ml");
+  const auto energy = Replica("energy");
+  AskAt(*energy);
+  const auto drift = R"({"task":{"type":"health_check","description":"how are you"}})";
+  EXPECT_EQ(Ask("/ml/drift/score", drift).status, 200);
+  EXPECT_EQ(Ask("/energy/compute-energy", kState).status, 200);
+  const auto nobody = Ask("/cognitive/health");
+  EXPECT_EQ(nobody.status, 503);
+  EXPECT_THAT(nobody.body, HasSubstr("cognitive: there is no replica"));
+  EXPECT_EQ(Ask("/ml/nowhere").status, 404);
+  const auto requests = [&](std::string_view service) {
+    const json::array replicas = Replicas(service);
+    return replicas.size() == 1 ? replicas[0].at("requests").to_number<int>() : -1;
+  };
+  EXPECT_EQ(requests("ml"), 1);
+  EXPECT_EQ(requests("energy"), 0) << "it went through the network to reach itself";
+  EXPECT_EQ(Json("/health").at("status").as_string(), "degraded");
+}
+
+TEST_F(GatewayTest, AReplicaIsNoGatewayWhenItIsNotToBeOne) {
+  const auto ml = Replica("ml");
+  const auto energy = Replica("energy", {{"direct.gateway", false}});
+  AskAt(*energy);
+  EXPECT_EQ(Ask("/energy/compute-energy", kState).status, 200);
+  EXPECT_EQ(Ask("/ml/health").status, 404);
+}
+
+TEST_F(GatewayTest, ClientsOfAReplicaPresentTheTokensThatAGatewayTakes) {
+  const auto ml = Replica("ml");
+  ::setenv("SEEDCORE_API_TOKENS", "front", 1);
+  const auto energy = Replica("energy");
+  ::unsetenv("SEEDCORE_API_TOKENS");
+  ASSERT_TRUE(energy);
+  AskAt(*energy, "front");
+  EXPECT_EQ(Ask("/energy/compute-energy", kState).status, 200);
+  EXPECT_EQ(Ask("/ml/drift/score", R"({"task":{"type":"a"}})").status, 200);
+  AskAt(*energy, "other");
+  EXPECT_EQ(Ask("/ml/drift/score", R"({"task":{"type":"a"}})").status, 401);
+}
+
+TEST_F(GatewayTest, AForwardedRequestIsNeverForwardedAgain) {
+  const auto energy = Replica("energy");
+  const auto state = Replica("state");
+  AskAt(*energy);
+  // Two replicas that, as the registry has it, each are where ML is: without a mark they would play ball.
+  store::RegistryStore& registry = foundation_->store->registry();
+  for (const ServiceEngine* replica : {energy.get(), state.get()}) {
+    store::Instance wrong;
+    wrong.instance_id = RealEnv().NewId();
+    wrong.logical_id = "service:ml";
+    wrong.cluster_epoch = *registry.CurrentEpoch();
+    wrong.service = "ml";
+    wrong.address = replica->DirectAddress();
+    ASSERT_TRUE(registry.Register(wrong));
+    ASSERT_TRUE(registry.SetStatus(wrong.instance_id, store::InstanceStatus::kAlive));
+  }
+  const Instant until = RealEnv().Now() + seconds(30);
+  while (Replicas("ml").size() < 2 && RealEnv().Now() < until) std::this_thread::yield();
+  ASSERT_EQ(Replicas("ml").size(), 2U);
+  const auto answer = Ask("/ml/drift/score", R"({"task":{"type":"a"}})");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_THAT(answer.body, HasSubstr("goes no further"));
+  int forwarded = 0;
+  for (const json::value& each : Replicas("ml")) forwarded += each.at("requests").to_number<int>();
+  EXPECT_LE(forwarded, 1) << "it cannot be repeated, so it is sent once, by the replica that was asked";
+  EXPECT_EQ(forwarded, 1);
+}
+
+TEST_F(GatewayTest, AReplicaThatDrainsHasItsOwnRequestsAnsweredByTheOthers) {
+  const auto leaving = Replica("energy", {{"direct.drain_notice", "2s"}});
+  const auto staying = Replica("energy");
+  AskAt(*leaving);
+  const auto reached = [&] {
+    return staying->MetricsText().find(R"(route="/energy/compute-energy",status="200")") != std::string::npos;
+  };
+  EXPECT_EQ(Ask("/energy/compute-energy", kState).status, 200);
+  EXPECT_FALSE(reached());
+  std::atomic<bool> drained = false;
+  std::jthread drain([&] {
+    leaving->Drain(seconds(5));
+    drained = true;
+  });
+  while (!reached() && !drained) EXPECT_EQ(Ask("/energy/compute-energy", kState).status, 200);
+  EXPECT_TRUE(reached()) << staying->MetricsText();
 }
 
 TEST_F(GatewayTest, AReplicaThatOthersCouldReachNeedsATokenThatWasAgreedOn) {

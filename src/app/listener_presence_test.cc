@@ -154,7 +154,7 @@ class DirectLaneTest : public ListenerTest {
 };
 
 TEST_F(DirectLaneTest, WithoutAReplicaTheCallGoesAnotherWay) {
-  DirectLane lane(replicas_, "energy", "t", milliseconds(1'000), RealEnv());
+  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t", milliseconds(1'000), RealEnv());
   EXPECT_EQ(Ask(lane), "nobody");
 }
 
@@ -166,16 +166,16 @@ TEST_F(DirectLaneTest, AReplicaThatIsGoneIsPassedOver) {
   }
   const NamedServer alive("alive");
   Known({gone, alive.address()});
-  DirectLane lane(replicas_, "energy", "t", milliseconds(1'000), RealEnv());
+  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t", milliseconds(1'000), RealEnv());
   for (int i = 0; i < 6; ++i) EXPECT_EQ(Ask(lane), "alive");
 }
 
 TEST_F(DirectLaneTest, WhenAllAreBusyOrRefuseTheTokenTheCallGoesAnotherWay) {
   const NamedServer busy("busy", 503);
   Known({busy.address()});
-  DirectLane lane(replicas_, "energy", "t", milliseconds(1'000), RealEnv());
+  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t", milliseconds(1'000), RealEnv());
   EXPECT_EQ(Ask(lane), "nobody");
-  DirectLane stranger(replicas_, "energy", "other", milliseconds(1'000), RealEnv());
+  DirectLane stranger(replicas_, replicas_.Of("energy"), "energy", "other", milliseconds(1'000), RealEnv());
   EXPECT_EQ(Ask(stranger), "nobody");
 }
 
@@ -186,7 +186,7 @@ TEST_F(DirectLaneTest, ThoseOfOtherServicesAndOfNewerVersionsAreNotAsked) {
   presences_.push_back(std::make_unique<ListenerPresence>(registry(), Listener(other.address(), "later"), env_));
   ASSERT_TRUE(presences_.back()->Enter());
   ASSERT_TRUE(replicas_.Refresh());
-  DirectLane lane(replicas_, "energy", "t", milliseconds(1'000), RealEnv());
+  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t", milliseconds(1'000), RealEnv());
   EXPECT_EQ(Ask(lane), "nobody");
 }
 

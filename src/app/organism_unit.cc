@@ -1,12 +1,10 @@
 #include <utility>
 
-#include "app/live_state.h"
+#include "app/organ_executors.h"
 #include "app/section_settings.h"
 #include "app/units.h"
-#include "app/webhook.h"
 #include "base/log.h"
-#include "organism/executors/executors.h"
-#include "organism/executors/graph.h"
+#include "organism/vitals.h"
 
 namespace seedcore::app {
 
@@ -16,29 +14,10 @@ Result<std::unique_ptr<OrganismUnit>> OrganismUnit::Build(const settings::Settin
   unit->organism_ = std::make_unique<organism::Organism>(std::move(config), OrganismSettingsFrom(settings.organism),
                                                          foundation.env, *foundation.store, foundation.metrics);
   organism::Organism& organism = *unit->organism_;
+  if (foundation.organ_hosts) organism.WorkOn(*foundation.organ_hosts);
   unit->service_ = std::make_unique<service::OrganismService>(organism, foundation.env);
-  organism::ExecutorParts parts{
-      .env = foundation.env,
-      .store = *foundation.store,
-      .host = *foundation.host,
-      .vitals = [&organism] { return VitalsOf(organism); },
-      .webhook_post = MakeWebhookPost(settings.organism, foundation.env),
-      .webhook_allow = settings.organism.webhook_allow,
-      .anomaly_triage = [coordinator = foundation.peers.coordinator](
-                            const json::object& request,
-                            const CallContext& call) -> Result<organism::AnomalyTriageOutcome> {
-        SEEDCORE_ASSIGN_OR_RETURN(auto triage, FromJson<service::AnomalyTriageRequest>(request));
-        triage.effects = service::EffectsMode::kReturn;
-        SEEDCORE_ASSIGN_OR_RETURN(auto reply,
-                                  coordinator.Call<&service::CoordinatorService::AnomalyTriage>(triage, call));
-        store::Effects effects = std::exchange(reply.effects, std::nullopt).value_or(service::TaskEffects{}).ToStore();
-        return organism::AnomalyTriageOutcome{.reply = ToJson(reply), .effects = std::move(effects)};
-      },
-      .more_tools = {}};
-  SEEDCORE_RETURN_IF_ERROR(organism::RegisterExecutors(organism.executors(), std::move(parts)));
-  SEEDCORE_ASSIGN_OR_RETURN(
-      unit->graph_, graph::Engine::Make(foundation.store->graph(), foundation.env, GraphSettingsFrom(settings.graph)));
-  SEEDCORE_RETURN_IF_ERROR(organism::RegisterGraphExecutors(organism.executors(), *unit->graph_, foundation.env));
+  SEEDCORE_ASSIGN_OR_RETURN(unit->graph_, RegisterAllExecutors(organism.executors(), settings, foundation,
+                                                               [&organism] { return VitalsOf(organism); }));
   return unit;
 }
 

@@ -14,12 +14,14 @@ namespace {
 
 /// Between two readings, however much trouble there is.
 constexpr std::chrono::milliseconds kPause{100};
+/// Beyond it the work of further organs stays with the organism.
+constexpr std::size_t kMostOrgans = 1024;
 
 }  // namespace
 
 ReplicaDirectory::ReplicaDirectory(store::RegistryStore& registry, net::BreakerSettings ejection,
                                    std::chrono::milliseconds refresh, Env& env)
-    : registry_(registry), refresh_(refresh), env_(env) {
+    : registry_(registry), ejection_(ejection), refresh_(refresh), env_(env) {
   for (const ServiceKind& kind : ServiceKinds()) {
     services_.emplace(kind.name, std::make_shared<net::Upstreams>(ejection, env));
   }
@@ -39,10 +41,18 @@ std::optional<Instant> ReplicaDirectory::ReadAt() const {
 Result<void> ReplicaDirectory::Refresh() {
   SEEDCORE_ASSIGN_OR_RETURN(const auto listeners, registry_.ActiveListeners());
   std::map<std::string, std::vector<net::UpstreamAddress>, std::less<>> by_service;
+  std::map<std::string, std::vector<net::UpstreamAddress>, std::less<>> by_organ;
   std::vector<store::Instance> dispatchers;
+  std::vector<store::Instance> organ_hosts;
   for (const store::Instance& listener : listeners) {
     if (listener.service == kDispatcherService || listener.service == kReaperService) dispatchers.push_back(listener);
     auto where = net::ParseHostPort(listener.address);
+    if (where && listener.service == kOrganService && listener.logical_id.starts_with(kOrganPrefix)) {
+      organ_hosts.push_back(listener);
+      by_organ[listener.logical_id.substr(kOrganPrefix.size())].push_back(
+          {listener.instance_id, std::move(*where), listener.node_id});
+      continue;
+    }
     if (!where || !services_.contains(listener.service)) continue;  // of a newer version
     by_service[listener.service].push_back({listener.instance_id, std::move(*where), listener.node_id});
   }
@@ -50,12 +60,35 @@ Result<void> ReplicaDirectory::Refresh() {
   const std::scoped_lock lock(mutex_);
   read_at_ = env_.Now();
   dispatchers_ = std::move(dispatchers);
+  organ_hosts_ = std::move(organ_hosts);
+  for (auto& [organ, upstreams] : organs_) {
+    if (!by_organ.contains(organ)) upstreams->Replace({});
+  }
+  for (auto& [organ, addresses] : by_organ) {
+    auto known = organs_.find(organ);
+    if (known == organs_.end()) {
+      if (organs_.size() >= kMostOrgans) continue;
+      known = organs_.emplace(organ, std::make_shared<net::Upstreams>(ejection_, env_)).first;
+    }
+    known->second->Replace(std::move(addresses));
+  }
   return {};
 }
 
 std::vector<store::Instance> ReplicaDirectory::Dispatchers() const {
   const std::scoped_lock lock(mutex_);
   return dispatchers_;
+}
+
+std::vector<store::Instance> ReplicaDirectory::OrganHosts() const {
+  const std::scoped_lock lock(mutex_);
+  return organ_hosts_;
+}
+
+std::shared_ptr<net::Upstreams> ReplicaDirectory::OfOrgan(std::string_view organ_id) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = organs_.find(organ_id);
+  return found == organs_.end() ? nullptr : found->second;
 }
 
 void ReplicaDirectory::RefreshSoon() {

@@ -26,7 +26,10 @@ Result<ray::JobRequest> JobFor(const Arguments& arguments) {
     }
     variables["DISPATCHER_COUNT"] = std::to_string(count);
   }
-  if (arguments.Has("replace")) variables["FORCE_REPLACE_DISPATCHERS"] = "true";
+  if (arguments.Has("replace")) {
+    variables["FORCE_REPLACE_DISPATCHERS"] = "true";
+    variables["FORCE_REPLACE_ORGANS"] = "true";
+  }
   const std::string python = arguments.Get("python", "python");
   if (python.find_first_of("'\n") != std::string::npos) {
     return Fail(ErrorCode::kInvalidArgument, "expected the path of a program", "--python");

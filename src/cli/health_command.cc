@@ -48,6 +48,12 @@ std::string Reason(const json::value& health) {
   return reason;
 }
 
+/// Organs whose work is done by actors of their own, and where.
+void PrintHosts(const json::value& health) {
+  const json::value* hosts = health.is_object() ? health.get_object().if_contains("hosts") : nullptr;
+  if (hosts != nullptr && hosts->is_object()) PrintMembers(hosts->get_object());
+}
+
 }  // namespace
 
 int RunHealth(const Arguments& arguments) {
@@ -77,6 +83,7 @@ int RunHealth(const Arguments& arguments) {
       const std::string status = TextOf(part.value(), "status");
       fmt::print("{} {}  {}\n", Pad(std::string(part.key()), 12),
                  Paint(IsGood(status) ? Color::kGreen : Color::kRed, Pad(status, 12)), Reason(part.value()));
+      PrintHosts(part.value());
     }
   }
   return all_good && unreachable == 0 ? kExitOk : kExitFailed;

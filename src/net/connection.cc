@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "net/asio_internal.h"
+#include "net/forward_message.h"
 // Reading, parsing and writing. connection_call.cc has the part that runs handlers.
 #include "net/connection_internal.h"
 #include "net/wire.h"
@@ -164,7 +165,8 @@ Connection::Next Connection::AfterMessage() {
     return Next::kRead;
   }
   const Route& route = admission_.route->route;
-  if (route.execution == Execution::kPool || route.stream || route.forwarder) return Next::kHandle;
+  forwards_ = route.forwarder && !(route.handler && (WasForwarded(request_) || !route.forwards()));
+  if (route.execution == Execution::kPool || route.stream || forwards_) return Next::kHandle;
   Response response = RunHandler(route, request_, admission_.gunzip, core_.options.limits.body_bytes);
   core_.gate.Finish(admission_, response);
   Respond(response);

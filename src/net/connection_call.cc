@@ -79,7 +79,7 @@ Coroutine Connection::Handle() {
   Dispatch(route, call, slot && slot->over_limit());
 
   while (!call->done && !expired_ && !closed_) co_await wakeup_.Wait();
-  if (call->done && call->accepted && route.forwarder) {
+  if (call->done && call->accepted && forwards_) {
     // Whether the answer is a stream shows only now.
     slot.emplace(core_);
     if (slot->over_limit()) {
@@ -127,7 +127,7 @@ void Connection::Dispatch(const Route& route, const std::shared_ptr<HandlerCall>
     answer(core_.Busy("too many event streams"));
     return;
   }
-  if (route.forwarder) {
+  if (forwards_) {
     route.forwarder->Forward(shared_from_this(), call, parser_.Head().target);
     return;
   }

@@ -102,6 +102,7 @@ class Connection final : public ForwardCaller, public std::enable_shared_from_th
   RequestParser parser_;
   Request request_;
   Admission admission_;
+  bool forwards_ = false;  // another server is to answer the current request
   bool in_message_ = false;
   bool in_body_ = false;
   bool closing_ = false;  // no further request will be read

@@ -16,8 +16,10 @@ constexpr std::array<std::string_view, 9> kHopByHop = {
     "Connection", "Keep-Alive",        "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "TE",
     "Trailer",    "Transfer-Encoding", "Upgrade"};
 /// Written anew for the next server.
-constexpr std::array<std::string_view, 7> kOfTheHop = {
-    "Host", "Content-Length", "Expect", "Authorization", "X-Request-ID", "traceparent", "X-Request-Timeout-Ms"};
+constexpr std::string_view kForwarded = "X-SeedCore-Forwarded";
+constexpr std::array<std::string_view, 8> kOfTheHop = {"Host",          "Content-Length",      "Expect",
+                                                       "Authorization", "X-Request-ID",        "traceparent",
+                                                       kForwarded,      "X-Request-Timeout-Ms"};
 /// Written by the server that answers the client.
 constexpr std::array<std::string_view, 5> kOfTheServer = {"Content-Length", "Content-Type", "Date", "X-Request-ID",
                                                           "traceparent"};
@@ -73,9 +75,12 @@ std::string ForwardedHead(const Request& request, std::string_view target, const
   if (!request.call.trace.trace_id.empty()) AppendField(out, "traceparent", request.call.trace.ToHeader());
   AppendField(out, "X-Request-Timeout-Ms",
               fmt::format_int(std::max<std::chrono::milliseconds::rep>(1, fields.time_left.count())).str());
+  AppendField(out, kForwarded, "1");
   out.append("\r\n");
   return out;
 }
+
+bool WasForwarded(const Request& request) { return request.headers.Find(kForwarded).has_value(); }
 
 void StripResponse(Response& response) {
   const auto named = NamedByConnection(response.headers);

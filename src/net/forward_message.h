@@ -20,7 +20,12 @@ struct ForwardedFields {
 /// next server sees one request that ends where ours ended. Hop-by-hop fields (RFC 9110 7.6.1) and those that
 /// `Connection` names are left out, and so are the client's credentials; request id and trace are those of
 /// `request.call`. HEAD is asked for as GET. `target` as in the request line.
+/// It says that it was forwarded, which WasForwarded reads; what a client claims about that is dropped.
 [[nodiscard]] std::string ForwardedHead(const Request& request, std::string_view target, const ForwardedFields& fields);
+
+/// Whether a forwarder has sent the request. Such a request is not forwarded again, so that none goes in circles
+/// between servers that each take the other for the one that answers.
+[[nodiscard]] bool WasForwarded(const Request& request);
 
 /// Takes out of a received response what belongs to its connection, and what the answering server writes itself.
 void StripResponse(Response& response);

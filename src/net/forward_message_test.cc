@@ -106,5 +106,15 @@ TEST(StripResponseTest, WhatTheAnsweringServerWritesItselfAndWhatIsOfTheHopGoes)
   EXPECT_EQ(response.headers.Find("Content-Encoding"), "gzip");
 }
 
+TEST(ForwardMessageTest, AForwardedRequestSaysSoOnceWhateverTheClientClaims) {
+  Request request;
+  EXPECT_FALSE(WasForwarded(request));
+  request.headers.Add("x-seedcore-forwarded", "0");
+  EXPECT_TRUE(WasForwarded(request));
+  const std::string head = ForwardedHead(request, "/x", {.host = "a", .token = "", .time_left = {}});
+  EXPECT_THAT(head, HasSubstr("\r\nX-SeedCore-Forwarded: 1\r\n"));
+  EXPECT_THAT(head, Not(HasSubstr("x-seedcore-forwarded")));
+}
+
 }  // namespace
 }  // namespace seedcore::net

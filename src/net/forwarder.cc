@@ -97,6 +97,10 @@ Coroutine Forwarder::Impl::Run(std::shared_ptr<ForwardCaller> caller, std::share
 }
 
 Coroutine Forwarder::Impl::Answer(UpstreamExchange& exchange) {
+  if (exchange.WasForwarded()) {
+    exchange.Finish(NobodyToAsk({ErrorCode::kUnavailable, "the request was forwarded here, and goes no further", {}}));
+    co_return;
+  }
   std::vector<std::uint64_t> tried;
   budget_.OnRequest();
   for (int retry = 0;; ++retry) {

@@ -35,6 +35,7 @@ struct ForwarderOptions {
 /// error; server-sent events pass as they come. A request is sent again, to another server if there is one, when it
 /// has not been sent in full, and when it was lost or answered with 502, 503 or 504 and repeating it is harmless
 /// (IsRepeatable); all this within a budget, so that a service that fails is not asked many times as much for it.
+/// A request that another forwarder has sent here goes no further (503).
 /// Answers of its own: 503 with Retry-After when there is no server to ask, 502 when the one that was
 /// asked is lost and the request may have been executed.
 class Forwarder {

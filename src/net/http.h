@@ -91,8 +91,12 @@ struct Route {
   Execution execution = Execution::kPool;
   Handler handler;       ///< this one,
   StreamHandler stream;  ///< or this one (GET only; runs where `execution` says)
-  /// or this one: another server answers, and no thread waits for it (net/forwarder.h). Not with LocalServer.
+  /// or this one: another server answers, and no thread waits for it (net/forwarder.h). Not with LocalServer. A request
+  /// that was forwarded here is not forwarded once more: it gets 503.
   std::shared_ptr<Forwarder> forwarder;
+  /// Only with a handler and a forwarder: asked of each request, on the I/O thread; whether the forwarder is to answer.
+  /// A request that was forwarded here is the handler's in any case.
+  std::function<bool()> forwards;
   bool requires_auth = true;  ///< false for health and metrics probes
 };
 

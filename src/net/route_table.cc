@@ -33,10 +33,11 @@ RouteTable::RouteTable(Metrics& metrics) : metrics_(metrics), unmatched_(metrics
 
 Result<void> RouteTable::Add(std::vector<Route> routes) {
   for (Route& route : routes) {
-    if ((route.handler ? 1 : 0) + (route.stream ? 1 : 0) + (route.forwarder ? 1 : 0) != 1) {
+    const bool by_request = route.handler && route.forwarder && route.forwards && !route.stream;
+    if (!by_request && (route.handler ? 1 : 0) + (route.stream ? 1 : 0) + (route.forwarder ? 1 : 0) != 1) {
       return Fail(ErrorCode::kInvalidArgument,
-                  fmt::format("route '{} {}' needs a handler, a stream handler or a forwarder", ToString(route.method),
-                              route.pattern));
+                  fmt::format("route '{} {}' needs one of a handler, a stream handler and a forwarder",
+                              ToString(route.method), route.pattern));
     }
     SEEDCORE_RETURN_IF_ERROR(router_.Add(route.method, route.pattern));
     routes_.emplace_back(std::move(route), metrics_);

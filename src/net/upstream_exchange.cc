@@ -44,6 +44,8 @@ UpstreamExchange::UpstreamExchange(ForwardCaller& caller, std::shared_ptr<Handle
       env_(env),
       on_stop_(call_->stop.get_token(), Stopper{this}) {}
 
+bool UpstreamExchange::WasForwarded() const { return net::WasForwarded(call_->request); }
+
 bool UpstreamExchange::IsRepeatable() const {
   return net::IsRepeatable(call_->request.method, call_->request.call.idempotency_key);
 }

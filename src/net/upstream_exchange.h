@@ -42,6 +42,8 @@ class UpstreamExchange {
   /// Gives the client its response.
   void Finish(Response response);
 
+  /// As net::WasForwarded, of the request it is about.
+  [[nodiscard]] bool WasForwarded() const;
   [[nodiscard]] bool IsRepeatable() const;
   [[nodiscard]] bool answered() const { return answered_; }
   [[nodiscard]] bool HasResponse() const { return response_.has_value(); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -26,6 +27,17 @@ ExecutionResult ExecutionResult::Failure(Error error, json::value partial) {
           .quality = 0.0,
           .mem_hits = 0,
           .effects = {}};
+}
+
+ExecutionResult RunExecutor(const Executor& executor, const TaskSpec& task, const CallContext& call, Env& env) {
+  if (auto wanted = call.Check(env); !wanted) return ExecutionResult::Failure(wanted.error());
+  if (auto fault = env.Fault("organism.execute"); !fault) return ExecutionResult::Failure(fault.error());
+  try {
+    return executor.execute(task, call);
+  } catch (const std::exception& exception) {
+    return ExecutionResult::Failure(
+        {ErrorCode::kInternal, fmt::format("the executor of {} failed: {}", task.type, exception.what()), {}});
+  }
 }
 
 Result<void> ExecutorRegistry::Register(Executor executor) {

@@ -56,6 +56,11 @@ struct Executor {
   ExecuteFunction execute;
 };
 
+/// Runs it on the calling thread. What it throws, a call that nobody waits for any more, and a fault that Env injects
+/// are failures.
+[[nodiscard]] ExecutionResult RunExecutor(const Executor& executor, const TaskSpec& task, const CallContext& call,
+                                          Env& env);
+
 /// Thread-safe. What is registered stays.
 class ExecutorRegistry {
  public:

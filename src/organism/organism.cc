@@ -1,7 +1,5 @@
 #include "organism/organism.h"
 
-#include <exception>
-
 #include <fmt/format.h>
 
 #include "base/log.h"
@@ -122,15 +120,14 @@ Result<bool> Organism::Shutdown(const CallContext& call) {
   return Fail(ErrorCode::kDeadlineExceeded, "the organism is shut down, but executions are still under way");
 }
 
-ExecutionResult Organism::Run(const Executor& executor, const TaskSpec& task, const CallContext& call) {
-  if (auto wanted = call.Check(env_); !wanted) return ExecutionResult::Failure(wanted.error());
-  if (auto fault = env_.Fault("organism.execute"); !fault) return ExecutionResult::Failure(fault.error());
-  try {
-    return executor.execute(task, call);
-  } catch (const std::exception& exception) {
-    return ExecutionResult::Failure(
-        {ErrorCode::kInternal, fmt::format("the executor of {} failed: {}", task.type, exception.what()), {}});
+OrganHosts::Done Organism::Run(const Executor& executor, const Population::Agent& agent, const std::string& organ_id,
+                               const TaskSpec& task, const CallContext& call) {
+  if (hosts_ != nullptr) {
+    const std::function<Vitals()> vitals = [this] { return VitalsOf(*this); };
+    auto done = hosts_->Execute({organ_id, agent.id, task, vitals}, call);
+    if (done) return std::move(*done);
   }
+  return {RunExecutor(executor, task, call, env_), {}};
 }
 
 Result<Execution> Organism::Execute(const std::string& organ_id, const TaskSpec& task, const CallContext& call) {
@@ -145,7 +142,8 @@ Result<Execution> Organism::Execute(const std::string& organ_id, const TaskSpec&
   const Population::Slot& slot = *acquired;
 
   const Instant start = env_.Now();
-  ExecutionResult outcome = Run(*executor, task, call);
+  OrganHosts::Done done = Run(*executor, *slot.agent, organ_id, task, call);
+  ExecutionResult& outcome = done.result;
 
   Execution execution{.success = outcome.success,
                       .error = std::move(outcome.error),
@@ -154,6 +152,7 @@ Result<Execution> Organism::Execute(const std::string& organ_id, const TaskSpec&
                       .mem_hits = outcome.mem_hits,
                       .organ_id = organ_id,
                       .agent_id = slot.agent->id,
+                      .host = std::move(done.host),
                       .selection_score = slot.score,
                       .candidates = slot.candidates,
                       .latency = env_.Now() - start};

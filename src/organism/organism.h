@@ -13,6 +13,7 @@
 #include "organism/config.h"
 #include "organism/evolution.h"
 #include "organism/executor.h"
+#include "organism/organ_hosts.h"
 #include "organism/population.h"
 #include "organism/presence.h"
 #include "organism/routing.h"
@@ -39,6 +40,7 @@ struct Execution {
   int mem_hits = 0;
   std::string organ_id;
   std::string agent_id;
+  std::string host;  ///< of the organ, which did the work; empty: it was done here
   double selection_score = 0.0;
   int candidates = 0;
   std::chrono::nanoseconds latency{0};
@@ -57,6 +59,11 @@ class Organism {
 
   /// Where executors are registered: the built-in ones by RegisterExecutors, others by later rooms.
   [[nodiscard]] ExecutorRegistry& executors() { return executors_; }
+  /// From now on work is done by whoever hosts its organ, where somebody does. Before Initialize; `hosts` outlives
+  /// this.
+  void WorkOn(OrganHosts& hosts) { hosts_ = &hosts; }
+  /// Null: all work is done here.
+  [[nodiscard]] const OrganHosts* hosts() const { return hosts_; }
   [[nodiscard]] RoutingDirectory& routing() { return routing_; }
   [[nodiscard]] const Population& population() const { return population_; }
   [[nodiscard]] const Presence& presence() const { return presence_; }
@@ -88,7 +95,9 @@ class Organism {
   void RemoveOrgans();
   Result<void> DropEvolvedOrgans();
   Result<void> CheckRunning() const;
-  ExecutionResult Run(const Executor& executor, const TaskSpec& task, const CallContext& call);
+  /// At a host of the organ, or here.
+  OrganHosts::Done Run(const Executor& executor, const Population::Agent& agent, const std::string& organ_id,
+                       const TaskSpec& task, const CallContext& call);
   struct TypeMetrics {
     Counter* successes;
     Counter* failures;
@@ -110,6 +119,7 @@ class Organism {
   Metrics& metrics_;
   Gauge& energy_gauge_;
 
+  OrganHosts* hosts_ = nullptr;
   ExecutorRegistry executors_;
   Population population_;
   Presence presence_;

@@ -160,6 +160,12 @@ Result<OrganismHealthReply> OrganismService::Health(const Empty&, const CallCont
     reply.agents += static_cast<int>(organ.agent_ids.size());
     const OrganStatusView view = ToView(organ, organism_.presence());
     if (const auto registration = organism_.presence().Of(organ.organ_id)) reply.epoch = registration->epoch;
+    if (organism_.hosts() != nullptr) {
+      for (const auto& host : organism_.hosts()->Of(organ.organ_id)) {
+        std::string& where = reply.hosts[organ.organ_id];
+        where += fmt::format("{}{} at {}", where.empty() ? "" : ", ", host.name, host.address);
+      }
+    }
     if (view.detail.empty()) continue;
     reply.status = "degraded";
     reply.detail += fmt::format("{}{}: {}", reply.detail.empty() ? "" : "; ", organ.organ_id, view.detail);
@@ -206,7 +212,13 @@ Result<OrganismServiceStatus> OrganismService::Status(const Empty&, const CallCo
 Result<OrganismStatusReply> OrganismService::OrganismStatus(const Empty&, const CallContext&) {
   SEEDCORE_RETURN_IF_ERROR(CheckInitialized(organism_));
   OrganismStatusReply reply;
-  for (const auto& organ : organism_.population().Organs()) reply.status.push_back(ToView(organ, organism_.presence()));
+  for (const auto& organ : organism_.population().Organs()) {
+    OrganStatusView& view = reply.status.emplace_back(ToView(organ, organism_.presence()));
+    if (organism_.hosts() == nullptr) continue;
+    for (auto& host : organism_.hosts()->Of(organ.organ_id)) {
+      view.hosts.push_back({std::move(host.name), std::move(host.address)});
+    }
+  }
   return reply;
 }
 

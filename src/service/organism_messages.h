@@ -134,6 +134,7 @@ struct ExecuteOnRandomRequest {
 /// What one agent reports of one execution.
 struct AgentReport {
   std::string agent_id;
+  std::string host;
   bool task_processed = true;
   bool success = false;
   double quality = 0.0;
@@ -149,6 +150,7 @@ struct AgentReport {
   int candidates = 0;
   static constexpr auto kFields = Fields(
       Required("agent_id", &AgentReport::agent_id, "The agent that was selected"),
+      Sparse("host", &AgentReport::host, "Actor of the organ that did the work; not there: the organism did"),
       Required("task_processed", &AgentReport::task_processed, "Whether an executor ran"),
       Required("success", &AgentReport::success, "The agent's verdict"),
       Required("quality", &AgentReport::quality, "0 to 1, measured by the executor (see docs of each executor)"),
@@ -310,6 +312,13 @@ struct OrganismAck {
                                          Sparse("message", &OrganismAck::message, "What was done"));
 };
 
+struct OrganHostView {
+  std::string name;
+  std::string address;
+  static constexpr auto kFields = Fields(Required("name", &OrganHostView::name, "Its actor"),
+                                         Required("address", &OrganHostView::address, "HOST:PORT of its listener"));
+};
+
 struct OrganStatusView {
   std::string organ_id;
   std::string organ_type;
@@ -320,6 +329,7 @@ struct OrganStatusView {
   std::string detail;
   int running_tasks = 0;
   int free_slots = 0;
+  std::vector<OrganHostView> hosts;
   static constexpr auto kFields =
       Fields(Required("organ_id", &OrganStatusView::organ_id, "Organ id"),
              Required("organ_type", &OrganStatusView::organ_type, "Cognitive, Actuator, Utility, ..."),
@@ -329,7 +339,9 @@ struct OrganStatusView {
              Required("status", &OrganStatusView::status, "healthy, or degraded with a detail"),
              Sparse("detail", &OrganStatusView::detail, "Why it is not healthy"),
              Required("running_tasks", &OrganStatusView::running_tasks, "Executions in progress"),
-             Required("free_slots", &OrganStatusView::free_slots, "Executions that could start now"));
+             Required("free_slots", &OrganStatusView::free_slots, "Executions that could start now"),
+             Sparse("hosts", &OrganStatusView::hosts,
+                    "Who does the work of its agents; not there: the organism's own process"));
 };
 
 struct OrganismStatusReply {
@@ -525,6 +537,7 @@ struct OrganismHealthReply {
   int agents = 0;
   std::string epoch;
   std::string detail;
+  std::map<std::string, std::string> hosts;
   [[nodiscard]] int HttpStatus() const { return organism_initialized && agents > 0 ? 200 : 503; }
   static constexpr auto kFields =
       Fields(Required("status", &OrganismHealthReply::status, "healthy or degraded; 503 when not able to serve"),
@@ -534,7 +547,9 @@ struct OrganismHealthReply {
              Required("organs", &OrganismHealthReply::organs, "Organs"),
              Required("agents", &OrganismHealthReply::agents, "Agents"),
              Required("epoch", &OrganismHealthReply::epoch, "Cluster epoch"),
-             Sparse("detail", &OrganismHealthReply::detail, "What is wrong"));
+             Sparse("detail", &OrganismHealthReply::detail, "What is wrong"),
+             Sparse("hosts", &OrganismHealthReply::hosts,
+                    "Organ to the actor that does the work of its agents, and where; of others the organism does it"));
 };
 
 }  // namespace seedcore::service

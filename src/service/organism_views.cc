@@ -39,6 +39,7 @@ ExecuteReply ToReply(organism::Execution execution) {
   const auto& accounted = execution.accounted;
   reply.result = AgentReport{
       .agent_id = std::move(execution.agent_id),
+      .host = std::move(execution.host),
       .task_processed = true,
       .success = execution.success,
       .quality = execution.quality,

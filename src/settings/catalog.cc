@@ -402,6 +402,11 @@ void AddDirectAndGateway(Rows& rows) {
                       .limits = {.min = 0, .max = 60}}));
   rows.push_back(Row("direct.peers", direct, &D::peers,
                      {.meaning = "Services call the listeners of others where they know one, else Ray Serve"}));
+  rows.push_back(Row(
+      "direct.gateway", direct, &D::gateway,
+      {.meaning = "The listener of a replica answers all six prefixes: what is not its own goes to live replicas"}));
+  rows.push_back(Row("direct.organs", direct, &D::organs,
+                     {.meaning = "The organism has the work of its agents done by the organ's actor where one lives"}));
 
   const auto gateway = &Settings::gateway;
   using G = GatewaySettings;

@@ -155,6 +155,8 @@ struct DirectSettings {
   int io_threads = 1;
   milliseconds drain_notice{1'500};
   bool peers = true;
+  bool gateway = true;
+  bool organs = true;
   friend bool operator==(const DirectSettings&, const DirectSettings&) = default;
 };
 

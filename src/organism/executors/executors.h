@@ -10,26 +10,12 @@
 #include "base/env.h"
 #include "organism/executor.h"
 #include "organism/tool.h"
+#include "organism/vitals.h"
 #include "state/host.h"
 #include "store/store.h"
 
 /// The executors and tools that SeedCore brings along.
 namespace seedcore::organism {
-
-class Organism;
-
-/// How the organism is, for status and health answers.
-struct Vitals {
-  bool initialized = false;
-  int organs = 0;
-  int agents = 0;
-  int running_tasks = 0;
-  int free_slots = 0;
-  std::vector<std::string> problems;  ///< organs that can't reach the registry, and why
-};
-
-/// What the organism itself knows of them.
-[[nodiscard]] Vitals VitalsOf(const Organism& organism);
 
 /// Sends `body` to `url` by POST and returns the JSON of a 2xx reply. The call carries deadline and idempotency key.
 using WebhookPost =

@@ -1,0 +1,96 @@
+"""The organs of the organism as detached actors, each proven by a health task that it has executed."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bootstraps.actors import LOOK_AT, ActorPlan, ensure, find, names_with, remove
+from bootstraps.steps import StepFailedError, flag, say, step, wait_until
+from seedcore.organ_actor import OrganActor
+
+ORGAN = "seedcore_organ_"
+STEP = "organs"
+_LOOK_AT = "seedcore health"
+_CALL_S = 15.0
+_CPUS = 0.1
+
+Ask = Callable[[str, str, float, dict[str, Any] | None], tuple[int, Any]]
+
+
+class OrganPlan(ActorPlan):
+    """Whether there are to be actors of organs, and how, out of the environment."""
+
+    def __init__(self) -> None:
+        super().__init__("ORGAN", "FORCE_REPLACE_ORGANS")
+        self.enabled = flag("ENABLE_ORGAN_ACTORS", True)
+
+
+def bootstrap_organs(plan: OrganPlan, ask: Ask) -> None:
+    """An actor for every organ that the organism has, and none for others.
+
+    Args:
+        plan: How.
+        ask: Asks the organism: method, path, seconds, body.
+
+    Raises:
+        StepFailedError: With the actor that is in the way.
+    """
+    organs = _organs(ask) if plan.enabled else []
+    names = {ORGAN + organ: organ for organ in organs}
+    for name, organ in names.items():  # one after the other: meanwhile the organism does the work itself
+        status = _ensure(plan, name, organ)
+        if status["state"] == "in_place":
+            say(STEP, f"stay with the organism: {status['problem']}")
+            names = {}
+            break
+    with step(STEP, f"seedcore ray actors --namespace {plan.namespace}"):
+        surplus = [name for name in names_with(plan, ORGAN) if name not in names]
+    for name in surplus:
+        with step(name, LOOK_AT.format(plan.namespace, name)):
+            remove(plan, name, find(plan, name))
+        say(name, "removed: there is to be none")
+    for name, organ in names.items():
+        _prove(plan, name, organ, ask)
+    if names:
+        say(STEP, f"{len(names)} actors have executed a health task")
+
+
+def _organs(ask: Ask) -> list[str]:
+    with step(STEP, _LOOK_AT):
+        status, answer = ask("GET", "/organism-status", _CALL_S, None)
+        if status != 200:
+            raise StepFailedError(STEP, f"the organism does not say which there are: status {status}", _LOOK_AT)
+        return [str(organ["organ_id"]) for organ in answer["status"]]
+
+
+def _ensure(plan: OrganPlan, name: str, organ: str) -> dict[str, Any]:
+    def create(options: dict[str, Any]) -> Any:
+        return OrganActor.options(**options).remote(  # type: ignore[attr-defined]
+            organ, name, plan.settings, plan.pinned
+        )
+
+    return ensure(plan, name, create, _CPUS, settled=("running", "in_place"))
+
+
+def _prove(plan: OrganPlan, name: str, organ: str, ask: Ask) -> None:
+    """A health task on the organ, until the actor is the one that has executed it."""
+    body = {"organ_id": organ, "task": {"type": "health_check", "description": "Proof that work is done"}}
+    last = "no answer"
+
+    def proven() -> bool:
+        nonlocal last
+        try:
+            status, reply = ask("POST", "/execute-on-organ", _CALL_S, body)
+        except (OSError, ValueError) as error:
+            last = str(error)
+            return False
+        if status != 200 or not reply.get("success"):
+            last = f"status {status}: {str(reply.get('error'))[:300]}"
+            return False
+        host = reply["result"].get("host")
+        last = f"it was executed by {host or 'the organism itself'}"
+        return bool(host == name)
+
+    look_at = LOOK_AT.format(plan.namespace, name)
+    with step(name, look_at):
+        if not wait_until(proven, plan.ready_s):
+            raise StepFailedError(name, f"no health task executed within {plan.ready_s:g} s: {last}", look_at)

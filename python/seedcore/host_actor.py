@@ -1,0 +1,59 @@
+"""What actors have in common that hold one C++ host, whose threads do the work."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import ray
+
+from seedcore._core import EngineError
+from seedcore.utils.ray_utils import hosts_in_cluster
+
+_log = logging.getLogger(__name__)
+
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 5.0
+
+HostT = TypeVar("HostT", bound=Any)
+
+
+def place(pinned: bool) -> dict[str, Any]:
+    """Where this actor runs, as the hosts take it."""
+    return {
+        "node_id": ray.get_runtime_context().get_node_id(),
+        "ip_address": ray.util.get_node_ip_address(),  # type: ignore[no-untyped-call]
+        "hosts": 1 if pinned else hosts_in_cluster(),
+    }
+
+
+class HostActor(Generic[HostT]):
+    """Starts its host, and waits for a store that cannot be reached: what a retry cannot mend is raised."""
+
+    def _begin(self, make: Callable[[], HostT]) -> None:
+        self._make = make
+        self._problem = ""
+        self._host: HostT | None = None
+        self._drained = threading.Event()
+        try:
+            self._host = make()
+        except EngineError as error:
+            if not str(error).startswith("unavailable:"):
+                raise
+            self._problem = str(error)
+            threading.Thread(target=self._keep_trying, name="start-host", daemon=True).start()
+
+    def _keep_trying(self) -> None:
+        wait = _FIRST_WAIT_S
+        while not self._drained.wait(wait):
+            wait = min(2 * wait, _LONGEST_WAIT_S)
+            try:
+                host = self._make()
+            except EngineError as error:
+                self._problem = str(error)
+                _log.warning("not started yet: %s", error)
+                continue
+            self._host, self._problem = host, ""
+            if self._drained.is_set():
+                host.drain(0)
+            return

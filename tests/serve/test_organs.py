@@ -1,0 +1,103 @@
+"""Actors of organs on the head: they do the work, one that dies loses none, and they are replaced on demand."""
+
+import json
+import os
+import signal
+from collections import Counter
+from typing import Any
+
+import pytest
+from cluster import Head, request, wait_until
+from task_api import SEEDCORE, TaskApi
+from test_bootstrap import ORGANS, bootstrap, living, run
+from webhook import Webhook
+
+ORGAN = "actuator_organ_1"  # of the type execute
+NAME = "seedcore_organ_" + ORGAN
+
+
+@pytest.fixture(scope="module", autouse=True)
+def organs(head: Head) -> None:
+    ended = bootstrap(head, DISPATCHER_COUNT="1")
+    assert ended.code == 0, ended.out + ended.err
+    assert set(ORGANS) <= ended.actors().keys()
+
+
+def hosts(head: Head) -> list[dict[str, str]]:
+    """Who does the organ's work, as the organism sees it."""
+    answer = request(head.gateway_url + "/organism/organism-status").json()
+    (organ,) = [each for each in answer["status"] if each["organ_id"] == ORGAN]
+    found: list[dict[str, str]] = organ.get("hosts", [])
+    return found
+
+
+def execute(head: Head, organ: str) -> dict[str, Any]:
+    body = {"organ_id": organ, "task": {"type": "general_query", "description": "1 + 1"}}
+    reply: dict[str, Any] = request(head.gateway_url + "/organism/execute-on-organ", body).json()
+    assert reply["success"], reply
+    return reply
+
+
+def test_every_organs_work_is_done_by_its_actor_and_health_says_where(head: Head) -> None:
+    for name in ORGANS:
+        assert execute(head, name.removeprefix("seedcore_organ_"))["result"]["host"] == name
+    shown = run(head, [SEEDCORE, "health"])
+    assert f"{NAME} at 127.0.0.1:" in shown.out, shown.out + shown.err
+    actors = run(head, [SEEDCORE, "ray", "actors", "--name", NAME], RAY_DASHBOARD_URL=head.dashboard_url)
+    assert NAME in actors.out, actors.out + actors.err
+
+
+def test_a_task_survives_the_death_of_its_organs_actor_which_ray_restarts(
+    head: Head, task_api: TaskApi, webhook: Webhook
+) -> None:
+    (before,) = hosts(head)
+    task_id = task_api.submit(webhook.task("organ killed"))
+    assert webhook.entered("organ killed").wait(20), task_api.task(task_id)
+    pid = living(head)[NAME]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    task = task_api.await_end(task_id, 30)
+    webhook.release("organ killed")
+    assert task["status"] == "completed", task
+    kinds = Counter(event["kind"] for event in task_api.events(task_id))
+    assert kinds["completed"] == 1
+    assert kinds["claimed"] == 1, "the organism had it done elsewhere, under the same lease"
+    assert webhook.calls("organ killed") == 2
+
+    def is_back() -> bool:
+        return living(head).get(NAME, {}).get("pid", pid) != pid and any(
+            host["address"] != before["address"] for host in hosts(head)
+        )
+
+    wait_until(is_back, 60, f"Ray restarts {NAME}, and it listens again")
+    wait_until(lambda: execute(head, ORGAN)["result"].get("host") == NAME, 30, "work is done by the new one")
+    ended = bootstrap(head, DISPATCHER_COUNT="1", BOOTSTRAP_MODE="organism")
+    assert ended.code == 0, ended.out + ended.err
+    assert ended.actors()[NAME][0] == "is there", "restarted by Ray, not by the bootstrap"
+
+
+def test_organs_are_replaced_on_demand_and_their_work_is_not_lost(
+    head: Head, task_api: TaskApi, webhook: Webhook
+) -> None:
+    before = {name: living(head)[name]["pid"] for name in ORGANS}
+    task_id = task_api.submit(webhook.task("organ replaced"))
+    assert webhook.entered("organ replaced").wait(20)
+    replace = {"FORCE_REPLACE_ORGANS": "true", "ORGAN_DRAIN_TIMEOUT_S": "2", "BOOTSTRAP_MODE": "organism"}
+    ended = bootstrap(head, **replace)
+    webhook.release("organ replaced")
+    assert ended.code == 0, ended.out + ended.err
+    after = {name: living(head)[name]["pid"] for name in ORGANS}
+    assert not set(before.values()) & set(after.values()), "an actor was not replaced"
+    assert task_api.await_end(task_id, 30)["status"] == "completed"
+    assert Counter(event["kind"] for event in task_api.events(task_id))["completed"] == 1
+
+
+def test_without_actors_the_organism_does_the_work_itself(head: Head) -> None:
+    ended = bootstrap(head, ENABLE_ORGAN_ACTORS="false", BOOTSTRAP_MODE="organism")
+    assert ended.code == 0, ended.out + ended.err
+    assert not set(ORGANS) & set(living(head))
+    wait_until(lambda: "host" not in execute(head, ORGAN)["result"], 10, "work is done in place")
+    settings = json.dumps({"direct.organs": False})
+    ended = bootstrap(head, ORGAN_SETTINGS=settings, BOOTSTRAP_MODE="organism")
+    assert ended.code == 0, ended.out + ended.err
+    assert "organs: stay with the organism: conflict: work of organs is not to be done elsewhere" in ended.out
+    assert not set(ORGANS) & set(living(head))
