@@ -109,8 +109,8 @@ build/ray-venv/.installed-dev: python/requirements-dev.lock build/ray-venv/.inst
 	@touch $@
 
 wheel: packages build/ray-venv/.installed-dev  ## The engine as a Python wheel: build/wheel, installed into build/ray-venv
-	@CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) build/ray-venv/bin/pip wheel --quiet --disable-pip-version-check --no-deps \
-	  --no-build-isolation -C cmake.define.SEEDCORE_WERROR=$(WERROR) -w build/wheel .
+	@command -v cargo >/dev/null || scripts/install-packages packages-wheel.txt
+	@CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) scripts/build-wheel build/ray-venv build/wheel -C cmake.define.SEEDCORE_WERROR=$(WERROR)
 	@build/ray-venv/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall build/wheel/seedcore-*.whl
 
 lint-python: build/ray-venv/.installed-dev  ## ruff and mypy --strict over all Python of the package
