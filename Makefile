@@ -113,12 +113,13 @@ wheel: packages build/ray-venv/.installed-dev  ## The engine as a Python wheel: 
 	@CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) scripts/build-wheel build/ray-venv build/wheel -C cmake.define.SEEDCORE_WERROR=$(WERROR)
 	@build/ray-venv/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall build/wheel/seedcore-*.whl
 
-lint-python: build/ray-venv/.installed-dev  ## ruff and mypy --strict over all Python of the package
-	@build/ray-venv/bin/ruff check python tests/serve tests/cluster tests/deploy examples/ray_migration scripts/ray-demo \
-	  deploy/kustomize/schema/update
-	@build/ray-venv/bin/ruff format --check python tests/serve tests/cluster tests/deploy examples/ray_migration scripts/ray-demo \
-	  deploy/kustomize/schema/update
-	@cd python && ../build/ray-venv/bin/mypy --config-file ../pyproject.toml
+# Every file of Python, and every program that says it is one.
+PYTHON = $(shell git ls-files '*.py' '*.pyi'; git grep -lE '^\#!.*python3' -- ':!*.py')
+
+lint-python: build/ray-venv/.installed-dev  ## ruff over all Python, mypy --strict over all but what generates test data
+	@build/ray-venv/bin/ruff check $(PYTHON)
+	@build/ray-venv/bin/ruff format --check $(PYTHON)
+	@scripts/type-check build/ray-venv
 
 ray-demo: build wheel  ## A Ray head on this host with the six services, and the example through them
 	@build/ray-venv/bin/python scripts/ray-demo start

@@ -10,8 +10,8 @@ import pytest
 from seedcore import EngineError
 from seedcore._core import Engine
 
-for folder in ("cluster", "serve", "ray"):
-    sys.path.append(str(Path(__file__).parents[1] / folder))
+sys.path.append(str(Path(__file__).parents[1] / "serve"))
+sys.path.append(str(Path(__file__).parents[1] / "cluster"))
 from postgres import USER, Postgres
 from ray_head import free_ports
 

@@ -85,5 +85,7 @@ def test_the_module_shows_nothing_but_its_entry_point(libraries: dict[str, ELFFi
     (module,) = (library for name, library in libraries.items() if name.startswith("_core."))
     symbols = module.get_section_by_name(".dynsym")
     assert isinstance(symbols, SymbolTableSection)
-    shown = [s.name for s in symbols.iter_symbols() if s["st_shndx"] != "SHN_UNDEF" and s["st_info"]["bind"] != "STB_LOCAL"]
+    shown = [
+        s.name for s in symbols.iter_symbols() if s["st_shndx"] != "SHN_UNDEF" and s["st_info"]["bind"] != "STB_LOCAL"
+    ]
     assert shown == ["PyInit__core"]
