@@ -46,10 +46,8 @@ class Postgres:
             command += ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
         return command
 
-    def _run(self, command: list[str], text: str = "") -> None:
-        subprocess.run(
-            [*self._as_server_user(), *command], check=True, input=text, text=True, capture_output=True, timeout=60
-        )
+    def _run(self, command: list[str]) -> None:
+        subprocess.run([*self._as_server_user(), *command], check=True, capture_output=True, timeout=60)
 
     def __enter__(self) -> "Postgres":
         if os.geteuid() == 0:
@@ -59,8 +57,10 @@ class Postgres:
         init = [str(self._binaries / "initdb"), f"--pgdata={data}", "--encoding=UTF8", "--locale=C"]
         init += [f"--username={USER}", f"--auth={'scram-sha-256' if self._password else 'trust'}", "--no-sync"]
         if self._password:
-            init += ["--pwfile=/dev/stdin"]
-        self._run(init, self._password)
+            file = self._folder / "password"
+            file.write_text(self._password)
+            init += [f"--pwfile={file}"]
+        self._run(init)
         command = [str(self._binaries / "postgres"), "-D", data, "-k", str(self._folder)]
         options = {"port": self.port, "listen_addresses": "127.0.0.1", "fsync": "off", "max_connections": 300}
         if self._tls:

@@ -87,6 +87,10 @@ class Head(RayHead):
         (deployment,) = self.applications()[application]["deployments"].values()
         return [replica["pid"] for replica in deployment["replicas"] if replica["state"] == "RUNNING"]
 
+    def wait_until_replicas(self, application: str, count: int) -> None:
+        """Until so many of an application's replicas run."""
+        wait_until(lambda: len(self.replicas(application)) == count, 60, f"{count} replicas of {application}")
+
 
 class Response:
     """Status, header fields (in lower case) and body of an answer, whatever its status."""
@@ -110,6 +114,11 @@ def request(url: str, body: object = None, headers: dict[str, str] | None = None
             return Response(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as error:
         return Response(error.code, error.headers, error.read())
+
+
+def wait_until_healthy(url: str, seconds: float = 30) -> None:
+    """Waits until the service below `url` says that it is healthy."""
+    wait_until(lambda: request(url + "/health").status == 200, seconds, f"{url}/health is 200")
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:

@@ -42,7 +42,7 @@ def libraries(wheel: Path) -> dict[str, ELFFile]:
 def needed_by(library: ELFFile) -> Iterator[str]:
     for section in library.iter_sections():
         if isinstance(section, DynamicSection):
-            yield from (tag.needed for tag in section.iter_tags("DT_NEEDED"))
+            yield from (tag.needed for tag in section.iter_tags("DT_NEEDED"))  # type: ignore[attr-defined]
 
 
 def versions_of(library: ELFFile) -> Iterator[str]:
