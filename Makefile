@@ -43,7 +43,7 @@ test: build  ## Build, then run every suite
 format: packages-ci  ## Format all C++
 	@git ls-files '*.h' '*.cc' | xargs clang-format-19 -i
 
-lint: packages-ci  ## Check the format of all C++, then clang-tidy over all but tests
+lint: packages-ci lint-python  ## Check the format of all C++, then clang-tidy over all but tests; and all Python
 	@git ls-files '*.h' '*.cc' | xargs clang-format-19 --dry-run --Werror
 	@cmake --preset asan -DSEEDCORE_WERROR=$(WERROR) >/dev/null
 	@cmake --build --preset asan -j $(JOBS)

@@ -19,7 +19,7 @@ class Counter:
         return self.counts
 
 
-def counter() -> Any:
+def counter() -> "ray.actor.ActorHandle":
     """The one counter of the namespace."""
     if not ensure_ray_initialized():
         raise ConnectionError("no Ray: the log says why")

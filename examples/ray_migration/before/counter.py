@@ -30,7 +30,7 @@ class Counter:
         return self.counts
 
 
-def counter() -> Any:
+def counter() -> "ray.actor.ActorHandle":
     """The one counter of the namespace."""
     connect()
     return Counter.options(name="word_counter", namespace=NAMESPACE, get_if_exists=True).remote()
