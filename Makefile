@@ -43,7 +43,7 @@ test: build  ## Build, then run every suite
 format: packages-ci  ## Format all C++
 	@git ls-files '*.h' '*.cc' | xargs clang-format-19 -i
 
-lint: packages-ci  ## Check the format of all C++, then clang-tidy over all but tests
+lint: packages-ci lint-python  ## Check the format of all C++, then clang-tidy over all but tests; and all Python
 	@git ls-files '*.h' '*.cc' | xargs clang-format-19 --dry-run --Werror
 	@cmake --preset asan -DSEEDCORE_WERROR=$(WERROR) >/dev/null
 	@cmake --build --preset asan -j $(JOBS)
@@ -110,16 +110,17 @@ build/ray-venv/.installed-dev: python/requirements-dev.lock build/ray-venv/.inst
 	@touch $@
 
 wheel: packages build/ray-venv/.installed-dev  ## The engine as a Python wheel: build/wheel, installed into build/ray-venv
-	@CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) build/ray-venv/bin/pip wheel --quiet --disable-pip-version-check --no-deps \
-	  --no-build-isolation -C cmake.define.SEEDCORE_WERROR=$(WERROR) -w build/wheel .
+	@command -v cargo >/dev/null || scripts/install-packages packages-wheel.txt
+	@CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) scripts/build-wheel build/ray-venv build/wheel -C cmake.define.SEEDCORE_WERROR=$(WERROR)
 	@build/ray-venv/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall build/wheel/seedcore-*.whl
 
-lint-python: build/ray-venv/.installed-dev  ## ruff and mypy --strict over all Python of the package
-	@build/ray-venv/bin/ruff check python tests/serve tests/cluster tests/deploy examples/ray_migration scripts/ray-demo \
-	  deploy/kustomize/schema/update
-	@build/ray-venv/bin/ruff format --check python tests/serve tests/cluster tests/deploy examples/ray_migration scripts/ray-demo \
-	  deploy/kustomize/schema/update
-	@cd python && ../build/ray-venv/bin/mypy --config-file ../pyproject.toml
+# Every file of Python, and every program that says it is one.
+PYTHON = $(shell git ls-files '*.py' '*.pyi'; git grep -lE '^\#!.*python3' -- ':!*.py')
+
+lint-python: build/ray-venv/.installed-dev  ## ruff over all Python, mypy --strict over all but what generates test data
+	@build/ray-venv/bin/ruff check $(PYTHON)
+	@build/ray-venv/bin/ruff format --check $(PYTHON)
+	@scripts/type-check build/ray-venv
 
 ray-demo: build wheel  ## A Ray head on this host with the six services, and the example through them
 	@build/ray-venv/bin/python scripts/ray-demo start

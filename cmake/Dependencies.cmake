@@ -11,13 +11,17 @@ if(SEEDCORE_PYTHON)
   set(ZLIB_USE_STATIC_LIBS ON)
 endif()
 find_package(SQLite3 REQUIRED)
-find_package(PostgreSQL REQUIRED)  # libpq
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_library(SEEDCORE_CCTZ cctz REQUIRED)  # Debian has no CMake package of it
 find_path(SEEDCORE_CCTZ_INCLUDE cctz/time_zone.h REQUIRED)
 find_package(OpenSSL REQUIRED)
+if(SEEDCORE_OWN_LIBPQ)
+  include(${CMAKE_CURRENT_LIST_DIR}/Libpq.cmake)
+else()
+  find_package(PostgreSQL REQUIRED)  # libpq
+endif()
 find_package(prometheus-cpp CONFIG REQUIRED)
 find_package(simdjson CONFIG REQUIRED)
 if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")

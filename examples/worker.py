@@ -9,6 +9,8 @@ A claim is a lease: while a handler works, a thread renews it. Whoever loses the
 cancellation) is told at the next renewal and must throw the result away; the server would refuse it with 409.
 """
 
+from __future__ import annotations
+
 import argparse
 import hashlib
 import json
@@ -18,7 +20,10 @@ import threading
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Callable
+from typing import Any
 
+Handler = Callable[[dict[str, Any], str, "Steps"], object]
 LEASE_S = float(os.environ.get("WORKER_LEASE_S", "30"))
 WAIT_S = 20.0
 
@@ -34,7 +39,7 @@ class Lost(Exception):
 class NotNow(Exception):
     """Raised by a handler: the task comes back after `delay_s` (1 or more), and the attempt does not count."""
 
-    def __init__(self, delay_s, reason=""):
+    def __init__(self, delay_s: float, reason: str = "") -> None:
         super().__init__(reason)
         self.delay_s = delay_s
 
@@ -42,12 +47,12 @@ class NotNow(Exception):
 class Steps:
     """The steps of one task: each runs once, whatever happens, and its result is kept under the task's lease."""
 
-    def __init__(self, worker, lease, kept):
+    def __init__(self, worker: Worker, lease: dict[str, Any], kept: list[dict[str, Any]]) -> None:
         self.worker = worker
         self.lease = lease
         self.kept = {step["name"]: step for step in kept}
 
-    def run(self, name, work):
+    def run(self, name: str, work: Callable[[str], Any]) -> Any:
         """The result of the step `name`: the one that is kept, or that of `work(key)`, which is then kept.
 
         A process that dies between the work and its checkpoint does the step again: `key` is the same then.
@@ -60,12 +65,12 @@ class Steps:
         self.worker.call("checkpoint", **self.lease, step=name, result=result)
         return result
 
-    def progress(self, fraction, note="", data=None):
+    def progress(self, fraction: float, note: str = "", data: object = None) -> None:
         """Says how far the task is, as often as the work likes. Raises Lost when nobody wants its result any more."""
         if not self.worker.call("progress", **self.lease, fraction=fraction, note=note, data=data)["accepted"]:
             raise Lost(self.lease["id"])
 
-    def ask(self, name, reason, timeout_s=None):
+    def ask(self, name: str, reason: str, timeout_s: float | None = None) -> Any:
         """What a person answered to the step `name`. Until then the task is parked: no worker waits."""
         step = self.kept.get(name, {})
         if step.get("status") == "completed":
@@ -85,13 +90,13 @@ class Worker:
     off, ValueError for a task that can never succeed, or any other exception for one worth another try.
     """
 
-    def __init__(self, url, handlers, token=None):
+    def __init__(self, url: str, handlers: dict[str, Handler], token: str | None = None) -> None:
         self.url = url.rstrip("/") + "/api/v1/workers/"
         self.handlers = handlers
         self.token = token
         self.worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
-    def call(self, operation, **request):
+    def call(self, operation: str, **request: object) -> Any:
         """Calls one operation and returns its answer; urllib.error.HTTPError carries a refusal."""
         headers = {"Content-Type": "application/json"}
         if self.token:
@@ -101,7 +106,7 @@ class Worker:
         with urllib.request.urlopen(http, timeout=WAIT_S + 10) as answer:
             return json.load(answer)
 
-    def run(self, stop):
+    def run(self, stop: threading.Event) -> None:
         """Works until `stop` (a threading.Event) is set. Bears a server that is away."""
         while not stop.is_set():
             try:
@@ -118,14 +123,14 @@ class Worker:
                 print(f"no server: {trouble}", flush=True)
                 stop.wait(1.0)
 
-    def execute(self, claim):
+    def execute(self, claim: dict[str, Any]) -> None:
         task = claim["task"]
         lease = {"id": task["id"], "fencing_token": claim["fencing_token"]}
         done = threading.Event()
         keeper = threading.Thread(target=self.keep, args=(lease, done), daemon=True)
         keeper.start()
         steps = Steps(self, lease, claim.get("steps", []))
-        report = None
+        report: tuple[str, dict[str, object]] | None = None
         try:
             result = self.handlers[task["type"]](task["params"], claim["idempotency_key"], steps)
             report = ("complete", {"result": result})
@@ -147,7 +152,7 @@ class Worker:
         operation, what = report
         print(f"{task['id']} {self.call(operation, **lease, **what)['status']}", flush=True)
 
-    def keep(self, lease, done):
+    def keep(self, lease: dict[str, Any], done: threading.Event) -> None:
         while not done.wait(LEASE_S / 3):
             try:
                 if not self.call("renew", tasks=[lease], lease_s=LEASE_S)["items"][0]["renewed"]:
@@ -157,7 +162,7 @@ class Worker:
                 print(f"not renewed: {trouble}", flush=True)
 
 
-def word_count(params, key, steps):
+def word_count(params: dict[str, Any], key: str, steps: Steps) -> object:
     """Counts the words of params.text."""
     if not isinstance(params.get("text"), str):
         raise ValueError("params.text: expected a string")
@@ -165,14 +170,14 @@ def word_count(params, key, steps):
     return {"words": len(words), "distinct": len(set(words))}
 
 
-def publish(params, key, steps):
+def publish(params: dict[str, Any], key: str, steps: Steps) -> object:
     """Drafts a text, asks a person and publishes it: three steps, of which none runs twice."""
     draft = steps.run("draft", lambda key: {"text": f"{params['topic']}, in short", "by": os.getpid()})
     answer = steps.ask("approve", f"Publish '{draft['text']}'?")
     return steps.run("publish", lambda key: {"text": draft["text"], "drafted_by": draft["by"], "approved": answer})
 
 
-def checksum(params, key, steps):
+def checksum(params: dict[str, Any], key: str, steps: Steps) -> object:
     """Hashes the file params.path, once it is there: says how far it is, and puts itself off until then."""
     try:
         size = os.path.getsize(params["path"])
@@ -188,11 +193,11 @@ def checksum(params, key, steps):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--url", default="http://127.0.0.1:8002", help="the task API")
     options = parser.parse_args()
     try:
-        handlers = {"word_count": word_count, "publish": publish, "checksum": checksum}
+        handlers: dict[str, Handler] = {"word_count": word_count, "publish": publish, "checksum": checksum}
         Worker(options.url, handlers, os.environ.get("SEEDCORE_API_TOKEN")).run(threading.Event())
     except KeyboardInterrupt:
         pass

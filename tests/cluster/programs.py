@@ -29,9 +29,9 @@ class Ended:
         return json.loads(self.out.strip().splitlines()[-1])
 
 
-def run(head: Head, command: list[str], timeout: float = 180, **variables: str) -> Ended:
+def run(head: Head, command: list[str], /, **variables: str) -> Ended:
     environment = head.environment() | {"PATH": os.environ["PATH"], "LOG_LEVEL": "error"} | variables
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
     return Ended(done)
 
 

@@ -194,7 +194,6 @@ print(json.dumps(ensure_ray_initialized()))
     ended = run(
         head,
         [sys.executable, "-c", program],
-        60,
         RAY_ADDRESS=where,
         SEEDCORE_RAY_CONNECT_TIMEOUT_S="5",
         **variables,

@@ -206,12 +206,9 @@ class TlsServer:
         self._thread = threading.Thread(target=self._serve)
 
     def __enter__(self) -> int:
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
-            + ["-keyout", self._key, "-out", self._certificate],
-            check=True,
-            capture_output=True,
-        )
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+        command += ["-keyout", self._key, "-out", self._certificate]
+        subprocess.run(command, check=True, capture_output=True)
         self._thread.start()
         return int(self._listener.getsockname()[1])
 

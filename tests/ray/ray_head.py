@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 WORKER_PORTS = 40
 START_SECONDS = 90.0
@@ -103,7 +104,7 @@ class RayHead:
         clean["HOME"] = str(self._folder)
         return clean
 
-    def __enter__(self) -> RayHead:
+    def __enter__(self) -> Self:
         try:
             self._start()
         except BaseException:

@@ -3,6 +3,7 @@
 import collections
 import sys
 import threading
+from typing import Any
 
 import ray
 
@@ -15,7 +16,6 @@ class Broken(Exception):
         self.code = code
 
 
-@ray.remote(num_cpus=0, max_concurrency=32)
 class Probe:
     """Answers with what it was given, fails as it is told, or waits."""
 
@@ -66,7 +66,8 @@ class Probe:
 def main() -> None:
     address, namespace = sys.argv[1:3]
     ray.init(address=address, namespace=namespace, log_to_driver=False)
-    probe = Probe.options(name="probe", lifetime="detached").remote()
+    remote: Any = ray.remote  # its types know no class with options
+    probe = remote(num_cpus=0, max_concurrency=32)(Probe).options(name="probe", lifetime="detached").remote()
     ray.get(probe.nothing.remote())
 
 

@@ -45,7 +45,36 @@ class Head(RayHead):
         return config
 
     def submit(self, config: dict[str, Any]) -> None:
-        """`serve deploy`, which says when the configuration was taken."""
+        """What `serve deploy` asks of the dashboard, without starting a Python for it."""
+        asked = urllib.request.Request(
+            self.dashboard_url + "/api/serve/applications/",
+            json.dumps(config).encode(),
+            {"content-type": "application/json"},
+            method="PUT",
+        )
+        with urllib.request.urlopen(asked, timeout=180):
+            pass
+
+    def deploy(self, config: dict[str, Any]) -> None:
+        """The same, and then until every application runs."""
+        self.submit(config)
+        self.wait_until_running(config)
+
+    def wait_until_running(self, config: dict[str, Any]) -> None:
+        """Until every application runs; an AssertionError when one fails to."""
+        expected = {application["name"] for application in config["applications"]}
+
+        def all_run() -> bool:
+            applications = self.applications()
+            for name, application in applications.items():
+                assert application["status"] != "DEPLOY_FAILED", f"{name}: {application['message']}"
+            running = {name for name, application in applications.items() if application["status"] == "RUNNING"}
+            return expected <= running
+
+        wait_until(all_run, 300, "all applications run")
+
+    def serve_deploy(self, config: dict[str, Any]) -> None:
+        """`serve deploy`, as a user gives it."""
         file = self.folder / "config.yaml"
         file.write_text(yaml.safe_dump(config))
         serve = str(Path(sys.executable).with_name("serve"))
@@ -57,20 +86,6 @@ class Head(RayHead):
             check=False,
         )
         assert done.returncode == 0, done.stderr.decode()
-
-    def deploy(self, config: dict[str, Any]) -> None:
-        """The same, and then until every application runs."""
-        self.submit(config)
-        expected = {application["name"] for application in config["applications"]}
-
-        def all_run() -> bool:
-            applications = self.applications()
-            for name, application in applications.items():
-                assert application["status"] != "DEPLOY_FAILED", f"{name}: {application['message']}"
-            running = {name for name, application in applications.items() if application["status"] == "RUNNING"}
-            return expected <= running
-
-        wait_until(all_run, 300, "all applications run")
 
     def serve_status(self) -> dict[str, Any]:
         """What the dashboard says about Serve."""
@@ -86,6 +101,10 @@ class Head(RayHead):
         """Process ids of the running replicas of an application's one deployment."""
         (deployment,) = self.applications()[application]["deployments"].values()
         return [replica["pid"] for replica in deployment["replicas"] if replica["state"] == "RUNNING"]
+
+    def wait_until_replicas(self, application: str, count: int) -> None:
+        """Until so many of an application's replicas run."""
+        wait_until(lambda: len(self.replicas(application)) == count, 60, f"{count} replicas of {application}")
 
 
 class Response:
@@ -110,6 +129,11 @@ def request(url: str, body: object = None, headers: dict[str, str] | None = None
             return Response(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as error:
         return Response(error.code, error.headers, error.read())
+
+
+def wait_until_healthy(url: str, seconds: float = 30) -> None:
+    """Waits until the service below `url` says that it is healthy."""
+    wait_until(lambda: request(url + "/health").status == 200, seconds, f"{url}/health is 200")
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:

@@ -24,7 +24,8 @@ def head(tmp_path_factory: pytest.TempPathFactory, webhook: Webhook) -> Iterator
         "SEEDCORE_ORGANISM_WEBHOOK_TIMEOUT": "60",
     }
     with Head(tmp_path_factory.mktemp("data"), more) as started:
-        started.deploy(started.config())
+        started.serve_deploy(started.config())
+        started.wait_until_running(started.config())
         yield started
 
 

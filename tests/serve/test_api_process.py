@@ -1,13 +1,12 @@
 """What the API Deployment of a cluster runs: task API and native gateway in one process, with nothing of their own."""
 
-from cluster import Head, request, wait_until
+from cluster import Head, request, wait_until_healthy
 from task_api import TaskApi
 
 
 def test_the_process_of_the_task_api_serves_the_six_prefixes_of_the_cluster(head: Head, task_api: TaskApi) -> None:
     for prefix in ("/ml", "/cognitive", "/pipeline", "/state", "/energy", "/organism"):
-        url = task_api.services_url + prefix + "/health"
-        wait_until(lambda url=url: request(url).status == 200, 30, f"{url} is 200")
+        wait_until_healthy(task_api.services_url + prefix)
     body = {"id": "a-1", "type": "general_query", "description": "how are you", "params": {}}
     answer = request(task_api.services_url + "/pipeline/route-and-execute", body)
     assert answer.status == 200, answer.body

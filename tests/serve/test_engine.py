@@ -54,7 +54,7 @@ async def ask(
 
 
 def run(case: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(case(), 60))  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(case(), 60))
 
 
 def test_many_requests_at_once_are_all_answered(tmp_path: Path) -> None:

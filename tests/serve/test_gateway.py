@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import Head, request, wait_until
+from cluster import Head, request, wait_until, wait_until_healthy
 
 PROGRAM = Path(os.environ.get("SEEDCORE") or Path(__file__).parents[2] / "build" / "release" / "bin" / "seedcore")
 
@@ -45,9 +45,7 @@ def _replicas(gateway: str, service: str) -> list[dict[str, Any]]:
 
 def test_every_service_answers_through_the_native_gateway(gateway: str) -> None:
     for prefix in ("/ml", "/cognitive", "/pipeline", "/state", "/energy", "/organism"):
-        wait_until(
-            lambda prefix=prefix: request(gateway + prefix + "/health").status == 200, 30, f"{prefix}/health is 200"
-        )
+        wait_until_healthy(gateway + prefix)
     assert request(gateway + "/health").json()["status"] == "healthy"
 
 

@@ -15,7 +15,7 @@ PREFIXES = ["/ml", "/cognitive", "/pipeline", "/state", "/energy", "/organism"]
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_every_service_is_healthy_behind_the_gateway(head: Head, prefix: str) -> None:
-    health = {}
+    health: dict[str, object] = {}
 
     def healthy() -> bool:
         answer = request(head.gateway_url + prefix + "/health")
@@ -116,7 +116,7 @@ def two_of_each(head: Head) -> Head:
             deployment["num_replicas"] = 2
     head.deploy(config)
     for name in ("ml_service", "coordinator"):
-        wait_until(lambda name=name: len(head.replicas(name)) == 2, 60, f"two replicas of {name}")
+        head.wait_until_replicas(name, 2)
     return head
 
 

@@ -34,7 +34,8 @@ BEGIN
       ELSE format('m.%I', a.attname) END, ', ' ORDER BY a.attnum)
     INTO v_names, v_values
     FROM pg_attribute a
-    WHERE a.attname NOT IN ('submit_event', 'claim_event', 'end_event') AND a.attrelid = '{table}'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+    WHERE a.attname NOT IN ('submit_event', 'claim_event', 'end_event') AND a.attrelid = '{table}'::regclass AND a.attnum > 0
+      AND NOT a.attisdropped AND a.attgenerated = ''
       AND (a.attname = '{key}' OR a.attname <> 'seq');
   EXECUTE format('INSERT INTO {table} (%s) SELECT %s FROM generate_series(3::bigint, {all}) n (i) '
     'JOIN {table} m ON m.{key} = CASE WHEN n.i <= {done} THEN 1 ELSE 2 END ORDER BY n.i', v_names, v_values);

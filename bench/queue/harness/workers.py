@@ -70,7 +70,9 @@ def run_clients(program: Program, runs: Sequence[Sequence[str]], limit_s: float)
                     os.killpg(late.pid, signal.SIGKILL)
             raise BenchError(f"{program.command[0]} took longer than {limit_s:.0f} s") from expired
         if popen.returncode != 0:
-            raise BenchError(f"{' '.join(program.command)} exited with {popen.returncode}: {(error or out).strip()[-500:]}")
+            raise BenchError(
+                f"{' '.join(program.command)} exited with {popen.returncode}: {(error or out).strip()[-500:]}"
+            )
         lines += [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     after = os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system

@@ -1,31 +1,21 @@
 #include "ray/client/ray_client.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "ray/client/actor_directory.h"
-#include "ray/client/pickle_reader.h"
-#include "ray/client/pickle_writer.h"
+#include "ray/client/actor_calls.h"
+#include "ray/client/driver_calls.h"
 #include "ray/client/probe.h"
-#include "ray/client/remote_error.h"
 #include "ray/client/session.h"
 #include "ray/version.h"
 
 namespace seedcore::ray {
 namespace {
-
-/// A blocked GetObject holds one of the server's threads, so that waiting is cut into slices, as Ray's own client does.
-constexpr std::chrono::milliseconds kGetSlice{2'000};
-constexpr std::chrono::milliseconds kMinGetSlice{1};
-constexpr std::size_t kSmallResult = 16 * 1024;
-/// Room for what a broken stream and its thread need to notice each other.
-constexpr std::chrono::milliseconds kRepeatPause{100};
-
-std::string Method(std::string_view name) { return fmt::format("/ray.rpc.RayletDriver/{}", name); }
 
 class Client final : public RayClient {
  public:
@@ -50,12 +40,14 @@ class Client final : public RayClient {
                                   .goodbye = options_.goodbye,
                                   .max_in_flight = options_.max_in_flight},
                                  env_, bounded);
-    if (!session) return Located(session.error());
+    if (!session) return Located(address_, session.error());
     session_ = std::move(*session);
+    driver_.emplace(channel_, *session_, options_, address_, env_);
+    actors_.emplace(*session_, *driver_, options_, env_);
     rpc::DataRequest request;
     request.mutable_connection_info();
     const auto response = session_->Request(std::move(request), bounded);
-    if (!response) return Located(response.error());
+    if (!response) return Located(address_, response.error());
     const rpc::ConnectionInfoResponse& told = response->connection_info();
     info_ = {.ray_version = told.ray_version(),
              .ray_commit = told.ray_commit(),
@@ -93,7 +85,7 @@ class Client final : public RayClient {
     rpc::KVGetRequest request;
     request.set_key(key);
     request.set_namespace_(kv_namespace);
-    SEEDCORE_ASSIGN_OR_RETURN(auto reply, Unary<rpc::KVGetResponse>("KVGet", request, true, Bounded(call)));
+    SEEDCORE_ASSIGN_OR_RETURN(auto reply, driver_->Unary<rpc::KVGetResponse>("KVGet", request, true, Bounded(call)));
     if (!reply.has_value()) return std::nullopt;
     return std::move(*reply.mutable_value());
   }
@@ -109,7 +101,8 @@ class Client final : public RayClient {
     request.set_value(value);
     request.set_overwrite(overwrite);
     request.set_namespace_(kv_namespace);
-    SEEDCORE_ASSIGN_OR_RETURN(const auto reply, Unary<rpc::KVPutResponse>("KVPut", request, overwrite, Bounded(call)));
+    SEEDCORE_ASSIGN_OR_RETURN(const auto reply,
+                              driver_->Unary<rpc::KVPutResponse>("KVPut", request, overwrite, Bounded(call)));
     return reply.already_exists();
   }
 
@@ -117,7 +110,8 @@ class Client final : public RayClient {
     rpc::KVExistsRequest request;
     request.set_key(key);
     request.set_namespace_(kv_namespace);
-    SEEDCORE_ASSIGN_OR_RETURN(const auto reply, Unary<rpc::KVExistsResponse>("KVExists", request, true, Bounded(call)));
+    SEEDCORE_ASSIGN_OR_RETURN(const auto reply,
+                              driver_->Unary<rpc::KVExistsResponse>("KVExists", request, true, Bounded(call)));
     return reply.exists();
   }
 
@@ -126,7 +120,8 @@ class Client final : public RayClient {
     rpc::KVListRequest request;
     request.set_prefix(prefix);
     request.set_namespace_(kv_namespace);
-    SEEDCORE_ASSIGN_OR_RETURN(const auto reply, Unary<rpc::KVListResponse>("KVList", request, true, Bounded(call)));
+    SEEDCORE_ASSIGN_OR_RETURN(const auto reply,
+                              driver_->Unary<rpc::KVListResponse>("KVList", request, true, Bounded(call)));
     std::vector<std::string> keys(reply.keys().begin(), reply.keys().end());
     std::ranges::sort(keys);
     return keys;
@@ -138,7 +133,8 @@ class Client final : public RayClient {
     request.set_key(key);
     request.set_del_by_prefix(by_prefix);
     request.set_namespace_(kv_namespace);
-    SEEDCORE_ASSIGN_OR_RETURN(const auto reply, Unary<rpc::KVDelResponse>("KVDel", request, false, Bounded(call)));
+    SEEDCORE_ASSIGN_OR_RETURN(const auto reply,
+                              driver_->Unary<rpc::KVDelResponse>("KVDel", request, false, Bounded(call)));
     return reply.deleted_num();
   }
 
@@ -162,23 +158,8 @@ class Client final : public RayClient {
     return actors;
   }
 
-  Result<PyValue> CallActor(const ActorCall& actor_call, const CallContext& caller) override {
-    const CallContext call = Bounded(caller);
-    const std::string& space = actor_call.ray_namespace.empty() ? options_.ray_namespace : actor_call.ray_namespace;
-    SEEDCORE_ASSIGN_OR_RETURN(
-        std::string arguments,
-        WritePickle(PyValue{PyValue::Tuple{{PyValue{PyValue::Tuple{actor_call.args}}, PyValue{actor_call.kwargs}}}},
-                    options_.max_argument_bytes));
-    SEEDCORE_ASSIGN_OR_RETURN(const auto ticket, Schedule(space, actor_call, std::move(arguments), call));
-    if (ticket.return_ids_size() != 1) {
-      session_->Release({ticket.return_ids().begin(), ticket.return_ids().end()});
-      return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}' has {} results; methods with one are supported",
-                                                           actor_call.method, ticket.return_ids_size()));
-    }
-    auto result = ResultOf(ticket.return_ids(0), call);
-    // The next call looks the name up again: the actor may be replaced by then.
-    if (!result && result.error().code == ErrorCode::kUnavailable) actors_.Forget(space, actor_call.actor);
-    return result;
+  Result<PyValue> CallActor(const ActorCall& actor_call, const CallContext& call) override {
+    return actors_->Call(actor_call, Bounded(call));
   }
 
   void Close() override {
@@ -190,143 +171,10 @@ class Client final : public RayClient {
     return call.deadline == Instant::max() ? call.Within(options_.request, env_) : call;
   }
 
-  [[nodiscard]] std::unexpected<Error> Located(const Error& error) const {
-    return Fail(error.code, fmt::format("ray://{}: {}", address_, error.message));
-  }
-
   Result<rpc::ClusterInfoResponse> Ask(rpc::ClusterInfoType::TypeEnum type, const CallContext& call) {
     rpc::ClusterInfoRequest request;
     request.set_type(type);
-    return Unary<rpc::ClusterInfoResponse>("ClusterInfo", request, true, call);
-  }
-
-  template <class Reply, class Request>
-  Result<Reply> Unary(std::string_view method, const Request& request, bool is_repeatable, const CallContext& call) {
-    SEEDCORE_ASSIGN_OR_RETURN(const auto replies, CallDriver(method, request.SerializeAsString(), is_repeatable, call));
-    Reply reply;
-    if (replies.size() != 1 || !reply.ParseFromString(replies.front())) {
-      return Fail(ErrorCode::kUnavailable, fmt::format("Ray's answer to {} cannot be read", method));
-    }
-    return reply;
-  }
-
-  /// A call beside the session's stream, but under its name. Not made while the session is down: a server that does not
-  /// know the client would answer some of them out of another namespace.
-  Result<std::vector<std::string>> CallDriver(std::string_view method, const std::string& request, bool is_repeatable,
-                                              const CallContext& call) {
-    while (true) {
-      SEEDCORE_RETURN_IF_ERROR(session_->AwaitConnected(call));
-      auto replies = channel_.Call(Method(method), request, {{"client_id", session_->client_id()}},
-                                   options_.results.max_bytes + options_.max_argument_bytes, call);
-      // The proxy fails like this, after 30 s, when the process it started for the session has died.
-      if (!replies && replies.error().code == ErrorCode::kConflict) {
-        return Located(
-            {ErrorCode::kUnavailable, "the session's server process is gone: " + replies.error().message, ""});
-      }
-      if (replies || replies.error().code != ErrorCode::kUnavailable) return replies;
-      if (!is_repeatable || options_.reconnect_grace.count() == 0) return Located(replies.error());
-      env_.SleepFor(kRepeatPause, call.stop);
-      if (!call.Check(env_)) {
-        return Located({ErrorCode::kUnavailable, "the connection to Ray broke: " + replies.error().message, ""});
-      }
-    }
-  }
-
-  Result<std::string> FindActor(const std::string& space, const std::string& name, const CallContext& call) {
-    if (auto known = actors_.Find(space, name)) return std::move(*known);
-    static const std::string no_arguments("\x80\x02)}\x86.", 6);
-    rpc::ClientTask task;
-    task.set_type(rpc::ClientTask::NAMED_ACTOR);
-    task.set_name(name);
-    task.set_namespace_(space);
-    task.set_data(no_arguments);
-    SEEDCORE_ASSIGN_OR_RETURN(const auto ticket, session_->RunTask(std::move(task), call));
-    if (ticket.valid() && ticket.return_ids_size() == 1) {
-      session_->Release(actors_.Remember(space, name, ticket.return_ids(0)));
-      return ticket.return_ids(0);
-    }
-    const auto exception = ReadException(ticket.error());
-    if (exception && exception->type == "ValueError") {
-      return Fail(ErrorCode::kNotFound, fmt::format("no actor '{}' in namespace '{}'", name, space));
-    }
-    return std::unexpected(ErrorOfException(ticket.error()));
-  }
-
-  Result<rpc::ClientTaskTicket> Schedule(const std::string& space, const ActorCall& actor_call, std::string arguments,
-                                         const CallContext& call) {
-    // An id out of the directory may have been released since; such a call was not made, and is made once more.
-    for (bool is_second_try = false;; is_second_try = true) {
-      SEEDCORE_ASSIGN_OR_RETURN(const std::string actor, FindActor(space, actor_call.actor, call));
-      rpc::ClientTask task;
-      task.set_type(rpc::ClientTask::METHOD);
-      task.set_name(actor_call.method);
-      task.set_payload_id(actor);
-      task.set_data(arguments);
-      SEEDCORE_ASSIGN_OR_RETURN(auto ticket, session_->RunTask(std::move(task), call));
-      if (ticket.valid()) return ticket;
-      if (is_second_try || !ticket.error().contains("doesn't have a handle")) {
-        return std::unexpected(NotScheduled(ticket.error(), actor_call));
-      }
-      actors_.Forget(space, actor_call.actor);
-    }
-  }
-
-  static Error NotScheduled(const std::string& pickle, const ActorCall& call) {
-    const auto exception = ReadException(pickle);
-    if (exception && exception->type == "AttributeError") {
-      return {ErrorCode::kNotFound, fmt::format("actor '{}' has no method '{}'", call.actor, call.method), ""};
-    }
-    return ErrorOfException(pickle);
-  }
-
-  /// Along the session's stream, which costs half of a call beside it.
-  Result<PyValue> ResultOf(const std::string& id, const CallContext& call) {
-    const auto pickle = session_->Get(id, options_.results.max_bytes, call);
-    if (pickle) {
-      if (auto value = ReadPickle(*pickle, options_.results)) {
-        if (pickle->size() <= kSmallResult) {
-          session_->ReleaseSoon(id);
-        } else {
-          session_->Release({id});
-        }
-        return value;
-      }
-    }
-    // An exception, a result that is no plain data, or no result: only the other way tells which.
-    Result<PyValue> result = pickle ? GetObject(id, call) : std::unexpected(pickle.error());
-    session_->Release({id});
-    return result;
-  }
-
-  Result<PyValue> GetObject(const std::string& id, const CallContext& call) {
-    while (true) {
-      SEEDCORE_RETURN_IF_ERROR(call.Check(env_));
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(call.deadline - env_.Now());
-      const auto slice = std::clamp(left, kMinGetSlice, kGetSlice);
-      rpc::GetRequest request;
-      request.add_ids(id);
-      request.set_timeout(std::chrono::duration<float>(slice).count());
-      SEEDCORE_ASSIGN_OR_RETURN(const auto parts, CallDriver("GetObject", request.SerializeAsString(), true, call));
-      auto value = Assemble(parts);
-      if (value) return value;
-      if (value.error().code != ErrorCode::kDeadlineExceeded) return value;
-      // The slice is over, not the call.
-    }
-  }
-
-  Result<PyValue> Assemble(const std::vector<std::string>& parts) const {
-    std::string pickle;
-    for (const std::string& part : parts) {
-      rpc::GetResponse response;
-      if (!response.ParseFromString(part)) return Fail(ErrorCode::kUnavailable, "Ray's result cannot be read");
-      if (!response.valid()) return std::unexpected(ErrorOfException(response.error()));
-      pickle += response.data();
-    }
-    // One value per id that was asked for.
-    SEEDCORE_ASSIGN_OR_RETURN(PyValue values, ReadPickle(pickle, options_.results));
-    auto* list = std::get_if<PyValue::List>(&values.data);
-    if (list == nullptr || list->size() != 1) return Fail(ErrorCode::kUnavailable, "Ray's result is no list of one");
-    return std::move(list->front());
+    return driver_->Unary<rpc::ClusterInfoResponse>("ClusterInfo", request, true, call);
   }
 
   const RayClientOptions options_;
@@ -334,8 +182,9 @@ class Client final : public RayClient {
   Env& env_;
   GrpcChannel channel_;
   std::unique_ptr<Session> session_;  // after the channel it uses
+  std::optional<DriverCalls> driver_;
+  std::optional<ActorCalls> actors_;
   RayConnectionInfo info_;
-  ActorDirectory actors_;
 };
 
 }  // namespace

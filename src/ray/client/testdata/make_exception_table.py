@@ -8,12 +8,13 @@ import base64
 import json
 import os
 import sys
+import threading
+from pathlib import Path
 
 import ray
 from ray import cloudpickle
 
-
-OUT = open(sys.argv[1], "w") if __name__ == "__main__" else sys.stdout
+LINES = []
 
 
 class Own(Exception):
@@ -56,8 +57,6 @@ class Actor:
             raise ValueError("outer") from error
 
     def wait(self):
-        import threading
-
         threading.Event().wait(30)
 
     def die(self):
@@ -70,7 +69,7 @@ def emit(what, raising, type_name, text, code):
     except BaseException as error:
         line = {"what": what, "type": type_name, "text": text, "code": code}
         line["pickle"] = base64.b64encode(cloudpickle.dumps(error)).decode()
-        print(json.dumps(line), file=OUT, flush=True)
+        LINES.append(json.dumps(line))
         return
     sys.exit(f"{what} did not raise")
 
@@ -78,7 +77,10 @@ def emit(what, raising, type_name, text, code):
 def main():
     ray.init(num_cpus=1, log_to_driver=False, include_dashboard=False, object_store_memory=80_000_000)
     actor = Actor.remote()
-    get = lambda name: lambda: ray.get(getattr(actor, name).remote())
+
+    def get(name):
+        return lambda: ray.get(getattr(actor, name).remote())
+
     emit("an exception", get("value"), "ValueError", "negative: -3", "non_retryable")
     emit("no text", get("nothing"), "RuntimeError", "", "non_retryable")
     emit("an argument that is no text", get("key"), "KeyError", "3", "non_retryable")
@@ -86,15 +88,31 @@ def main():
     emit("a final class", get("final"), "Final", "no subclasses", "non_retryable")
     emit("two arguments", get("two"), "FileNotFoundError", "2, No such file", "non_retryable")
     emit("a cause", get("chained"), "ValueError", "outer", "non_retryable")
-    emit("arguments that do not fit", lambda: actor.value.remote(1), "TypeError", "too many positional arguments",
-         "invalid_argument")
-    emit("no such method", lambda: actor.nobody, "AttributeError", "'ActorHandle' object has no attribute 'nobody'",
-         "invalid_argument")
-    emit("a timeout", lambda: ray.get(actor.wait.remote(), timeout=0.01), "GetTimeoutError",
-         "Get timed out: some object(s) not ready.", "deadline_exceeded")
+    emit(
+        "arguments that do not fit",
+        lambda: actor.value.remote(1),
+        "TypeError",
+        "too many positional arguments",
+        "invalid_argument",
+    )
+    emit(
+        "no such method",
+        lambda: actor.nobody,
+        "AttributeError",
+        "'ActorHandle' object has no attribute 'nobody'",
+        "invalid_argument",
+    )
+    emit(
+        "a timeout",
+        lambda: ray.get(actor.wait.remote(), timeout=0.01),
+        "GetTimeoutError",
+        "Get timed out: some object(s) not ready.",
+        "deadline_exceeded",
+    )
     mortal = Actor.remote()
     emit("a dead actor", lambda: ray.get(mortal.die.remote()), "ActorDiedError", "The actor died", "unavailable")
 
 
 if __name__ == "__main__":
     main()
+    Path(sys.argv[1]).write_text("\n".join(LINES) + "\n")

@@ -9,6 +9,7 @@ import collections
 import datetime
 import decimal
 import json
+import math
 import pickle
 import random
 import uuid
@@ -23,8 +24,8 @@ def to_json(value):
         return [to_json(item) for item in value]
     if isinstance(value, dict):
         return {key_text(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return {"$float": "nan" if value != value else "inf" if value > 0 else "-inf"}
+    if isinstance(value, float) and (math.isnan(value) or math.isinf(value)):
+        return {"$float": "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"}
     return value
 
 
@@ -52,7 +53,9 @@ def random_value(rng, depth=0):
     if kind == "big":
         return rng.randrange(-(2**63), 2**64)
     if kind == "float":
-        return rng.choice([0.0, -0.0, 0.1, 1e22, -1e-5, 3.0, float("nan"), float("inf"), float("-inf"), round(rng.gauss(0, 1e6), 3)])
+        return rng.choice(
+            [0.0, -0.0, 0.1, 1e22, -1e-5, 3.0, float("nan"), float("inf"), float("-inf"), round(rng.gauss(0, 1e6), 3)]
+        )
     if kind == "str":
         return "".join(rng.choice("ab\\\n\r\0'\"\x1aäλ€𝄞\x7f\x80") for _ in range(rng.randrange(12)))
     if kind == "bytes":
@@ -89,7 +92,7 @@ def main():
         emit(list(range(1100)), protocol)
         emit({str(number): number for number in range(1100)}, protocol)
         emit([2**63 - 1, 2**63, 2**64 - 1, -(2**63)], protocol)
-        emit({1: "int", True: "bool is 1", None: "none", 2.5: "float"}, protocol)
+        emit({1: "bool is 1", None: "none", 2.5: "float"}, protocol)
         emit(2**64, protocol, error="64 bits")
         emit(-(2**63) - 1, protocol, error="64 bits")
         loop = []
