@@ -113,7 +113,10 @@ Result<CheckReport> CheckStore(Tables& tables) {
   for (const Row& row : counts) report.tasks[std::get<std::string>(row[0])] = std::get<std::int64_t>(row[1]);
   SEEDCORE_ASSIGN_OR_RETURN(report.dead_letters, QueryInt(tables, "SELECT count(*) FROM tasks WHERE dead_letter"));
   SEEDCORE_ASSIGN_OR_RETURN(report.events, QueryInt(tables, "SELECT count(*) FROM task_history"));
-  for (const std::span<const Rule> rules : {std::span<const Rule>(kRules), DispatchRules(), GraphRules()}) {
+  std::vector<std::span<const Rule>> all{std::span<const Rule>(kRules), DispatchRules(), GraphRules()};
+  SEEDCORE_ASSIGN_OR_RETURN(const bool has_places, tables.HasTable("task_ready"));
+  if (has_places) all.push_back(PlaceRules());
+  for (const std::span<const Rule> rules : all) {
     report.rules += static_cast<std::int64_t>(rules.size());
     for (const Rule& rule : rules) {
       SEEDCORE_ASSIGN_OR_RETURN(auto broken, Broken(tables, rule.broken));

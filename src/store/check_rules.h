@@ -7,7 +7,7 @@ namespace seedcore::store {
 
 struct Rule {
   const char* sentence;
-  /// SELECT of one column `id`, in text, for each row that breaks the rule; in both dialects.
+  /// SELECT of one column `id`, in text, for each row that breaks the rule; in both dialects, but for PlaceRules.
   const char* broken;
 };
 
@@ -15,5 +15,7 @@ struct Rule {
 [[nodiscard]] std::span<const Rule> GraphRules();
 /// What goes on with tasks beyond their state: turns, tokens, steps, progress, limits and schedules.
 [[nodiscard]] std::span<const Rule> DispatchRules();
+/// PostgreSQL only: the tables by which claims, the reaper and retention find tasks.
+[[nodiscard]] std::span<const Rule> PlaceRules();
 
 }  // namespace seedcore::store

@@ -13,26 +13,26 @@ namespace {
 // $1 now, $2 the most of each type, $3 types
 constexpr char kCandidates[] =
     "SELECT c.seq, c.type, c.concurrency_key FROM unnest($3::text[]) AS wanted (type) CROSS JOIN LATERAL "
-    "(SELECT seq, type, concurrency_key, turn FROM tasks WHERE " SEEDCORE_PG_CLAIMABLE
-    " AND type = wanted.type ORDER BY turn, seq LIMIT $2 FOR UPDATE SKIP LOCKED) c "
+    "(SELECT t.seq, t.type, t.concurrency_key, t.turn FROM " SEEDCORE_PG_CLAIMABLE(
+        "SELECT seq, turn FROM task_ready WHERE type = wanted.type ORDER BY turn, seq")
+    "ORDER BY r.turn, r.seq LIMIT $2" SEEDCORE_PG_LOCK ") c "
     "ORDER BY c.turn, c.seq";
 // $2 the numbers of tasks that this transaction has locked, $5 the types asked for, {''}: all
 constexpr char kClaimThese[] =
-    "WITH next AS (SELECT unnest($2::bigint[]) AS seq), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]");
+    "WITH next AS MATERIALIZED (SELECT seq, ctid AS tid FROM tasks WHERE seq = ANY "
+    "($2::bigint[])), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]");
 constexpr char kPark[] = "UPDATE tasks SET runnable = 4 WHERE seq = ANY ($1::bigint[])";
 constexpr char kRunnableTypes[] =
-    "WITH RECURSIVE found (type) AS ((SELECT type FROM tasks WHERE runnable = 1 ORDER BY type LIMIT 1) UNION ALL "
-    "SELECT (SELECT t.type FROM tasks t WHERE t.runnable = 1 AND t.type > f.type ORDER BY t.type LIMIT 1) "
+    "WITH RECURSIVE found (type) AS ((SELECT type FROM task_ready ORDER BY type LIMIT 1) UNION ALL "
+    "SELECT (SELECT r.type FROM task_ready r WHERE r.type > f.type ORDER BY r.type LIMIT 1) "
     "FROM found f WHERE f.type IS NOT NULL) SELECT type FROM found WHERE type IS NOT NULL LIMIT 1000";
-constexpr char kRunningOfTypes[] =
-    "SELECT type, count(*) FROM tasks WHERE status = 'running' AND type = ANY ($1::text[]) GROUP BY type";
+constexpr char kRunningOfTypes[] = "SELECT type, count(*) FROM seedcore_running($1::text[]) GROUP BY type";
 // Whoever holds the lock on a key alone decides who of it runs. A claim never waits for one, so no circle of waiting
 // can come about, in whatever order it meets its keys.
 constexpr char kLockKeys[] =
     "SELECT k FROM unnest($1::text[]) AS wanted (k) WHERE pg_try_advisory_xact_lock(24302, hashtext(k))";
 constexpr char kRunningOfKeys[] =
-    "SELECT concurrency_key, count(*) FROM tasks WHERE status = 'running' AND concurrency_key = ANY ($1::text[]) "
-    "GROUP BY concurrency_key";
+    "SELECT running_key, count(*) FROM tasks WHERE running_key = ANY ($1::text[]) GROUP BY running_key";
 // $1 scope, $2 name, $3 tokens, $4 at
 constexpr char kStoreTokens[] = "UPDATE queue_limit SET tokens = $3, tokens_at = $4 WHERE scope = $1 AND name = $2";
 

@@ -34,7 +34,7 @@ constexpr char kOtherLimits[] = "SELECT count(*) FROM queue_limit WHERE (scope, 
 constexpr char kDeleteLimit[] = "DELETE FROM queue_limit WHERE scope = $1 AND name = $2";
 // $1 a key; NULL: all
 constexpr char kUnparkAll[] =
-    "UPDATE tasks SET runnable = 1 WHERE seq IN (SELECT seq FROM tasks WHERE runnable = 4 AND "
+    "UPDATE tasks SET runnable = 1 WHERE seq IN (SELECT seq FROM tasks WHERE waits_as = 4 AND "
     "($1::text IS NULL OR concurrency_key = $1) FOR UPDATE SKIP LOCKED)";
 
 constexpr char kPause[] =
@@ -44,18 +44,18 @@ constexpr char kOtherPauses[] = "SELECT count(*) FROM queue_pause WHERE type <> 
 constexpr char kResume[] = "DELETE FROM queue_pause WHERE type = $1";
 constexpr char kSelectPauses[] = "SELECT type, reason, paused_at FROM queue_pause ORDER BY type";
 
-// Each from a partial index; finished tasks are not looked at.
+// Finished tasks are not looked at.
 constexpr char kCounts[] =
-    "SELECT type, 0, count(*) FROM tasks WHERE runnable = 1 GROUP BY type UNION ALL "
-    "SELECT type, 1, count(*) FROM tasks WHERE runnable = 2 GROUP BY type UNION ALL "
-    "SELECT type, 2, count(*) FROM tasks WHERE runnable = 4 GROUP BY type UNION ALL "
-    "SELECT type, 3, count(*) FROM tasks WHERE status = 'running' GROUP BY type";
+    "SELECT type, 0, count(*) FROM task_ready GROUP BY type UNION ALL "
+    "SELECT type, 1, count(*) FROM tasks WHERE waits_as = 2 GROUP BY type UNION ALL "
+    "SELECT type, 2, count(*) FROM tasks WHERE waits_as = 4 GROUP BY type UNION ALL "
+    "SELECT type, 3, count(*) FROM seedcore_running(NULL) GROUP BY type";
 
 constexpr char kNextParkedKey[] =
-    "SELECT concurrency_key FROM tasks WHERE runnable = 4 AND concurrency_key > $1 ORDER BY concurrency_key LIMIT 1";
-constexpr char kRunningOfKey[] = "SELECT count(*) FROM tasks WHERE status = 'running' AND concurrency_key = $1";
+    "SELECT concurrency_key FROM tasks WHERE waits_as = 4 AND concurrency_key > $1 ORDER BY concurrency_key LIMIT 1";
+constexpr char kRunningOfKey[] = "SELECT count(*) FROM tasks WHERE running_key = $1";
 constexpr char kUnparkSome[] =
-    "UPDATE tasks SET runnable = 1 WHERE seq IN (SELECT seq FROM tasks WHERE runnable = 4 AND concurrency_key = $1 "
+    "UPDATE tasks SET runnable = 1 WHERE seq IN (SELECT seq FROM tasks WHERE waits_as = 4 AND concurrency_key = $1 "
     "ORDER BY turn, seq LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
 std::vector<LimitState> ReadStates(const Rows& rows) {

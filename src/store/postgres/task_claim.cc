@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <iterator>
+#include <optional>
 #include <unordered_set>
+#include <utility>
 
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
@@ -10,17 +14,21 @@
 namespace seedcore::store::postgres {
 namespace {
 
-// $1 now, $2 limit, $3 error, $4 error code
-constexpr char kPrepareClaim[] = "SELECT changed, limited FROM seedcore_prepare_claim($1, $2, $3, $4)";
+// $1 now, $2 limit of preparing, $3 error, $4 error code, $5 a number for the types asked for, NULL: to begin at the
+// first task, $6 limit of the claim
+constexpr char kPrepareClaim[] = "SELECT changed, limited, place FROM seedcore_prepare_claim($1, $2, $3, $4, $5, $6)";
 
-constexpr char kClaim[] =
-    "WITH next AS MATERIALIZED (SELECT seq FROM tasks WHERE " SEEDCORE_PG_CLAIMABLE " " SEEDCORE_PG_UNLIMITED
-    " ORDER BY turn, seq LIMIT $2 FOR UPDATE SKIP LOCKED), " SEEDCORE_PG_CLAIM_NEXT("'{\"\"}'::text[]");
+#define SEEDCORE_PG_FROM_PLACE "ORDER BY turn, seq OFFSET current_setting('seedcore.claim_place')::bigint * $2"
+constexpr char kClaim[] = "WITH next AS MATERIALIZED (SELECT t.seq, t.ctid AS tid FROM " SEEDCORE_PG_CLAIMABLE(
+    "SELECT seq, turn FROM task_ready " SEEDCORE_PG_FROM_PLACE) SEEDCORE_PG_UNLIMITED
+    " ORDER BY r.turn, r.seq LIMIT $2" SEEDCORE_PG_LOCK "), " SEEDCORE_PG_CLAIM_NEXT("'{\"\"}'::text[]");
 // $5 types, each once
 constexpr char kClaimOfTypes[] =
-    "WITH next AS MATERIALIZED (SELECT c.seq FROM unnest($5::text[]) AS wanted (type) CROSS JOIN LATERAL "
-    "(SELECT seq, turn FROM tasks WHERE " SEEDCORE_PG_CLAIMABLE " AND type = wanted.type " SEEDCORE_PG_UNLIMITED
-    " ORDER BY turn, seq LIMIT $2 FOR UPDATE SKIP LOCKED) c "
+    "WITH next AS MATERIALIZED (SELECT c.seq, c.tid FROM unnest($5::text[]) AS wanted (type) CROSS JOIN LATERAL "
+    "(SELECT t.seq, t.ctid AS tid, t.turn FROM " SEEDCORE_PG_CLAIMABLE(
+        "SELECT seq, turn FROM task_ready WHERE type = wanted.type " SEEDCORE_PG_FROM_PLACE) SEEDCORE_PG_UNLIMITED
+    " ORDER BY r.turn, r.seq LIMIT $2" SEEDCORE_PG_LOCK
+    ") c "
     "ORDER BY c.turn, c.seq LIMIT $2), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]");
 
 constexpr std::string_view kDeadlinePassed = "the deadline of the task has passed";
@@ -34,24 +42,62 @@ Array DistinctTypes(const ClaimRequest& request) {
 
 struct Claimed {
   std::vector<TaskRow> rows;
-  bool limited = false;  ///< limits or pauses are in force: nothing has been claimed yet
+  bool limited = false;     ///< limits or pauses are in force: nothing has been claimed yet
+  bool from_first = false;  ///< nobody else was before this claim
 };
 
-Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request) {
+/// `types`: see kPrepareClaim.
+Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request, std::optional<std::int32_t> types) {
   constexpr int kLeastPrepared = 256;
   const WallTime lease_end = context.now + request.lease;
   std::array<Call, 2> calls{
       Call{kPrepareClaim, MakeParams(context.now, std::max(request.limit, kLeastPrepared), kDeadlinePassed,
-                                     ToString(ErrorCode::kDeadlineExceeded))},
+                                     ToString(ErrorCode::kDeadlineExceeded), types, request.limit)},
       Call{kClaim, MakeParams(context.now, std::int64_t{request.limit}, request.owner_id, lease_end)}};
   if (!request.types.empty()) {
     calls[1].sql = kClaimOfTypes;
     calls[1].params.Add(DistinctTypes(request));
   }
   SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Rows> answers, context.db.Pipeline(calls));
-  Claimed out{.rows = ReadTaskRows(answers[1]), .limited = answers[0].Bool(0, 1)};
-  context.notes.appended_events = !out.rows.empty() || answers[0].Bool(0, 0);
+  const Rows& prepared = answers[0];
+  Claimed out{.rows = ReadTaskRows(answers[1]), .limited = prepared.Bool(0, 1), .from_first = prepared.Int(0, 2) == 0};
+  context.notes.appended_events = !out.rows.empty() || prepared.Bool(0, 0);
   return out;
+}
+
+/// Whoever began behind others and found too little looks at what they have left.
+Result<Claimed> ClaimFreely(Database& database, const ClaimRequest& request, std::uint64_t types) {
+  const auto claim = [&](const ClaimRequest& wanted, std::optional<std::int32_t> key) {
+    return database.WriteOnce([&](WriteContext& context) { return ClaimFreely(context, wanted, key); });
+  };
+  constexpr int kHalf = 32;
+  SEEDCORE_ASSIGN_OR_RETURN(Claimed claimed, claim(request, static_cast<std::int32_t>(types ^ (types >> kHalf))));
+  const int missing = request.limit - static_cast<int>(claimed.rows.size());
+  if (claimed.from_first || claimed.limited || missing == 0) return claimed;
+  ClaimRequest rest = request;
+  rest.limit = missing;
+  auto more = claim(rest, std::nullopt);
+  if (!more && claimed.rows.empty()) return more;
+  if (!more) return claimed;  // what has been claimed is the caller's
+  std::ranges::move(more->rows, std::back_inserter(claimed.rows));
+  claimed.limited = more->limited;
+  return claimed;
+}
+
+/// At most kMostAtOnce of them.
+Result<std::vector<TaskRow>> ClaimSome(Database& database, const ClaimRequest& request) {
+  Notifier& notifier = database.notifier();
+  const std::uint64_t types = KeyOfTypes(request.types);
+  const std::uint32_t mark = notifier.wake_ups().BeginClaim(types);
+  SEEDCORE_ASSIGN_OR_RETURN(Claimed claimed, ClaimFreely(database, request, types));
+  // What limits hold back can be claimed a moment later: nobody is told that nothing is left.
+  if (!claimed.limited) {
+    const auto drained =
+        notifier.wake_ups().EndClaim(mark, types, claimed.rows.size(), static_cast<std::size_t>(request.limit));
+    if (drained) notifier.Tell(*drained);
+  }
+  if (!claimed.limited || !claimed.rows.empty()) return std::move(claimed.rows);
+  return database.Write([&](WriteContext& context) { return ClaimUnderLimits(context, request); });
 }
 
 }  // namespace
@@ -59,28 +105,19 @@ Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request) 
 Result<std::vector<Claim>> PostgresTaskStore::ClaimTasks(const ClaimRequest& request) {
   if (request.limit < 1) return Fail(ErrorCode::kInvalidArgument, "a claim asks for at least one task", "limit");
   if (request.owner_id.empty()) return Fail(ErrorCode::kInvalidArgument, "a claim names its owner", "owner_id");
-  Notifier& notifier = database_.notifier();
-  const std::uint64_t types = KeyOfTypes(request.types);
-  const std::uint32_t mark = notifier.wake_ups().BeginClaim(types);
-  SEEDCORE_ASSIGN_OR_RETURN(Claimed claimed,
-                            database_.WriteOnce([&](WriteContext& context) { return ClaimFreely(context, request); }));
-  std::vector<TaskRow>& rows = claimed.rows;
-  // What limits hold back can be claimed a moment later: nobody is told that nothing is left.
-  if (!claimed.limited) {
-    const auto drained =
-        notifier.wake_ups().EndClaim(mark, types, rows.size(), static_cast<std::size_t>(request.limit));
-    if (drained) notifier.Tell(*drained);
-  }
-  if (claimed.limited && rows.empty()) {
-    SEEDCORE_ASSIGN_OR_RETURN(
-        rows, database_.Write([&](WriteContext& context) { return ClaimUnderLimits(context, request); }));
-  }
   std::vector<Claim> claims;
-  claims.reserve(rows.size());
-  for (TaskRow& row : rows) {
-    SEEDCORE_ASSIGN_OR_RETURN(Task task, ToTask(std::move(row)));
-    claims.push_back({std::move(task)});
-  }
+  ClaimRequest some = request;
+  do {
+    some.limit = std::min(request.limit - static_cast<int>(claims.size()), kMostAtOnce);
+    auto rows = ClaimSome(database_, some);
+    if (!rows && claims.empty()) return std::unexpected(std::move(rows.error()));
+    if (!rows) break;  // what has been claimed is the caller's
+    for (TaskRow& row : *rows) {
+      SEEDCORE_ASSIGN_OR_RETURN(Task task, ToTask(std::move(row)));
+      claims.push_back({std::move(task)});
+    }
+    if (std::cmp_less(rows->size(), some.limit)) break;
+  } while (std::cmp_less(claims.size(), request.limit));
   return claims;
 }
 

@@ -10,22 +10,29 @@
 /// What the two ways of claiming share: task_claim.cc without limits and pauses, limited_claim.cc under them.
 namespace seedcore::store::postgres {
 
-// $1 now, $2 limit, $3 owner, $4 lease end. Both read a partial index that holds claimable tasks alone, in the order of
-// claiming; rows that another claim has locked are passed over.
-// Where limits or pauses are in force they find nothing; ClaimUnderLimits takes their place.
-#define SEEDCORE_PG_CLAIMABLE "runnable = 1 AND (deadline IS NULL OR deadline > $1)"
+/// Tasks in one claim: as many as a row of history can hold.
+inline constexpr int kMostAtOnce = 960;
+
+// $1 now, $2 limit, $3 owner, $4 lease end.
+
+// `ready`: a query of task_ready. Of its rows `r` those that can be claimed, with the task `t`; SEEDCORE_PG_LOCK at the
+// end of the query locks each when it is met, and passes over what somebody else has locked.
+#define SEEDCORE_PG_CLAIMABLE(ready) \
+  "(" ready ") r JOIN tasks t ON t.seq = r.seq WHERE t.runnable = 1 AND (t.deadline IS NULL OR t.deadline > $1) "
+#define SEEDCORE_PG_LOCK " FOR UPDATE OF t SKIP LOCKED"
+// Where limits or pauses are in force a claim finds nothing; ClaimUnderLimits takes its place.
 #define SEEDCORE_PG_UNLIMITED "AND NOT EXISTS (SELECT 1 FROM queue_limit) AND NOT EXISTS (SELECT 1 FROM queue_pause)"
-// `types`: those that the claim was restricted to, {''} when to none; their clocks move in the same statement. First
-// claims share one row of history, see schema_history.cc.
+// At most kMostAtOnce rows of `next` (seq, tid), which this transaction has locked. A version that this statement
+// cannot see yet is left where it is. `types`: those that the claim was restricted to, {''} when to none; their clocks
+// move in the same statement. First claims share one row of history, see schema_history.cc.
 #define SEEDCORE_PG_CLAIM_NEXT(types)                                                                               \
-  "placed AS MATERIALIZED (SELECT seq, (row_number() OVER () - 1) / " SEEDCORE_PG_BATCH                             \
-  " AS part FROM next), "                                                                                           \
-  "batches AS MATERIALIZED (SELECT part, seedcore_new_batch() AS seq FROM (SELECT DISTINCT part FROM placed) p), "  \
+  "batch AS MATERIALIZED (SELECT seedcore_new_batch() AS seq WHERE EXISTS (SELECT 1 FROM next)), "                  \
   "claimed AS (UPDATE tasks t SET status = 'running', runnable = 0, attempts = t.attempts + 1, "                    \
   "fencing_token = t.fencing_token + 1, owner_id = $3::text, lease_expires_at = $4::timestamptz, started_at = $1, " \
   "updated_at = $1, cancel_requested = false, "                                                                     \
-  "claim_event = CASE WHEN t.fencing_token = 0 AND t.attempts = 0 THEN b.seq ELSE t.claim_event END "               \
-  "FROM placed n JOIN batches b USING (part) WHERE t.seq = n.seq RETURNING t.*), "                                  \
+  "claim_event = CASE WHEN t.fencing_token = 0 AND t.attempts = 0 THEN (SELECT seq FROM batch) ELSE t.claim_event " \
+  "END WHERE t.ctid = ANY (ARRAY(SELECT tid FROM next)) RETURNING t.*), "                                           \
+  "taken AS (DELETE FROM task_ready WHERE seq = ANY (ARRAY(SELECT seq FROM claimed))), "                            \
   "first_claims AS (INSERT INTO task_event_batch (seq, at, fencing_token, status, attempt, kind, owner_id, "        \
   "task_seqs) "                                                                                                     \
   "SELECT claim_event, $1, 1, 'running', 1, 'claimed', $3::text, array_agg(seq) FROM claimed "                      \

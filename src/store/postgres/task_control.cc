@@ -10,11 +10,7 @@ namespace {
 constexpr char kCancel[] = "SELECT seedcore_cancel($1, $2)";
 // $1 now, $2 id, $3 kind of the event, or NULL
 constexpr char kRequeue[] = "SELECT seedcore_requeue($1, $2, $3)";
-// A trigger deletes what belongs to the tasks.
-constexpr char kDeleteFinished[] =
-    "WITH old AS MATERIALIZED (SELECT seq FROM tasks WHERE finished_at IS NOT NULL AND finished_at < $1 "
-    "ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED) "
-    "DELETE FROM tasks t USING old WHERE t.seq = old.seq AND t.finished_at IS NOT NULL";
+constexpr char kDeleteFinished[] = "SELECT seedcore_delete_finished($1, $2)";
 // What no turn depends on any more (turn.h). Nobody waits for these rows, and these statements wait for nobody: a flow
 // whose row is locked goes by the clock, which gives what its row would give.
 // $1 kTurn, $2 kPriorityStep, $3 at most
@@ -101,7 +97,7 @@ Result<int> PostgresTaskStore::Redrive(const TaskFilter& filter, int limit) {
 Result<int> PostgresTaskStore::DeleteFinished(WallTime before, int limit) {
   return database_.WriteOnce([&](WriteContext& context) -> Result<int> {
     SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kDeleteFinished, before, std::int64_t{limit}));
-    const int deleted = rows.changed();
+    const int deleted = static_cast<int>(rows.Int(0, 0));
     if (deleted < limit) {
       constexpr std::int64_t kMost = kMostFlowsForgotten;
       SEEDCORE_RETURN_IF_ERROR(context.db.Query(kForgetFlows, kTurn, kPriorityStep, kMost));

@@ -13,7 +13,7 @@ namespace {
 class Conditions {
  public:
   explicit Conditions(const TaskFilter& filter) {
-    if (filter.status) Add("t.status = ${}::taskstatus", EnumToString(*filter.status));
+    if (filter.status) AddStatus(*filter.status);
     if (!filter.type.empty()) Add("p.type = ${}", filter.type);
     if (!filter.domain.empty()) {
       Add("p.domain = ${}", filter.domain);
@@ -24,6 +24,20 @@ class Conditions {
     if (!filter.text.empty()) {
       Add("(t.id::text ILIKE ${0} OR t.type ILIKE ${0} OR p.description ILIKE ${0} OR r.result::text ILIKE ${0})",
           ContainsPattern(filter.text));
+    }
+  }
+
+  /// By what tells of the few tasks in that state, where there is any (schema_places.cc).
+  void AddStatus(TaskStatus status) {
+    const std::string_view name = EnumToString(status);
+    switch (status) {
+      case TaskStatus::kCreated:
+      case TaskStatus::kFailed:
+      case TaskStatus::kCancelled:
+      case TaskStatus::kRetry: Add("t.listed_as = ${}::taskstatus", name); return;
+      case TaskStatus::kRunning: Add("t.seq IN (SELECT seq FROM seedcore_running(NULL))"); [[fallthrough]];
+      case TaskStatus::kQueued:
+      case TaskStatus::kCompleted: Add("t.status = ${}::taskstatus", name); return;
     }
   }
 

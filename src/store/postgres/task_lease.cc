@@ -18,7 +18,7 @@ constexpr char kRenew[] =
     "SELECT number FROM renewed UNION ALL SELECT -g.number FROM given g JOIN tasks t ON t.id = g.id "
     "WHERE t.fencing_token = g.token AND t.cancel_requested";
 
-constexpr char kHasParked[] = "SELECT 1 FROM tasks WHERE runnable = 4 LIMIT 1";
+constexpr char kHasParked[] = "SELECT 1 FROM tasks WHERE waits_as = 4 LIMIT 1";
 constexpr char kFailLate[] = "SELECT seedcore_fail_late($1, $2, $3, $4)";
 // $1 now, $2 limit, $3 error, $4 error without an attempt left, $5 code
 constexpr char kExpireLeases[] = "SELECT touched, runnable FROM seedcore_expire_leases($1, $2, $3, $4, $5)";

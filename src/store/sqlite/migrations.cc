@@ -28,7 +28,7 @@ Result<void> Apply(Database& database, WallTime now, const Migration& migration)
 }  // namespace
 
 std::span<const Migration> Migrations() {
-  static constexpr std::array<Migration, 11> kMigrations = {{
+  static constexpr std::array<Migration, 12> kMigrations = {{
       {1, "tasks, their events and dependencies", kSchemaTasks},
       {2, "facts, incidents, energy ledger and stream states", kSchemaKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kSchemaRegistry},
@@ -40,6 +40,7 @@ std::span<const Migration> Migrations() {
       {9, "turns: fair order of claiming", kSchemaTurns},
       {10, "the history of tasks as a view", kSchemaHistory},
       {11, "streams by the time they were touched", kSchemaBounds},
+      {12, "nothing; PostgreSQL has other tables since", kSchemaPlaces},
   }};
   return kMigrations;
 }

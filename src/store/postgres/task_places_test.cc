@@ -1,0 +1,234 @@
+// Where claims, the reaper and retention find tasks (schema_places.cc): what must hold of these tables when several are
+// at work, and that a task's row changes without a change of its indexes.
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <set>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "store/check.h"
+#include "store/conformance.h"
+#include "store/location.h"
+#include "store/postgres/connection.h"
+#include "store/postgres/postgres_store.h"
+#include "store/postgres/testing.h"
+
+namespace seedcore::store::postgres {
+namespace {
+
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class TaskPlaces : public testing::Test {
+ protected:
+  static std::string NewDatabase(TestServer& server) {
+    static int made = 0;
+    std::string name = fmt::format("places_{}", ++made);
+    server.CreateDatabase(name);
+    return name;
+  }
+  TaskPlaces() : database_(NewDatabase(server_)), store_(Must(OpenPostgresStore(Settings(), env_, metrics_))) {}
+  ~TaskPlaces() override {
+    const auto tables = Must(OpenTables(server_.Dsn(database_), TablesUse::kInspect, env_));
+    for (const Finding& finding : Must(CheckStore(*tables)).findings) ADD_FAILURE() << finding.rule;
+  }
+
+  PostgresSettings Settings() const { return {.dsn = server_.Dsn(database_), .writers = 4, .readers = 2}; }
+  TaskStore& tasks() { return store_->tasks(); }
+  std::unique_ptr<Connection> Connect() { return Must(Connection::Open({.dsn = server_.Dsn(database_), .setup = {}})); }
+  std::int64_t Int(const std::string& sql) { return Must(Connect()->RunOnce(sql, {})).Int(0, 0); }
+  std::int64_t Count(const std::string& table) { return Int("SELECT count(*) FROM " + table); }
+
+  std::vector<std::string> Submit(int n, const NewTask& task = {.type = "a"}) {
+    std::vector<std::string> ids;
+    for (const SubmitResult& result : Must(tasks().Submit(std::vector<NewTask>(static_cast<std::size_t>(n), task)))) {
+      ids.push_back(result.task.id);
+    }
+    return ids;
+  }
+  std::vector<Claim> ClaimSome(int n, seconds lease = seconds(30)) {
+    return Must(tasks().ClaimTasks({.owner_id = "w", .limit = n, .lease = lease}));
+  }
+  void FinishAll(const std::vector<Claim>& claims, const decltype(Finish::outcome)& outcome = Completed{}) {
+    std::vector<Finish> finishes;
+    for (const Claim& claim : claims) finishes.push_back({.lease = claim.lease(), .outcome = outcome, .effects = {}});
+    for (const Result<void>& answer : Must(tasks().FinishTasks(finishes))) EXPECT_TRUE(answer);
+  }
+
+  TestServer& server_ = TestServer::Shared();
+  const std::string database_;
+  SimEnv env_;
+  Metrics metrics_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(TaskPlaces, ATaskThatIsClaimedAndEndsAddsToNoIndexOfTasks) {
+  Submit(200);
+  // An index entry for each version would make these larger.
+  const char* const entries =
+      "SELECT sum(pg_stat_get_tuples_hot_updated(c.oid))::bigint FROM pg_class c WHERE relname = 'tasks'";
+  const auto connection = Connect();
+  FinishAll(ClaimSome(200));
+  store_.reset();  // its connections tell what they have counted
+  Must(connection->Script("SELECT pg_stat_clear_snapshot()"));
+  std::int64_t hot = 0;
+  for (const auto until = std::chrono::steady_clock::now() + seconds(10);
+       hot < 400 && std::chrono::steady_clock::now() < until;) {
+    hot = Int(entries);
+  }
+  EXPECT_EQ(hot, 400);
+}
+
+TEST_F(TaskPlaces, ALineHasThoseThatCanRunAndNobodyElse) {
+  const auto ids = Submit(6);
+  Submit(1, {.type = "a", .run_after = env_.WallNow() + seconds(60)});
+  EXPECT_EQ(Count("task_ready"), 6);
+  const auto claims = ClaimSome(3);
+  EXPECT_EQ(Count("task_ready"), 3);
+  Must(tasks().Cancel(ids[5]));
+  EXPECT_EQ(Count("task_ready"), 2);
+  FinishAll({claims[0]}, RetryLater{.error = WorkFailed(), .delay = std::chrono::milliseconds(0)});
+  FinishAll({claims[1]}, HandedBack{});
+  EXPECT_EQ(Count("task_ready"), 4);
+  Must(tasks().Run(ids[5]));
+  EXPECT_EQ(Count("task_ready"), 5);
+  env_.Advance(seconds(61));
+  EXPECT_THAT(ClaimSome(10), SizeIs(6)) << "five, and the one whose time has come";
+  EXPECT_EQ(Count("task_ready"), 0);
+}
+
+TEST_F(TaskPlaces, MoreThanABatchIsClaimedInOneCall) {
+  Submit(1000);
+  Submit(1000);
+  EXPECT_THAT(ClaimSome(1990), SizeIs(1990));
+  EXPECT_EQ(Count("lease_batch"), 3);
+  EXPECT_EQ(Count("task_ready"), 10);
+}
+
+TEST_F(TaskPlaces, WhoClaimsBehindOthersTakesWhatTheyLeave) {
+  Submit(100);
+  // Somebody is about to claim, and has the first place.
+  const auto first = Connect();
+  Must(first->Script("BEGIN"));
+  Must(first->Query("SELECT changed FROM seedcore_prepare_claim(now(), 10, '', '', 0, 30)"));
+  const auto claims = ClaimSome(30);
+  ASSERT_THAT(claims, SizeIs(30));
+  std::set<std::int64_t> behind;
+  for (const Claim& claim : claims) {
+    behind.insert(Int(fmt::format("SELECT seq FROM tasks WHERE id = '{}'", claim.task.id)));
+  }
+  EXPECT_THAT(behind, testing::AllOf(testing::Contains(31), testing::Contains(60))) << "it began where they would end";
+  // The first never claims: nothing stays behind.
+  EXPECT_THAT(ClaimSome(80), SizeIs(70));
+  Must(first->Script("ROLLBACK"));
+}
+
+TEST_F(TaskPlaces, ALargeClaimWaitsForTwoOthersAndASmallOneForNobody) {
+  Submit(10);
+  std::vector<std::unique_ptr<Connection>> others;
+  for (int i = 0; i < 2; ++i) {
+    others.push_back(Connect());
+    Must(others.back()->Script("BEGIN"));
+    Must(others.back()->Query("SELECT changed FROM seedcore_prepare_claim(now(), 10, '', '', 0, 500)"));
+  }
+  EXPECT_THAT(ClaimSome(2), SizeIs(2));
+  auto large = std::async(std::launch::async, [&] { return ClaimSome(500); });
+  EXPECT_EQ(large.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+  for (const auto& other : others) Must(other->Script("ROLLBACK"));
+  EXPECT_THAT(large.get(), SizeIs(8));
+}
+
+TEST_F(TaskPlaces, TheReaperForgetsWhatHasEndedAndKeepsWhatRuns) {
+  Submit(5);
+  const auto claims = ClaimSome(5);
+  FinishAll({claims[0], claims[1]});
+  EXPECT_EQ(Int("SELECT cardinality(seqs) FROM lease_batch"), 5);
+  env_.Advance(seconds(6));
+  EXPECT_EQ(Must(tasks().Reap(100)), 0);
+  EXPECT_EQ(Int("SELECT cardinality(seqs) FROM lease_batch"), 3);
+  FinishAll({claims[2]});
+  for (const Claim& claim : {claims[3], claims[4]}) {
+    EXPECT_TRUE(Must(tasks().Renew(std::vector<Lease>{claim.lease()}, seconds(60))).front().renewed);
+  }
+  env_.Advance(seconds(30));
+  EXPECT_EQ(Must(tasks().Reap(100)), 0) << "they have been renewed";
+  EXPECT_EQ(Int("SELECT cardinality(seqs) FROM lease_batch"), 2);
+  FinishAll({claims[3], claims[4]});
+  env_.Advance(seconds(40));
+  EXPECT_EQ(Must(tasks().Reap(100)), 0);
+  EXPECT_EQ(Count("lease_batch"), 0);
+}
+
+TEST_F(TaskPlaces, TheReaperTakesNoMoreThanItsLimitAndComesBackForTheRest) {
+  Submit(7);
+  ClaimSome(7, seconds(3));
+  env_.Advance(seconds(4));
+  EXPECT_EQ(Must(tasks().Reap(3)), 3);
+  EXPECT_EQ(Must(tasks().Reap(3)), 3);
+  EXPECT_EQ(Must(tasks().Reap(3)), 1);
+  EXPECT_EQ(Must(tasks().Reap(3)), 0);
+  EXPECT_EQ(Count("lease_batch"), 0);
+}
+
+TEST_F(TaskPlaces, TwoReapersShareTheWork) {
+  Submit(40);
+  for (int i = 0; i < 20; ++i) ClaimSome(2, seconds(3));
+  env_.Advance(seconds(4));
+  const auto reap = [&] {
+    int touched = 0;
+    for (int i = 0; i < 20; ++i) touched += Must(tasks().Reap(5));
+    return touched;
+  };
+  auto one = std::async(std::launch::async, reap);
+  const int two = reap();
+  EXPECT_EQ(one.get() + two + Must(tasks().Reap(100)), 40);
+}
+
+TEST_F(TaskPlaces, RetentionTakesTheOldestFirstAndForgetsEmptyBatches) {
+  for (int day = 0; day < 3; ++day) {
+    Submit(4);
+    FinishAll(ClaimSome(4));
+    env_.Advance(std::chrono::hours(24));
+  }
+  EXPECT_EQ(Count("finished_batch"), 3);
+  const WallTime before = env_.WallNow() - std::chrono::hours(30);
+  EXPECT_EQ(Must(tasks().DeleteFinished(before, 6)), 6);
+  EXPECT_EQ(Count("finished_batch"), 2) << "one is gone, and of one the half";
+  EXPECT_EQ(Must(tasks().DeleteFinished(before, 6)), 2);
+  EXPECT_EQ(Must(tasks().DeleteFinished(before, 6)), 0);
+  EXPECT_EQ(Count("finished_batch"), 1);
+  EXPECT_EQ(Count("tasks"), 4);
+}
+
+TEST_F(TaskPlaces, ATaskThatWasQueuedAnewIsNotDeletedByItsFirstEnd) {
+  const auto ids = Submit(2);
+  FinishAll(ClaimSome(2), FailedForGood{.error = WorkFailed()});
+  env_.Advance(std::chrono::hours(24));
+  Must(tasks().Run(ids[0]));
+  EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 10)), 1);
+  EXPECT_EQ(Count("finished_batch"), 0) << "what was queued anew is named no more";
+  FinishAll(ClaimSome(1));
+  EXPECT_EQ(Count("finished_batch"), 1);
+  env_.Advance(std::chrono::hours(24));
+  EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 10)), 1);
+  EXPECT_EQ(Count("tasks"), 0);
+}
+
+TEST_F(TaskPlaces, ARunningTaskIsFoundByItsState) {
+  const auto ids = Submit(3);
+  const auto claims = ClaimSome(2);
+  FinishAll({claims[0]});
+  const auto page = Must(tasks().List({.status = TaskStatus::kRunning}, 10, ""));
+  ASSERT_THAT(page.items, SizeIs(1));
+  EXPECT_EQ(page.items[0].id, claims[1].task.id);
+  Must(tasks().Cancel(ids[2]));
+  EXPECT_THAT(Must(tasks().List({.status = TaskStatus::kCancelled}, 10, "")).items, SizeIs(1));
+}
+
+}  // namespace
+}  // namespace seedcore::store::postgres
