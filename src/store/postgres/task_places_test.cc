@@ -69,18 +69,13 @@ class TaskPlaces : public testing::Test {
 
 TEST_F(TaskPlaces, ATaskThatIsClaimedAndEndsAddsToNoIndexOfTasks) {
   Submit(200);
-  // An index entry for each version would make these larger.
+  // Updates that left the indexes as they were.
   const char* const entries =
       "SELECT sum(pg_stat_get_tuples_hot_updated(c.oid))::bigint FROM pg_class c WHERE relname = 'tasks'";
-  const auto connection = Connect();
   FinishAll(ClaimSome(200));
   store_.reset();  // its connections tell what they have counted
-  Must(connection->Script("SELECT pg_stat_clear_snapshot()"));
   std::int64_t hot = 0;
-  for (const auto until = std::chrono::steady_clock::now() + seconds(10);
-       hot < 400 && std::chrono::steady_clock::now() < until;) {
-    hot = Int(entries);
-  }
+  for (const Instant until = RealEnv().Now() + seconds(10); hot < 400 && RealEnv().Now() < until;) hot = Int(entries);
   EXPECT_EQ(hot, 400);
 }
 
