@@ -165,6 +165,23 @@ TEST_P(StoreConformance, AnAnswerThatComesBeforeTheTaskIsParkedIsNotMissed) {
   EXPECT_EQ(Get(claim.task.id).hold_reason, "");
 }
 
+TEST_P(StoreConformance, StepsOfCancelledTasksKeepNobodyElseWaiting) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 4; ++i) {
+    SubmitOfType("a");
+    const Claim claim = ClaimOne();
+    ids.push_back(claim.task.id);
+    Must(store().steps().SavePlan(claim.lease(), Diamond()));
+    const std::vector<Finish> parked{
+        {claim.lease(), Held{"may I?", true}, {}, {Ask("a", env_.WallNow() + seconds(60 + i))}}};
+    Must(Must(tasks().FinishTasks(parked)).front());
+  }
+  for (int i = 0; i < 3; ++i) Must(tasks().Cancel(ids[static_cast<std::size_t>(i)]));
+  Advance(seconds(70));
+  EXPECT_EQ(Must(tasks().Reap(2)), 1);
+  EXPECT_EQ(Get(ids.back()).status, TaskStatus::kQueued);
+}
+
 TEST_P(StoreConformance, ARefusalAndSilenceFailTheStep) {
   for (const bool silent : {false, true}) {
     SubmitOfType("a");

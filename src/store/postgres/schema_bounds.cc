@@ -117,7 +117,8 @@ BEGIN
     ORDER BY 1)
   SELECT array_agg(w.place) INTO v_places FROM freed f CROSS JOIN LATERAL (
     SELECT t.ctid AS place FROM tasks t
-    WHERE t.id = f.id AND CASE WHEN t.finished_at IS NULL THEN t.blockers > 0 ELSE false END LIMIT 1 FOR UPDATE) w;
+    WHERE t.id = f.id AND CASE WHEN t.finished_at IS NULL THEN t.blockers > 0 ELSE false END LIMIT 1
+    FOR NO KEY UPDATE) w;
   IF v_places IS NULL THEN
     RETURN 0;
   END IF;

@@ -36,9 +36,12 @@ constexpr char kAppendEvent[] =
 constexpr char kLockTask[] =
     "SELECT seq, id, status, fencing_token, owner_id FROM tasks WHERE id = $1 FOR NO KEY UPDATE";
 constexpr char kRequeue[] = "SELECT seedcore_requeue($1, $2, $3)";
+// The steps of a task that was cancelled wait for ever, and do not count. $1 now, $2 at most
 constexpr char kOverdue[] =
-    "SELECT t.id FROM tasks t WHERE t.finished_at IS NULL AND t.seq IN (SELECT s.task_seq FROM task_step s WHERE "
-    "s.status = 'waiting' AND s.wait_until <= $1 ORDER BY s.wait_until LIMIT $2) FOR NO KEY UPDATE OF t SKIP LOCKED";
+    "SELECT t.id FROM tasks t WHERE t.finished_at IS NULL AND t.seq IN (SELECT s.task_seq FROM task_step s CROSS JOIN "
+    "LATERAL (SELECT FROM tasks u WHERE u.seq = s.task_seq AND u.finished_at IS NULL LIMIT 1) unfinished "
+    "WHERE s.status = 'waiting' AND s.wait_until <= $1 ORDER BY s.wait_until LIMIT $2) "
+    "FOR NO KEY UPDATE OF t SKIP LOCKED";
 // So that an ended task of either kind can be queued again by the same rules.
 constexpr char kReopen[] = "UPDATE tasks SET status = 'cancelled' WHERE seq = $1 AND status = 'completed'";
 
