@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "net/forwarder_fixture.h"
 #include "net/scripted_server.h"
 #include "net/testing.h"
 
@@ -18,55 +19,6 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
 const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-/// A front server whose routes are forwarded to the servers that a test names.
-class ForwarderTest : public ::testing::Test {
- protected:
-  void Forward(const std::vector<std::uint16_t>& ports, ForwarderOptions options = {}, ServerOptions server = {}) {
-    options.name = "svc";
-    UpstreamsAre(ports);
-    forwarder_ =
-        std::make_shared<Forwarder>(options, upstreams_, [this] { ++trouble_; }, RealEnv(), forwarder_metrics_);
-    std::vector<Route> routes;
-    for (const Method method : {Method::kGet, Method::kPost, Method::kPut}) {
-      for (const char* pattern : {"/x/{id}", "/x"}) {
-        Route route;
-        route.method = method;
-        route.pattern = pattern;
-        // As an operation may be marked, which is about those who answer it in place.
-        if (method == Method::kPut) route.execution = Execution::kInline;
-        route.forwarder = forwarder_;
-        routes.push_back(std::move(route));
-      }
-    }
-    front_ = std::make_unique<TestServer>(std::move(server), std::move(routes));
-  }
-  void UpstreamsAre(const std::vector<std::uint16_t>& ports) {
-    std::vector<UpstreamAddress> addresses;
-    for (const std::uint16_t port : ports) addresses.push_back({std::to_string(port), {"127.0.0.1", port}, "here"});
-    upstreams_->Replace(std::move(addresses));
-  }
-  [[nodiscard]] std::uint16_t port() const { return front_->port(); }
-  RawResponse Ask(std::string_view bytes) { return RawClient(port()).Exchange(bytes); }
-
-  static Route Answering(Handler handler, Method method = Method::kPost) {
-    return {.method = method, .pattern = "/x", .handler = std::move(handler)};
-  }
-  /// A port that nobody listens on.
-  static std::uint16_t DeadPort() { return TestServer().port(); }
-  static ServerOptions WithToken(const std::string& token) {
-    ServerOptions options;
-    options.auth.tokens = {token};
-    return options;
-  }
-
-  Metrics forwarder_metrics_;
-  std::atomic<int> trouble_ = 0;
-  std::shared_ptr<Upstreams> upstreams_ =
-      std::make_shared<Upstreams>(BreakerSettings{.failures_to_open = 3, .open_for = 60s}, RealEnv());
-  std::shared_ptr<Forwarder> forwarder_;
-  std::unique_ptr<TestServer> front_;
-};
 
 TEST_F(ForwarderTest, RequestAndResponsePassUnchanged) {
   TestServer back({}, {Answering([](const Request& request) {
@@ -379,58 +331,6 @@ TEST_F(ForwarderTest, FieldsOfTheHopDoNotReachTheClientAndTwoResponsesAreNotOne)
   EXPECT_EQ(first.body, "ok");
   EXPECT_EQ(first.Field("X-Hop"), "");
   EXPECT_EQ(first.Field("X-Kept"), "2");
-}
-
-/// What a stream route has opened.
-struct OpenedStream {
-  std::promise<std::shared_ptr<EventStream>> opened;
-  Route route() {
-    return {
-        .method = Method::kGet, .pattern = "/x", .stream = [this](const Request&, std::shared_ptr<EventStream> stream) {
-          opened.set_value(std::move(stream));
-          return Result<void>{};
-        }};
-  }
-};
-
-TEST_F(ForwarderTest, EventsPassAsTheyComeAndEndWithTheServersStream) {
-  OpenedStream events;
-  TestServer back({}, {events.route()});
-  Forward({back.port()});
-  RawClient client(port());
-  client.Write(Get("/x"));
-  const auto stream = events.opened.get_future().get();
-  EXPECT_THAT(client.ReadThrough("\r\n\r\n"), HasSubstr("text/event-stream"));
-  ASSERT_TRUE(stream->Send("tick", "1", "7"));
-  EXPECT_THAT(client.ReadThrough("\n\n"), HasSubstr("id: 7\nevent: tick\ndata: 1\n\n"));
-  ASSERT_TRUE(stream->Send("tick", "2", "8"));
-  EXPECT_THAT(client.ReadThrough("\n\n"), HasSubstr("data: 2"));
-  stream->Close();
-  EXPECT_THAT(client.ReadToEnd(), ::testing::EndsWith("0\r\n\r\n"));
-}
-
-TEST_F(ForwarderTest, AClientThatLeavesItsStreamEndsThatOfTheServer) {
-  OpenedStream events;
-  TestServer back({}, {events.route()});
-  Forward({back.port()});
-  std::promise<void> closed;
-  {
-    RawClient client(port());
-    client.Write(Get("/x"));
-    const auto stream = events.opened.get_future().get();
-    stream->OnClosed([&] { closed.set_value(); });
-    client.ReadThrough("\r\n\r\n");
-  }
-  EXPECT_EQ(closed.get_future().wait_for(10s), std::future_status::ready);
-}
-
-TEST_F(ForwarderTest, StreamsAreBoundedInNumber) {
-  OpenedStream events;
-  TestServer back({}, {events.route()});
-  ServerOptions options;
-  options.limits.streams = 0;
-  Forward({back.port()}, {}, options);
-  EXPECT_EQ(Ask(Get("/x")).status, 503);
 }
 
 TEST_F(ForwarderTest, ADrainingServerFinishesWhatItHasForwarded) {
