@@ -39,12 +39,9 @@ class Head(RayHead):
         self._extra["SERVE_GATEWAY"] = self.gateway_url
 
     def config(self) -> dict[str, Any]:
-        """deploy/serve/config.yaml as it is shipped, on this head's port, and with deaths that are noticed in a second."""
+        """deploy/serve/config.yaml as it is shipped, on this head's port."""
         config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
         config["http_options"]["port"] = self.ports.serve
-        for application in config["applications"]:
-            for deployment in application["deployments"]:
-                deployment["health_check_period_s"] = 1
         return config
 
     def submit(self, config: dict[str, Any]) -> None:

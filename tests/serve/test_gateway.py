@@ -137,14 +137,12 @@ def test_a_replica_that_serve_takes_away_finishes_what_it_has(head: Head, gatewa
 
     deploy(2)
     wait_until(lambda: len(_replicas(gateway, "ml")) == 2, 60, "both are registered")
-    body = {"data": [float(i % 50) for i in range(5_000)]}
+    body = {"data": [float(i % 50) for i in range(20_000)]}
     enough = threading.Event()
     statuses: list[int] = []
 
     def load(door: str) -> None:
-        # Requests are under way at any moment, and Serve has the processor in between. A POST without a key: nobody may send
-        # it twice.
-        while not enough.wait(0.02):
+        while not enough.is_set():  # a POST without a key: nobody may send it twice
             statuses.append(request(door + "/ml/detect/anomaly", body, timeout=60).status)
 
     with ThreadPoolExecutor(4) as pool:
