@@ -1,8 +1,10 @@
 """The organism: initialized and healthy, through its Serve handle or over HTTP; then the actors of its organs."""
 
 import asyncio
+import functools
 import json
 import os
+import threading
 import urllib.error
 import urllib.request
 from typing import Any
@@ -38,6 +40,14 @@ def organism_url() -> str:
     return str(plan["serve_url"]["value"]).rstrip("/") + "/organism"
 
 
+@functools.cache
+def _handle_loop() -> asyncio.AbstractEventLoop:
+    """The one event loop of this process for handles: Serve ties what it keeps for them to the first that it sees."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="serve-handles", daemon=True).start()
+    return loop
+
+
 def _through_handle(
     method: str, path: str, headers: list[tuple[bytes, bytes]], timeout_s: float, body: bytes
 ) -> tuple[int, Any]:
@@ -47,7 +57,7 @@ def _through_handle(
         status, answer = await asyncio.wait_for(handle.ask.remote(method, path, headers, body), timeout_s)
         return status, answer
 
-    status, answer = asyncio.run(ask())
+    status, answer = asyncio.run_coroutine_threadsafe(ask(), _handle_loop()).result()
     return status, json.loads(answer)
 
 

@@ -41,7 +41,7 @@ def execute(head: Head, organ: str) -> dict[str, Any]:
 def test_every_organs_work_is_done_by_its_actor_and_health_says_where(head: Head) -> None:
     for name in ORGANS:
         assert execute(head, name.removeprefix("seedcore_organ_"))["result"]["host"] == name
-    shown = run(head, [SEEDCORE, "health"])
+    shown = run(head, [SEEDCORE, "health"], SERVE_GATEWAY=head.gateway_url)
     assert f"{NAME} at 127.0.0.1:" in shown.out, shown.out + shown.err
     actors = run(head, [SEEDCORE, "ray", "actors", "--name", NAME], RAY_DASHBOARD_URL=head.dashboard_url)
     assert NAME in actors.out, actors.out + actors.err
