@@ -35,6 +35,8 @@ def bootstrap_organs(plan: OrganPlan, ask: Ask) -> None:
         StepFailedError: With the actor that is in the way.
     """
     organs = _organs(ask) if plan.enabled else []
+    if plan.enabled and not organs:
+        say(STEP, "stay with the organism: it asks no actors")
     names = {ORGAN + organ: organ for organ in organs}
     for name, organ in names.items():  # one after the other: meanwhile the organism does the work itself
         status = _ensure(plan, name, organ)
@@ -55,11 +57,12 @@ def bootstrap_organs(plan: OrganPlan, ask: Ask) -> None:
 
 
 def _organs(ask: Ask) -> list[str]:
+    """None when the organism would not ask an actor: one outside of the cluster, or without direct lanes."""
     with step(STEP, _LOOK_AT):
         status, answer = ask("GET", "/organism-status", _CALL_S, None)
         if status != 200:
             raise StepFailedError(STEP, f"the organism does not say which there are: status {status}", _LOOK_AT)
-        return [str(organ["organ_id"]) for organ in answer["status"]]
+        return [str(organ["organ_id"]) for organ in answer["status"] if answer["asks_hosts"]]
 
 
 def _ensure(plan: OrganPlan, name: str, organ: str) -> dict[str, Any]:

@@ -212,6 +212,7 @@ Result<OrganismServiceStatus> OrganismService::Status(const Empty&, const CallCo
 Result<OrganismStatusReply> OrganismService::OrganismStatus(const Empty&, const CallContext&) {
   SEEDCORE_RETURN_IF_ERROR(CheckInitialized(organism_));
   OrganismStatusReply reply;
+  reply.asks_hosts = organism_.hosts() != nullptr;
   for (const auto& organ : organism_.population().Organs()) {
     OrganStatusView& view = reply.status.emplace_back(ToView(organ, organism_.presence()));
     if (organism_.hosts() == nullptr) continue;

@@ -347,8 +347,12 @@ struct OrganStatusView {
 struct OrganismStatusReply {
   bool success = true;
   std::vector<OrganStatusView> status;
-  static constexpr auto kFields = Fields(Required("success", &OrganismStatusReply::success, "Always true"),
-                                         Required("status", &OrganismStatusReply::status, "One per organ"));
+  bool asks_hosts = false;
+  static constexpr auto kFields =
+      Fields(Required("success", &OrganismStatusReply::success, "Always true"),
+             Required("status", &OrganismStatusReply::status, "One per organ"),
+             Required("asks_hosts", &OrganismStatusReply::asks_hosts,
+                      "Whether actors of organs are asked to do the work of their agents, where there are any"));
 };
 
 struct OrganismSummary {

@@ -60,10 +60,12 @@ class Driver:
         self.process.stdin.flush()
 
     def answer(self) -> Any:
-        """None when the program has ended instead."""
+        """None when the program has ended instead. Ray prints what its workers say between the answers."""
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        return json.loads(line) if line else None
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        return None
 
     def log(self) -> str:
         self._log.flush()
@@ -223,6 +225,7 @@ def test_an_organism_without_a_serve_handle_is_asked_over_http_and_the_reason_is
             assert ended.code == 0, ended.out + ended.err
             said = [line for line in ended.out.splitlines() if line.startswith("bootstrap: organism: ")]
             assert said[-1] == "bootstrap: organism: healthy"
+            assert "bootstrap: organs: stay with the organism: it asks no actors" in ended.out
             assert said[0].startswith("bootstrap: organism: not through its Serve handle ("), said
             assert "organism" in said[0]
             assert said[0].endswith(f"; over HTTP at {url}")

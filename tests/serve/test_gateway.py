@@ -106,7 +106,7 @@ def test_serve_scales_by_the_load_that_does_not_go_through_it(head: Head, gatewa
                 "look_back_period_s": 2.0,
             }
     head.deploy(config)
-    wait_until(lambda: len(_replicas(gateway, "ml")) == 1, 60, "one replica of ML is registered")
+    wait_until(lambda: len(_replicas(gateway, "ml")) == 1, 180, "one replica of ML is registered")
     enough = threading.Event()
     body = {"data": [float(i % 50) for i in range(50_000)]}
 
@@ -117,7 +117,7 @@ def test_serve_scales_by_the_load_that_does_not_go_through_it(head: Head, gatewa
     with ThreadPoolExecutor(4) as pool:
         work = [pool.submit(load, number) for number in range(4)]
         try:
-            wait_until(lambda: len(head.replicas("ml_service")) == 2, 60, "Serve adds a replica of ML")
+            wait_until(lambda: len(head.replicas("ml_service")) == 2, 180, "Serve adds a replica of ML")
         finally:
             enough.set()
         for one in work:
@@ -136,7 +136,7 @@ def test_a_replica_that_serve_takes_away_finishes_what_it_has(head: Head, gatewa
         wait_until(lambda: len(head.replicas("ml_service")) == replicas, 60, f"{replicas} replicas of ML")
 
     deploy(2)
-    wait_until(lambda: len(_replicas(gateway, "ml")) == 2, 60, "both are registered")
+    wait_until(lambda: len(_replicas(gateway, "ml")) == 2, 180, "both are registered")
     body = {"data": [float(i % 50) for i in range(20_000)]}
     enough = threading.Event()
     statuses: list[int] = []
@@ -150,7 +150,7 @@ def test_a_replica_that_serve_takes_away_finishes_what_it_has(head: Head, gatewa
         try:
             wait_until(lambda: len(statuses) > 20, 60, "requests are under way")
             deploy(1)
-            wait_until(lambda: len(_replicas(gateway, "ml")) == 1, 60, "one has left the registry")
+            wait_until(lambda: len(_replicas(gateway, "ml")) == 1, 180, "one has left the registry")
         finally:
             enough.set()
         for one in work:
