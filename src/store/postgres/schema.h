@@ -37,7 +37,7 @@ extern const char kSchemaHistoryFinish[];
 extern const char kSchemaTurnsTogether[];
 extern const char kSchemaBounds[];   ///< of what seedcore_enqueue takes
 extern const char kSchemaRelease[];  ///< of dependants, by a plan that nothing changes
-extern const char kSchemaPlaces[];  ///< where claims, the reaper and retention find tasks
+extern const char kSchemaPlaces[];   ///< where claims, the reaper and retention find tasks
 extern const char kSchemaPlacesFunctions[];
 extern const char kSchemaChanges[];  ///< what follows from a change of tasks
 
