@@ -1,93 +1,47 @@
-// DispatchHost for Python: JSON out as bytes, the GIL released around everything that blocks.
-#include <algorithm>
-#include <chrono>
-#include <memory>
+// DispatchHost for Python.
 #include <string>
-#include <utility>
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
 #include "app/dispatch_host.h"
-#include "app/user_config.h"
-#include "base/json_binding.h"
-#include "base/log.h"
 #include "bridge.h"
-#include "settings/settings.h"
+#include "host_binding.h"
 
 namespace seedcore::python {
 namespace {
 
-std::chrono::milliseconds Patience(double seconds) {
-  constexpr double kLongest = 3600.0;
-  return std::chrono::milliseconds(static_cast<std::int64_t>(std::clamp(seconds, 0.0, kLongest) * 1000.0));
-}
-
-class Host {
+/// Named apart from what organ.cc binds: nanobind knows types by their names, hidden or not.
+class HostOfDispatcher : public HostBinding<app::DispatchHost> {
  public:
-  Host(const std::string& role, const std::string& name, const std::string& gateway_url, const nb::bytes& user_config,
-       const std::string& settings_file, const std::string& node_id, const std::string& ip_address, int hosts) {
-    app::DispatchHostOptions options{.role = role,
-                                     .name = name,
-                                     .gateway_url = gateway_url,
-                                     .node_id = node_id,
-                                     .ip_address = ip_address,
-                                     .hosts = hosts};
-    const json::object config = ParseObject(ToText(user_config));
-    const nb::gil_scoped_release released;
-    const auto flags = ValueOrThrow(app::FlagsFromUserConfig(config));
-    const auto settings = ValueOrThrow(settings::Load(flags, settings_file));
-    log::Configure(settings.log.level, settings.log.format);
-    for (const std::string& warning : settings.warnings) log::Warning(warning);
-    host_ = ValueOrThrow(app::DispatchHost::Start(std::move(options), settings, RealEnv()));
-    DrainAtExit(this, [host = host_.get()] { host->Drain(std::chrono::milliseconds(0)); });
-  }
-  ~Host() {
-    const nb::gil_scoped_release released;
-    ForgetAtExit(this);
-    host_.reset();
-  }
-  Host(const Host&) = delete;
-  Host& operator=(const Host&) = delete;
+  HostOfDispatcher(const std::string& role, const std::string& name, const std::string& gateway_url,
+                   const nb::bytes& user_config, const std::string& settings_file, const std::string& node_id,
+                   const std::string& ip_address, int hosts)
+      : HostBinding(app::DispatchHostOptions{.role = role,
+                                             .name = name,
+                                             .gateway_url = gateway_url,
+                                             .node_id = node_id,
+                                             .ip_address = ip_address,
+                                             .hosts = hosts},
+                    user_config, settings_file) {}
 
-  nb::bytes Status() {
-    std::string text;
-    {
-      const nb::gil_scoped_release released;
-      text = ToJsonText(host_->Status());
-    }
-    return ToBytes(text);
-  }
   nb::bytes Prove(int count, double timeout_s) {
-    std::string text;
-    {
-      const nb::gil_scoped_release released;
-      text = ToJsonText(ValueOrThrow(host_->Prove(count, Patience(timeout_s))));
-    }
-    return ToBytes(text);
+    return Answer([&] { return ToJsonText(ValueOrThrow(host().Prove(count, Patience(timeout_s)))); });
   }
-  void Drain(double timeout_s) {
-    const nb::gil_scoped_release released;
-    host_->Drain(Patience(timeout_s));
-    log::Flush();
-  }
-
- private:
-  std::unique_ptr<app::DispatchHost> host_;
 };
 
 }  // namespace
 
 void BindDispatchHost(nb::module_& module) {
   using namespace nb::literals;
-  nb::class_<Host>(module, "DispatchHost")
+  nb::class_<HostOfDispatcher>(module, "DispatchHost")
       .def(nb::init<const std::string&, const std::string&, const std::string&, const nb::bytes&, const std::string&,
                     const std::string&, const std::string&, int>(),
            "role"_a, nb::kw_only(), "name"_a = "", "gateway_url"_a = "", "user_config"_a = nb::bytes("{}", 2),
            "settings_file"_a = "", "node_id"_a = "", "ip_address"_a = "", "hosts"_a = 1)
-      .def("status", &Host::Status)
-      .def("prove", &Host::Prove, "count"_a, "timeout_s"_a)
-      .def("drain", &Host::Drain, "timeout_s"_a);
+      .def("status", &HostOfDispatcher::Status)
+      .def("prove", &HostOfDispatcher::Prove, "count"_a, "timeout_s"_a)
+      .def("drain", &HostOfDispatcher::Drain, "timeout_s"_a);
 }
 
 }  // namespace seedcore::python
