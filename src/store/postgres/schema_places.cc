@@ -7,13 +7,11 @@ namespace seedcore::store::postgres {
 // So what nearly every task goes through may stand in no index of `tasks`, neither as a column nor in a predicate:
 //
 // * task_ready holds the tasks that can run, in the order of claiming: a narrow row that goes with the claim.
-// * lease_batch holds, in one row for each claim, the tasks that it gave out: where the reaper finds leases that have
-// run
-//   out. It drops what has ended when it looks, first after a few seconds, then when the next lease ends. Whoever wants
-//   the running tasks looks at `tasks` for each one named here; a task may be named twice.
+// * lease_batch holds, in one row for each claim, the tasks that it gave out. Here the reaper finds the leases that
+//   have run out, and drops what has ended: it looks first after a few seconds, then when the next lease ends. Whoever
+//   wants the running tasks looks at `tasks` for each one named here; a task may be named twice.
 // * finished_batch holds, in one row for each transaction, the tasks that ended in it: where retention finds the
-// oldest.
-//   A task that was queued anew is still named until its batch is looked at.
+//   oldest. A task that was queued anew is still named until its batch is looked at.
 //
 // What few tasks go through has indexes on generated columns that are null for all others, and null stays null.
 //

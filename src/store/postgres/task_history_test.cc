@@ -9,8 +9,7 @@
 #include "base/json_binding.h"
 #include "store/conformance.h"
 #include "store/postgres/connection.h"
-#include "store/postgres/postgres_store.h"
-#include "store/postgres/testing.h"
+#include "store/postgres/store_fixture.h"
 
 namespace seedcore::store::postgres {
 namespace {
@@ -19,39 +18,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;
 
-class TaskHistory : public testing::Test {
+class TaskHistory : public PostgresTasks {
  protected:
-  static std::string NewDatabase(TestServer& server) {
-    static int made = 0;
-    std::string name = fmt::format("history_{}", ++made);
-    server.CreateDatabase(name);
-    return name;
-  }
-  TaskHistory() : database_(NewDatabase(server_)), store_(Must(OpenPostgresStore(Settings(), env_, metrics_))) {}
-
-  PostgresSettings Settings() const { return {.dsn = server_.Dsn(database_), .writers = 4, .readers = 2}; }
-  TaskStore& tasks() { return store_->tasks(); }
-  std::unique_ptr<Connection> Connect() { return Must(Connection::Open({.dsn = server_.Dsn(database_), .setup = {}})); }
-  std::int64_t Count(const std::string& table) {
-    return Must(Connect()->RunOnce("SELECT count(*) FROM " + table, {})).Int(0, 0);
-  }
-
-  std::vector<std::string> Submit(int n) {
-    std::vector<std::string> ids;
-    for (const SubmitResult& result :
-         Must(tasks().Submit(std::vector<NewTask>(static_cast<std::size_t>(n), {.type = "a"})))) {
-      ids.push_back(result.task.id);
-    }
-    return ids;
-  }
-  std::vector<Claim> ClaimSome(int n, const std::string& owner = "w") {
-    return Must(tasks().ClaimTasks({.owner_id = owner, .limit = n}));
-  }
-  void FinishAll(const std::vector<Claim>& claims, const decltype(Finish::outcome)& outcome = Completed{}) {
-    std::vector<Finish> finishes;
-    for (const Claim& claim : claims) finishes.push_back({.lease = claim.lease(), .outcome = outcome, .effects = {}});
-    for (const Result<void>& answer : Must(tasks().FinishTasks(finishes))) EXPECT_TRUE(answer);
-  }
   std::vector<std::string> Kinds(const std::string& id) {
     std::vector<std::string> kinds;
     for (const TaskEvent& event : Must(tasks().Events(id))) {
@@ -69,12 +37,6 @@ class TaskHistory : public testing::Test {
       all.insert(all.end(), page.begin(), page.end());
     }
   }
-
-  TestServer& server_ = TestServer::Shared();
-  const std::string database_;
-  SimEnv env_;
-  Metrics metrics_;
-  std::unique_ptr<Store> store_;
 };
 
 TEST_F(TaskHistory, OfATaskIsTheSameHoweverItIsKept) {

@@ -13,8 +13,7 @@
 #include "store/conformance.h"
 #include "store/location.h"
 #include "store/postgres/connection.h"
-#include "store/postgres/postgres_store.h"
-#include "store/postgres/testing.h"
+#include "store/postgres/store_fixture.h"
 
 namespace seedcore::store::postgres {
 namespace {
@@ -24,47 +23,12 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-class TaskPlaces : public testing::Test {
+class TaskPlaces : public PostgresTasks {
  protected:
-  static std::string NewDatabase(TestServer& server) {
-    static int made = 0;
-    std::string name = fmt::format("places_{}", ++made);
-    server.CreateDatabase(name);
-    return name;
-  }
-  TaskPlaces() : database_(NewDatabase(server_)), store_(Must(OpenPostgresStore(Settings(), env_, metrics_))) {}
   ~TaskPlaces() override {
     const auto tables = Must(OpenTables(server_.Dsn(database_), TablesUse::kInspect, env_));
     for (const Finding& finding : Must(CheckStore(*tables)).findings) ADD_FAILURE() << finding.rule;
   }
-
-  PostgresSettings Settings() const { return {.dsn = server_.Dsn(database_), .writers = 4, .readers = 2}; }
-  TaskStore& tasks() { return store_->tasks(); }
-  std::unique_ptr<Connection> Connect() { return Must(Connection::Open({.dsn = server_.Dsn(database_), .setup = {}})); }
-  std::int64_t Int(const std::string& sql) { return Must(Connect()->RunOnce(sql, {})).Int(0, 0); }
-  std::int64_t Count(const std::string& table) { return Int("SELECT count(*) FROM " + table); }
-
-  std::vector<std::string> Submit(int n, const NewTask& task = {.type = "a"}) {
-    std::vector<std::string> ids;
-    for (const SubmitResult& result : Must(tasks().Submit(std::vector<NewTask>(static_cast<std::size_t>(n), task)))) {
-      ids.push_back(result.task.id);
-    }
-    return ids;
-  }
-  std::vector<Claim> ClaimSome(int n, seconds lease = seconds(30)) {
-    return Must(tasks().ClaimTasks({.owner_id = "w", .limit = n, .lease = lease}));
-  }
-  void FinishAll(const std::vector<Claim>& claims, const decltype(Finish::outcome)& outcome = Completed{}) {
-    std::vector<Finish> finishes;
-    for (const Claim& claim : claims) finishes.push_back({.lease = claim.lease(), .outcome = outcome, .effects = {}});
-    for (const Result<void>& answer : Must(tasks().FinishTasks(finishes))) EXPECT_TRUE(answer);
-  }
-
-  TestServer& server_ = TestServer::Shared();
-  const std::string database_;
-  SimEnv env_;
-  Metrics metrics_;
-  std::unique_ptr<Store> store_;
 };
 
 TEST_F(TaskPlaces, ATaskThatIsClaimedAndEndsAddsToNoIndexOfTasks) {
@@ -75,7 +39,8 @@ TEST_F(TaskPlaces, ATaskThatIsClaimedAndEndsAddsToNoIndexOfTasks) {
   FinishAll(ClaimSome(200));
   store_.reset();  // its connections tell what they have counted
   std::int64_t hot = 0;
-  for (const Instant until = RealEnv().Now() + seconds(10); hot < 400 && RealEnv().Now() < until;) hot = Int(entries);
+  for (const Instant until = RealEnv().Now() + seconds(10); hot < 400 && RealEnv().Now() < until;)
+    hot = QueryInt(entries);
   EXPECT_EQ(hot, 400);
 }
 
@@ -115,7 +80,7 @@ TEST_F(TaskPlaces, WhoClaimsBehindOthersTakesWhatTheyLeave) {
   ASSERT_THAT(claims, SizeIs(30));
   std::set<std::int64_t> behind;
   for (const Claim& claim : claims) {
-    behind.insert(Int(fmt::format("SELECT seq FROM tasks WHERE id = '{}'", claim.task.id)));
+    behind.insert(QueryInt(fmt::format("SELECT seq FROM tasks WHERE id = '{}'", claim.task.id)));
   }
   EXPECT_THAT(behind, testing::AllOf(testing::Contains(31), testing::Contains(60))) << "it began where they would end";
   // The first never claims: nothing stays behind.
@@ -142,17 +107,17 @@ TEST_F(TaskPlaces, TheReaperForgetsWhatHasEndedAndKeepsWhatRuns) {
   Submit(5);
   const auto claims = ClaimSome(5);
   FinishAll({claims[0], claims[1]});
-  EXPECT_EQ(Int("SELECT cardinality(seqs) FROM lease_batch"), 5);
+  EXPECT_EQ(QueryInt("SELECT cardinality(seqs) FROM lease_batch"), 5);
   env_.Advance(seconds(6));
   EXPECT_EQ(Must(tasks().Reap(100)), 0);
-  EXPECT_EQ(Int("SELECT cardinality(seqs) FROM lease_batch"), 3);
+  EXPECT_EQ(QueryInt("SELECT cardinality(seqs) FROM lease_batch"), 3);
   FinishAll({claims[2]});
   for (const Claim& claim : {claims[3], claims[4]}) {
     EXPECT_TRUE(Must(tasks().Renew(std::vector<Lease>{claim.lease()}, seconds(60))).front().renewed);
   }
   env_.Advance(seconds(30));
   EXPECT_EQ(Must(tasks().Reap(100)), 0) << "they have been renewed";
-  EXPECT_EQ(Int("SELECT cardinality(seqs) FROM lease_batch"), 2);
+  EXPECT_EQ(QueryInt("SELECT cardinality(seqs) FROM lease_batch"), 2);
   FinishAll({claims[3], claims[4]});
   env_.Advance(seconds(40));
   EXPECT_EQ(Must(tasks().Reap(100)), 0);
@@ -161,7 +126,7 @@ TEST_F(TaskPlaces, TheReaperForgetsWhatHasEndedAndKeepsWhatRuns) {
 
 TEST_F(TaskPlaces, TheReaperTakesNoMoreThanItsLimitAndComesBackForTheRest) {
   Submit(7);
-  ClaimSome(7, seconds(3));
+  ClaimSome(7, "w", seconds(3));
   env_.Advance(seconds(4));
   EXPECT_EQ(Must(tasks().Reap(3)), 3);
   EXPECT_EQ(Must(tasks().Reap(3)), 3);
@@ -172,7 +137,7 @@ TEST_F(TaskPlaces, TheReaperTakesNoMoreThanItsLimitAndComesBackForTheRest) {
 
 TEST_F(TaskPlaces, TwoReapersShareTheWork) {
   Submit(40);
-  for (int i = 0; i < 20; ++i) ClaimSome(2, seconds(3));
+  for (int i = 0; i < 20; ++i) ClaimSome(2, "w", seconds(3));
   env_.Advance(seconds(4));
   const auto reap = [&] {
     int touched = 0;
