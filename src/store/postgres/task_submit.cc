@@ -86,7 +86,7 @@ class PlainColumns {
 };
 
 Result<WallTime> Store(Database& database, const PlainColumns& columns) {
-  return database.WriteOnce([&](WriteContext& context) -> Result<WallTime> {
+  return database.WriteOnce(columns.runs(), [&](WriteContext& context) -> Result<WallTime> {
     SEEDCORE_RETURN_IF_ERROR(context.db.Run(kStorePlain, columns.ToParams(context.now)));
     context.notes.appended_events = true;
     context.notes.made_runnable = columns.runs() > 0;

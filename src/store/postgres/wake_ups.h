@@ -19,9 +19,9 @@ namespace seedcore::store::postgres {
 /// Which of the processes that listen look for work after a NOTIFY, decided by each for itself. Up to kAtOnce look at
 /// once: with `n` listeners each does with probability kAtOnce / n. More do if more tasks became runnable than those
 /// would take: twice as many as the tasks are claims of the size that the process last made, since chance may send
-/// too few. The others look after a jittered pause that grows with `n`, so that all of them together look no more often than a few
-/// processes would; and not at all when somebody has meanwhile told that nothing is left. Nobody who is not told so is
-/// spared, thus every word about tasks makes every process look within longest_pause().
+/// too few. The others look after a jittered pause that grows with `n`, so that all of them together look no more often
+/// than a few processes would; and not at all when somebody has meanwhile told that nothing is left. Nobody who is not
+/// told so is spared, thus every word about tasks makes every process look within longest_pause().
 ///
 /// Thread-safe.
 class WakeUps {
