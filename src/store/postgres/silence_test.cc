@@ -59,8 +59,9 @@ class SilencePostgres : public testing::Test {
 
 TEST_F(SilencePostgres, AConnectionIsGivenUpThatDoesNotAnswer) {
   const auto observer = Connect(std::chrono::minutes(5));
-  const auto connection = Connect(kAnswerTimeout);
+  const auto connection = Connect(std::chrono::minutes(5));
   const auto pid = Must(connection->Query("SELECT pg_backend_pid()")).Int(0, 0);
+  connection->set_answer_timeout(kAnswerTimeout);
   const Frozen frozen(*observer, fmt::format("pid = {}", pid));
   const auto answer = connection->Query("SELECT 1");
   ASSERT_FALSE(answer);
@@ -72,25 +73,26 @@ TEST_F(SilencePostgres, AConnectionIsGivenUpThatDoesNotAnswer) {
 
 TEST_F(SilencePostgres, AServerThatTakesNothingMoreIsGivenUp) {
   const auto observer = Connect(std::chrono::minutes(5));
-  const auto connection = Connect(kAnswerTimeout);
+  const auto connection = Connect(std::chrono::minutes(5));
   const auto pid = Must(connection->Query("SELECT pg_backend_pid()")).Int(0, 0);
+  connection->set_answer_timeout(kAnswerTimeout);
   const Frozen frozen(*observer, fmt::format("pid = {}", pid));
   const std::string large(64 << 20, 'x');  // more than any socket holds
   EXPECT_EQ(CodeOf(connection->Query("SELECT length($1::text)", std::string_view(large))), ErrorCode::kUnavailable);
 }
 
 TEST_F(SilencePostgres, AnAnswerThatComesInPiecesMayTakeLonger) {
-  const auto connection = Connect(std::chrono::seconds(2));
+  const auto connection = Connect(std::chrono::seconds(3));
   // Each piece is more than the server gathers before it sends: the next must come within the time.
-  const auto rows = connection->RunOnce("SELECT repeat('x', 20000), pg_sleep(0.5) FROM generate_series(1, 6)", {});
+  const auto rows = connection->RunOnce("SELECT repeat('x', 20000), pg_sleep(0.5) FROM generate_series(1, 8)", {});
   ASSERT_TRUE(rows) << ToString(rows.error());
-  EXPECT_EQ(rows->size(), 6);
+  EXPECT_EQ(rows->size(), 8);
 }
 
 TEST_F(SilencePostgres, AStoreGoesOnOverNewConnectionsAndLosesNothing) {
   const auto observer = Connect(std::chrono::minutes(5));
-  const auto store =
-      Must(OpenPostgresStore({.dsn = server_.Dsn(database_), .answer_timeout = kAnswerTimeout}, env_, metrics_));
+  const auto store = Must(
+      OpenPostgresStore({.dsn = server_.Dsn(database_), .answer_timeout = std::chrono::seconds(3)}, env_, metrics_));
   const auto submit = [&] { return store->tasks().Submit(std::vector<NewTask>{{.type = "a"}}); };
   ASSERT_TRUE(submit());
   {
