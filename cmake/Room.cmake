@@ -43,9 +43,7 @@ function(seedcore_room name)
       endif()
     endforeach()
     seedcore_precompile_test(${name}_test)
-    set(alone "*")
     if(ARG_TOGETHER)
-      set(alone "-${ARG_TOGETHER}")
       if(NOT ARG_SHARDS)
         set(ARG_SHARDS 1)
       endif()
@@ -53,12 +51,13 @@ function(seedcore_room name)
         set(together ${name}.together.${number})
         math(EXPR index "${number} - 1")
         add_test(NAME ${together} COMMAND ${name}_test "--gtest_filter=${ARG_TOGETHER}")
-        set_tests_properties(${together} PROPERTIES TIMEOUT 600
+        set_tests_properties(${together} PROPERTIES TIMEOUT 600 COST 20
                              ENVIRONMENT "GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
       endforeach()
+      seedcore_tests(${name}_test ${name} "-${ARG_TOGETHER}")
+    else()
+      seedcore_tests(${name}_test ${name})
     endif()
-    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-                         TEST_FILTER "${alone}" PROPERTIES TIMEOUT 120)
   endif()
 
   if(SEEDCORE_FUZZERS)
@@ -75,6 +74,20 @@ function(seedcore_room name)
       endif()
       add_dependencies(fuzzers ${fuzzer})
     endforeach()
+  endif()
+endfunction()
+
+# seedcore_tests(PROGRAM PREFIX [FILTER]): the program's GoogleTest tests, or those of FILTER, as ctest tests PREFIX.SUITE.NAME, each
+# in a process of its own. With a sanitizer, where the start of a process takes longer than most tests, all in one: PREFIX.all.
+function(seedcore_tests program prefix)
+  if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+    # Without a FILTER there is no flag, so that GTEST_FILTER of the environment (CMakePresets.json) holds.
+    list(TRANSFORM ARGN PREPEND --gtest_filter= OUTPUT_VARIABLE filter)
+    add_test(NAME ${prefix}.all COMMAND ${program} ${filter})
+    set_tests_properties(${prefix}.all PROPERTIES TIMEOUT 600 COST 10)
+  else()
+    gtest_discover_tests(${program} TEST_PREFIX "${prefix}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                         TEST_FILTER "${ARGN}" PROPERTIES TIMEOUT 120)
   endif()
 endfunction()
 
