@@ -43,9 +43,11 @@ test: build  ## Build, then run every suite
 format: packages-ci  ## Format all C++
 	@git ls-files '*.h' '*.cc' | xargs clang-format-19 -i
 
-lint: compile-asan lint-python  ## Check the format of all C++, then clang-tidy over all but tests; and all Python
+lint: packages-ci lint-python  ## Check the format of all C++, then clang-tidy over all but tests, as far as changed; and all Python
 	@git ls-files '*.h' '*.cc' | xargs clang-format-19 --dry-run --Werror
-	@git ls-files 'src/*.cc' | grep -v -e _fuzz -e _test | xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/asan --quiet
+	@cmake --preset clang -DSEEDCORE_WERROR=$(WERROR) >/dev/null
+	@cmake --build --preset clang -j $(JOBS) --target seedcore_pch seedcore_ray_client_messages
+	@scripts/lint-cpp build/clang $(JOBS)
 
 bench: packages-ci build  ## Run the benchmarks and write build/bench/report.md
 	@bench/run $(BENCH_ARGS)
