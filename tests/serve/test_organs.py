@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from cluster import Head, request, wait_until
+from programs import bootstrap, living, run
 from task_api import SEEDCORE, TaskApi
-from test_bootstrap import ORGANS, bootstrap, living, run
+from test_bootstrap import ORGANS
 from webhook import Webhook
 
 ORGAN = "actuator_organ_1"  # of the type execute
