@@ -103,7 +103,7 @@ Result<void> ServiceEngine::BindPeers(const settings::Settings& settings, const 
   }
   if (directory_ && settings.direct.peers) {
     SEEDCORE_ASSIGN_OR_RETURN(std::string token, ClusterToken(settings.direct, foundation_->store->streams()));
-    lanes = {.directory = directory_.get(), .token = std::move(token), .connect = settings.gateway.connect_timeout};
+    lanes = {.directory = directory_.get(), .token = std::move(token), .timeouts = LaneTimeoutsFrom(settings)};
   }
   // Only the organism has work for the hosts of organs.
   if (lanes && settings.direct.organs && kind_.name == "organism") {

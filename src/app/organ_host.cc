@@ -53,7 +53,7 @@ Result<void> OrganHost::Open() {
   directory_->Start();
   std::optional<DirectLanes> lanes;
   if (settings_.direct.peers) {
-    lanes = {.directory = directory_.get(), .token = std::move(token), .connect = settings_.gateway.connect_timeout};
+    lanes = {.directory = directory_.get(), .token = std::move(token), .timeouts = LaneTimeoutsFrom(settings_)};
   }
   SEEDCORE_RETURN_IF_ERROR(BindRemotePeers(foundation_->peers, gateway, settings_.client, env_, lanes));
   SEEDCORE_ASSIGN_OR_RETURN(

@@ -23,7 +23,7 @@ std::optional<OrganLanes::OrganPeer> OrganLanes::PeerOf(const std::string& organ
   if (known != peers_.end()) return known->second;
   const OrganPeer peer(service::CallRecorder{&foundation_.env, &foundation_.spans});
   auto lane = std::make_shared<DirectLane>(*lanes_.directory, std::move(upstreams), "organ " + organ_id, lanes_.token,
-                                           lanes_.connect, foundation_.env);
+                                           lanes_.timeouts, foundation_.env);
   peer.BindRemote(service::OrganOperations(),
                   [lane](net::Method method, const std::string& path, std::string body,
                          const CallContext& call) -> Result<net::Response> {

@@ -76,7 +76,7 @@ Result<void> BindRemotePeers(const Peers& peers, const std::string& gateway_url,
   }
   const auto transport = [&](const std::string& service) -> service::Transport {
     auto lane = lanes ? std::make_unique<DirectLane>(*lanes->directory, lanes->directory->Of(service), service,
-                                                     lanes->token, lanes->connect, env)
+                                                     lanes->token, lanes->timeouts, env)
                       : nullptr;
     return [remote = std::make_shared<RemoteService>(gateway_url, settings, env, std::move(lane))](
                net::Method method, const std::string& path, std::string body, const CallContext& call) {

@@ -75,6 +75,24 @@ def test_a_task_survives_the_death_of_its_organs_actor_which_ray_restarts(
     assert ended.actors()[NAME][0] == "is there", "restarted by Ray, not by the bootstrap"
 
 
+def test_a_frozen_actor_of_an_organ_holds_no_task_until_its_deadline(
+    head: Head, task_api: TaskApi, webhook: Webhook
+) -> None:
+    pid = living(head)[NAME]["pid"]
+    task_id = task_api.submit(webhook.task("organ frozen"))
+    assert webhook.entered("organ frozen").wait(20), task_api.task(task_id)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        webhook.release("organ frozen")
+        task = task_api.await_end(task_id, 40)  # the time of an execution is ten minutes
+        assert task["status"] == "completed", task
+        assert "host" not in execute(head, ORGAN)["result"], "it is left alone"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert Counter(event["kind"] for event in task_api.events(task_id))["completed"] == 1
+    wait_until(lambda: execute(head, ORGAN)["result"].get("host") == NAME, 60, "it is used again")
+
+
 def test_organs_are_replaced_on_demand_and_their_work_is_not_lost(
     head: Head, task_api: TaskApi, webhook: Webhook
 ) -> None:
