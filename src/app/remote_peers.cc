@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "app/direct_lane.h"
+#include "app/progress_relay.h"
 #include "app/section_settings.h"
 #include "net/client.h"
 #include "net/target.h"
@@ -33,7 +34,8 @@ class RemoteService {
     // Every operation behind a peer may be executed again (at-least-once is what the platform promises); the key says
     // so, and lets the callee tell a repetition from a second call.
     if (call.idempotency_key.empty()) call.idempotency_key = env_.NewId();
-    const net::ClientRequest request{.method = method, .target = path, .body = std::move(body)};
+    net::ClientRequest request{.method = method, .target = path, .body = std::move(body)};
+    NameLease(call, request.headers);
     if (lane_) {
       if (auto answer = lane_->Send(request, call)) return std::move(*answer);
     }
