@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from typing import Any
 
@@ -119,3 +121,33 @@ def test_without_actors_the_organism_does_the_work_itself(head: Head) -> None:
     assert ended.code == 0, ended.out + ended.err
     assert "organs: stay with the organism: conflict: work of organs is not to be done elsewhere" in ended.out
     assert not set(ORGANS) & set(living(head))
+
+
+def test_a_bootstrap_that_stays_follows_the_organs_that_evolution_makes(head: Head) -> None:
+    def evolve(body: dict[str, Any]) -> None:
+        reply = request(head.gateway_url + "/organism/evolve", body).json()
+        assert reply["applied"], reply
+
+    made = ORGAN + "_clone"
+    variables = {
+        "RAY_ADDRESS": f"127.0.0.1:{head.ports.gcs}",
+        "BOOTSTRAP_MODE": "organism",
+        "EXIT_AFTER_BOOTSTRAP": "false",
+        "ORGAN_WATCH_S": "0.5",
+    }
+    command = [sys.executable, "-m", "bootstraps.bootstrap_entry"]
+    environment = head.environment() | {"PATH": os.environ["PATH"]} | variables
+    with subprocess.Popen(command, env=environment) as staying:
+        try:
+            wait_until(lambda: set(ORGANS) <= set(living(head)), 120, "the actors of the configured organs")
+            evolve({"op": "clone", "organ_id": ORGAN, "params": {"force": True}})
+            assert "host" not in execute(head, made)["result"] or "seedcore_organ_" + made in living(head)
+            wait_until(
+                lambda: execute(head, made)["result"].get("host") == "seedcore_organ_" + made, 60, "its actor works"
+            )
+            evolve({"op": "retire", "organ_id": made, "params": {"force": True}})
+            wait_until(lambda: "seedcore_organ_" + made not in living(head), 60, "its actor has ended")
+            assert set(ORGANS) <= set(living(head))
+        finally:
+            staying.send_signal(signal.SIGTERM)
+        assert staying.wait(30) == 0
