@@ -58,7 +58,10 @@ def bootstrap_organs(plan: OrganPlan, ask: Ask) -> None:
 
 
 def organs_of(ask: Ask) -> list[str]:
-    """Those whose work actors are asked for: none when the organism would not ask an actor: one outside of the cluster, or without direct lanes."""
+    """Those whose work actors are asked for.
+
+    None when the organism would not ask an actor: one outside of the cluster, or without direct lanes.
+    """
     with step(STEP, _LOOK_AT):
         status, answer = ask("GET", "/organism-status", _CALL_S, None)
         if status != 200:

@@ -141,7 +141,7 @@ def test_a_bootstrap_that_stays_follows_the_organs_that_evolution_makes(head: He
         try:
             wait_until(lambda: set(ORGANS) <= set(living(head)), 120, "the actors of the configured organs")
             evolve({"op": "clone", "organ_id": ORGAN, "params": {"force": True}})
-            assert "host" not in execute(head, made)["result"] or "seedcore_organ_" + made in living(head)
+            execute(head, made)  # by the organism, until there is an actor
             wait_until(
                 lambda: execute(head, made)["result"].get("host") == "seedcore_organ_" + made, 60, "its actor works"
             )
