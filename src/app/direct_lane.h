@@ -16,9 +16,10 @@ namespace seedcore::app {
 
 struct LaneTimeouts {
   std::chrono::milliseconds connect{1'000};
-  std::chrono::milliseconds probe_after{
-      2'000};                              ///< without a byte of an answer, until the replica is asked if it lives
-  std::chrono::milliseconds probe{5'000};  ///< to answer that
+  /// Without a byte of an answer, until the replica is asked if it lives.
+  std::chrono::milliseconds probe_after{2'000};
+  /// To answer that.
+  std::chrono::milliseconds probe{5'000};
 };
 
 /// Calls of one service straight to a replica's own listener: the least loaded one from here, another one when it
