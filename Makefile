@@ -14,7 +14,7 @@ BENCH_ARGS ?=
 CTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test build format lint bench bench-queue bench-ray asan tsan fuzz sim kill chaos powerloss clean packages packages-ci docs \
+.PHONY: help run demo test build format lint bench bench-queue bench-ray asan tsan fuzz compile-asan compile-tsan compile-fuzz sim kill chaos powerloss clean packages packages-ci docs \
   ray ray-lock test-ray wheel lint-python ray-demo ray-stop
 
 help:  ## This list
@@ -43,11 +43,11 @@ test: build  ## Build, then run every suite
 format: packages-ci  ## Format all C++
 	@git ls-files '*.h' '*.cc' | xargs clang-format-19 -i
 
-lint: packages-ci lint-python  ## Check the format of all C++, then clang-tidy over all but tests; and all Python
+lint: packages-ci lint-python  ## Check the format of all C++, then clang-tidy over all but tests, as far as changed; and all Python
 	@git ls-files '*.h' '*.cc' | xargs clang-format-19 --dry-run --Werror
-	@cmake --preset asan -DSEEDCORE_WERROR=$(WERROR) >/dev/null
-	@cmake --build --preset asan -j $(JOBS)
-	@git ls-files 'src/*.cc' | grep -v -e _fuzz -e _test | xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/asan --quiet
+	@cmake --preset clang -DSEEDCORE_WERROR=$(WERROR) >/dev/null
+	@cmake --build --preset clang -j $(JOBS) --target seedcore_pch seedcore_ray_client_messages
+	@scripts/lint-cpp build/clang $(JOBS)
 
 bench: packages-ci build  ## Run the benchmarks and write build/bench/report.md
 	@bench/run $(BENCH_ARGS)
@@ -59,19 +59,21 @@ bench-queue: packages-ci build  ## Measure the queue beside River, graphile-work
 bench-ray: packages-ci build wheel  ## Measure Serve, the gateway and the direct lane on Ray heads beside the embedded server
 	@build/ray-venv/bin/python bench/ray $(BENCH_ARGS)
 
-asan: packages-ci  ## Unit suites under AddressSanitizer and UBSan
-	@cmake --preset asan -DSEEDCORE_WERROR=$(WERROR) >/dev/null
-	@cmake --build --preset asan -j $(JOBS)
-	@ctest --preset asan -j $(JOBS) -LE "slow|ray" $(CTEST_ARGS)
+compile-asan compile-tsan: compile-%: packages-ci
+	@cmake --preset $* -DSEEDCORE_WERROR=$(WERROR) >/dev/null
+	@cmake --build --preset $* -j $(JOBS)
 
-tsan: packages-ci  ## Unit suites under ThreadSanitizer
-	@cmake --preset tsan -DSEEDCORE_WERROR=$(WERROR) >/dev/null
-	@cmake --build --preset tsan -j $(JOBS)
-	@ctest --preset tsan -j $(JOBS) -LE "slow|ray" $(CTEST_ARGS)
-
-fuzz: packages-ci  ## Run each fuzzer for FUZZ_SECONDS (60), on inputs of its own or those of FUZZ_SEED
+compile-fuzz: packages-ci
 	@cmake --preset fuzz >/dev/null
 	@cmake --build --preset fuzz -j $(JOBS) --target fuzzers
+
+asan: compile-asan  ## Unit suites under AddressSanitizer and UBSan
+	@ctest --preset asan -j $(JOBS) -LE "slow|ray" $(CTEST_ARGS)
+
+tsan: compile-tsan  ## Unit suites under ThreadSanitizer
+	@ctest --preset tsan -j $(JOBS) -LE "slow|ray" $(CTEST_ARGS)
+
+fuzz: compile-fuzz  ## Run each fuzzer for FUZZ_SECONDS (60), on inputs of its own or those of FUZZ_SEED
 	@scripts/run-fuzzers build/fuzz/bin $(FUZZ_SECONDS) $(FUZZ_SEED)
 
 sim: build  ## Simulate dispatch under faults with SEEDS (10000) seeds
@@ -129,7 +131,7 @@ ray-stop:  ## Stop that head
 	@python3 scripts/ray-demo stop
 
 test-ray: build ray wheel  ## The suites that need a Ray cluster, each on a head of its own
-	@ctest --preset ray
+	@ctest --preset ray $(CTEST_ARGS)
 
 docs: build  ## Write docs/settings.md and docs/api.md from the code
 	@build/release/bin/seedcore docs --out docs

@@ -1,4 +1,4 @@
-# seedcore_room(NAME [DEPENDS room...] [LIBRARIES target...] [TOGETHER filter [SHARDS n]])
+# seedcore_room(NAME [DEPENDS room...] [LIBRARIES target...] [TOGETHER filter [SHARDS n]] [FUZZ_SOURCES file... FUZZ_DEPENDS room...])
 #
 # One folder, one static library `seedcore_NAME`, one test program `NAME_test` out of the folder's *_test.cc files.
 # With SEEDCORE_FUZZERS each NAME_fuzz.cc becomes a libFuzzer program, built by the target `fuzzers`.
@@ -7,9 +7,11 @@
 # testing.cc holds what tests of several rooms share, in a library that the room's CMakeLists.txt declares itself.
 # TOGETHER: a GoogleTest filter; the tests it matches share something dear, such as a server, and run as one ctest test, or
 # as SHARDS of them side by side, each with a server of its own: GoogleTest deals the tests out, so that none is left out.
+# FUZZ_SOURCES, FUZZ_DEPENDS: the files that the room's fuzzers are about and the rooms those need, so that a fuzzer does not
+# have the whole room, and all below it, compiled once more; without them it is linked with its room.
 # DEPENDS lists rooms further down; tests/architecture checks the includes against the same order.
 function(seedcore_room name)
-  cmake_parse_arguments(ARG "" "TOGETHER;SHARDS" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "TOGETHER;SHARDS" "DEPENDS;LIBRARIES;FUZZ_SOURCES;FUZZ_DEPENDS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
   file(GLOB separate CONFIGURE_DEPENDS */CMakeLists.txt)
   foreach(listfile IN LISTS separate)
@@ -41,9 +43,7 @@ function(seedcore_room name)
       endif()
     endforeach()
     seedcore_precompile_test(${name}_test)
-    set(alone "*")
     if(ARG_TOGETHER)
-      set(alone "-${ARG_TOGETHER}")
       if(NOT ARG_SHARDS)
         set(ARG_SHARDS 1)
       endif()
@@ -51,21 +51,43 @@ function(seedcore_room name)
         set(together ${name}.together.${number})
         math(EXPR index "${number} - 1")
         add_test(NAME ${together} COMMAND ${name}_test "--gtest_filter=${ARG_TOGETHER}")
-        set_tests_properties(${together} PROPERTIES TIMEOUT 600
+        set_tests_properties(${together} PROPERTIES TIMEOUT 600 COST 20
                              ENVIRONMENT "GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
       endforeach()
+      seedcore_tests(${name}_test ${name} "-${ARG_TOGETHER}")
+    else()
+      seedcore_tests(${name}_test ${name})
     endif()
-    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-                         TEST_FILTER "${alone}" PROPERTIES TIMEOUT 120)
   endif()
 
   if(SEEDCORE_FUZZERS)
     foreach(source IN LISTS fuzzers)
       get_filename_component(fuzzer ${source} NAME_WE)
-      add_executable(${fuzzer} ${source})
-      target_link_libraries(${fuzzer} PRIVATE ${target} -fsanitize=fuzzer)
+      if(ARG_FUZZ_SOURCES)
+        add_executable(${fuzzer} ${source} ${ARG_FUZZ_SOURCES})
+        list(TRANSFORM ARG_FUZZ_DEPENDS PREPEND seedcore_ OUTPUT_VARIABLE rooms)
+        target_link_libraries(${fuzzer} PRIVATE ${rooms} -fsanitize=fuzzer)
+        seedcore_precompile(${fuzzer})
+      else()
+        add_executable(${fuzzer} ${source})
+        target_link_libraries(${fuzzer} PRIVATE ${target} -fsanitize=fuzzer)
+      endif()
       add_dependencies(fuzzers ${fuzzer})
     endforeach()
+  endif()
+endfunction()
+
+# seedcore_tests(PROGRAM PREFIX [FILTER]): the program's GoogleTest tests, or those of FILTER, as ctest tests PREFIX.SUITE.NAME, each
+# in a process of its own. With a sanitizer, where the start of a process takes longer than most tests, all in one: PREFIX.all.
+function(seedcore_tests program prefix)
+  if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+    # Without a FILTER there is no flag, so that GTEST_FILTER of the environment (CMakePresets.json) holds.
+    list(TRANSFORM ARGN PREPEND --gtest_filter= OUTPUT_VARIABLE filter)
+    add_test(NAME ${prefix}.all COMMAND ${program} ${filter})
+    set_tests_properties(${prefix}.all PROPERTIES TIMEOUT 600 COST 10)
+  else()
+    gtest_discover_tests(${program} TEST_PREFIX "${prefix}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                         TEST_FILTER "${ARGN}" PROPERTIES TIMEOUT 120)
   endif()
 endfunction()
 

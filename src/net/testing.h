@@ -245,4 +245,16 @@ class Gateway {
   std::shared_future<void> arrival_{arrived_.get_future()};
 };
 
+/// A stream route whose streams the test gets hold of.
+struct StreamRoute {
+  std::promise<std::shared_ptr<EventStream>> opened;
+  Route route() {
+    return {
+        .method = Method::kGet, .pattern = "/events", .stream = [this](const Request&, auto stream) -> Result<void> {
+          opened.set_value(std::move(stream));
+          return {};
+        }};
+  }
+};
+
 }  // namespace seedcore::net::testing

@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "service/operation.h"
 #include "service/organism_messages.h"
+#include "service/routing_messages.h"
 
 namespace seedcore::organism {
 class Organism;

@@ -7,7 +7,6 @@
 namespace seedcore::service {
 namespace {
 
-constexpr std::size_t kMaxRouteQueries = 1000;
 constexpr std::size_t kMaxTypeBytes = 128;
 
 }  // namespace
@@ -24,11 +23,6 @@ Result<void> OrganTask::Validate() const {
   }
   if (attempt < 1) return Fail(ErrorCode::kInvalidArgument, "expected 1 or more", "attempt");
   return {};
-}
-
-Result<void> ResolveRoutesRequest::Validate() const {
-  if (tasks.size() <= kMaxRouteQueries) return {};
-  return Fail(ErrorCode::kInvalidArgument, fmt::format("more than {} tasks", kMaxRouteQueries), "tasks");
 }
 
 Error ExecuteReply::VerdictError() const {

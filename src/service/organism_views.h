@@ -2,6 +2,7 @@
 
 #include "organism/organism.h"
 #include "service/organism_messages.h"
+#include "service/routing_messages.h"
 
 /// Between the organism's own values and the messages of its service. For organism.cc.
 namespace seedcore::service {

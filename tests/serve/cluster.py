@@ -28,6 +28,9 @@ class Head(RayHead):
             {
                 **(more or {}),
                 "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+                # Serve keeps a replica that it takes away for 30 s, so that load balancers outside of the cluster notice. Here
+                # is none, and its own proxy is told at once.
+                "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
                 "SEEDCORE_DATA_DIR": str(data_dir),
                 # Coverage of replicas is not measured, and their paths come from the virtual environment alone.
                 "PYTHONPATH": "",

@@ -3,7 +3,6 @@
 import datetime
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -17,43 +16,13 @@ from typing import Any
 import pytest
 from cluster import Head, request, wait_until
 from conftest import LEASE_S
+from programs import Ended, bootstrap, living, run
 from task_api import SEEDCORE, TaskApi
 from webhook import Webhook
 
 NAMES = ["seedcore_dispatcher_0", "seedcore_dispatcher_1", "seedcore_reaper"]
 ORGANS = ["seedcore_organ_actuator_organ_1", "seedcore_organ_cognitive_organ_1", "seedcore_organ_utility_organ_1"]
 ALL = sorted(NAMES + ORGANS)
-NAMESPACE = "seedcore-dev"
-
-
-class Ended:
-    """How a program ended."""
-
-    def __init__(self, done: "subprocess.CompletedProcess[str]") -> None:
-        self.code = done.returncode
-        self.out = done.stdout
-        self.err = done.stderr
-
-    def actors(self) -> dict[str, tuple[str, int]]:
-        """By name: whether it was started or is there, and its process id."""
-        found = re.findall(r"bootstrap: (\w+): (started|is there) \(pid (\d+)", self.out)
-        return {name: (how, int(pid)) for name, how, pid in found}
-
-
-def run(head: Head, command: list[str], **variables: str) -> Ended:
-    environment = head.environment() | {"PATH": os.environ["PATH"]} | variables
-    return Ended(subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False))
-
-
-def bootstrap(head: Head, **variables: str) -> Ended:
-    variables = {"RAY_ADDRESS": f"127.0.0.1:{head.ports.gcs}", "SEEDCORE_RAY_CONNECT_TIMEOUT_S": "20", **variables}
-    return run(head, [sys.executable, "-m", "bootstraps.bootstrap_entry"], **variables)
-
-
-def living(head: Head, namespace: str = NAMESPACE) -> dict[str, dict[str, Any]]:
-    """Named actors of the namespace that are alive."""
-    answer = request(head.dashboard_url + "/api/v0/actors?detail=1&limit=1000").json()["data"]["result"]["result"]
-    return {a["name"]: a for a in answer if a["ray_namespace"] == namespace and a["state"] == "ALIVE" and a["name"]}
 
 
 def unix(text: str) -> float:

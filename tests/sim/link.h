@@ -17,6 +17,14 @@ auto Through(Weather& weather, bool may_crash, const Commit& commit) -> decltype
   return answer;
 }
 
+/// The same for a write that its caller can give up on while it is still under way. `keep` copies it, to be made later.
+template <class Commit, class Keep>
+auto Belatable(Weather& weather, bool may_crash, const Commit& commit, const Keep& keep) -> decltype(commit()) {
+  if (!weather.Belates()) return Through(weather, may_crash, commit);
+  weather.DeliverLater(3 * kLease, keep());
+  return Fail(ErrorCode::kUnavailable, "the store does not answer in time");
+}
+
 /// The store as one caller sees it through the weather: before and after each commit the call may take long, fail, or
 /// be the last thing that its process did.
 class Link final : public store::TaskStore {
@@ -35,7 +43,13 @@ class Link final : public store::TaskStore {
     return Call([&] { return store_.Renew(leases, lease); });
   }
   Result<std::vector<Result<void>>> FinishTasks(std::span<const store::Finish> finishes) override {
-    return Call([&] { return store_.FinishTasks(finishes); });
+    return Belatable(
+        weather_, may_crash_, [&] { return store_.FinishTasks(finishes); },
+        [&] {
+          return [&store = store_, late = std::vector(finishes.begin(), finishes.end())] {
+            static_cast<void>(store.FinishTasks(late));
+          };
+        });
   }
   Result<std::vector<store::ProgressAnswer>> ReportProgress(std::span<const store::ProgressReport> reports) override {
     return Call([&] { return store_.ReportProgress(reports); });

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "base/sim_env.h"
 
@@ -19,6 +21,7 @@ class Weather {
     double slow = 0.0;          ///< time passes before or after the commit
     double crashes = 0.0;       ///< the caller dies, before or after the commit
     double loses_wakeup = 0.0;  ///< a signal of the store does not arrive
+    double belated = 0.0;       ///< the caller gives up, and its request arrives later all the same
     std::chrono::milliseconds slowest{0};
     bool clock_jumps = false;  ///< the wall clock is set, forwards and back
   };
@@ -28,6 +31,14 @@ class Weather {
   /// On one side of a commit. `may_crash`: the caller is a process, not the user's client.
   Result<void> AtCall(bool may_crash);
   [[nodiscard]] bool LosesWakeUp() { return Chance(climate_.loses_wakeup); }
+
+  /// Whether a write stays under way while its caller gives up on it. If so: give the write to `DeliverLater`.
+  [[nodiscard]] bool Belates() { return Chance(climate_.belated); }
+  /// `write` reaches the store at some moment within `latest`, whatever has become of its caller by then.
+  void DeliverLater(std::chrono::milliseconds latest, std::function<void()> write);
+  /// When the next of those arrives; Instant::max(): none is under way.
+  [[nodiscard]] Instant NextArrival() const;
+  void Arrive();
 
   /// Every call fails until then.
   void Outage(Instant until) { outage_until_ = until; }
@@ -55,6 +66,7 @@ class Weather {
     int clock_jumps = 0;
     int outages = 0;
     int lost_wakeups = 0;
+    int belated = 0;
   };
   Counts counts;
 
@@ -63,6 +75,12 @@ class Weather {
   Climate climate_;
   Instant outage_until_{};
   Instant disturbed_{};
+
+  struct UnderWay {
+    Instant arrives;
+    std::function<void()> write;
+  };
+  std::vector<UnderWay> under_way_;
 };
 
 /// A climate for this seed: some runs are calm in one respect or another, so that faults also come alone.

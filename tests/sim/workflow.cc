@@ -76,7 +76,13 @@ Result<void> Workflow::Write(TaskStepStatus status, const store::Effects& effect
                                            .error = {},
                                            .error_code = {},
                                            .wait_until = {}}};
-  return Through(weather_, true, [&] { return store_.WriteSteps(claim_.lease(), writes, effects); });
+  return Belatable(
+      weather_, true, [&] { return store_.WriteSteps(claim_.lease(), writes, effects); },
+      [&] {
+        return [&store = store_, lease = claim_.lease(), writes, effects] {
+          static_cast<void>(store.WriteSteps(lease, writes, effects));
+        };
+      });
 }
 
 std::optional<TaskOutcome> Workflow::Begin() {

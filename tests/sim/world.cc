@@ -98,6 +98,10 @@ class World {
     for (auto& host : dispatchers_) turns.push_back({host.Due(), [&] { StepDispatcher(host); }});
     for (auto& host : reapers_) turns.push_back({host.Due(), [&] { StepReaper(host); }});
     for (auto& host : clients_) turns.push_back({host.Due(), [&] { Note(host.name, host.process->Step()); }});
+    turns.push_back({weather_.NextArrival(), [&] {
+                       weather_.Arrive();
+                       Note("the network", "delivers a late write");
+                     }});
     if (!quiet_) turns.push_back({chaos_due_, [&] { Chaos(); }});
     const Instant first = std::ranges::min(turns, {}, &Turn::due).due;
     if (first > env_.Now()) env_.Advance(std::chrono::ceil<std::chrono::microseconds>(first - env_.Now()));
@@ -206,7 +210,8 @@ class World {
   }
 
   [[nodiscard]] bool AllEnded() const {
-    return quiet_ && std::ranges::all_of(clients_, [](const auto& host) { return host.process->Done(); }) &&
+    return quiet_ && weather_.NextArrival() == Instant::max() &&
+           std::ranges::all_of(clients_, [](const auto& host) { return host.process->Done(); }) &&
            std::ranges::all_of(store_.rows(), [](const auto& row) { return IsTerminal(row.task.status); });
   }
 

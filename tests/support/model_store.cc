@@ -232,13 +232,13 @@ Result<void> ModelStore::FinishOne(const store::Finish& finish) {
   if (!Holds(task, lease) && !any_token) return Refuse(*row, finish);
 
   if (!finish.steps.empty()) SEEDCORE_RETURN_IF_ERROR(WriteStepsOf(*row, finish.steps, lease.fencing_token));
+  const std::size_t event = events_.size();
   if (const auto* completed = std::get_if<store::Completed>(&finish.outcome)) {
     task.result = completed->result;
     task.error.clear();
     task.error_code.clear();
     End(*row, TaskStatus::kCompleted);
     Append(*row, "completed", lease.owner_id);
-    events_.back().fencing_token = lease.fencing_token;
     ReleaseDependants(*row);
   } else if (const auto* failed = std::get_if<store::FailedForGood>(&finish.outcome)) {
     if (!failed->result.is_null()) task.result = failed->result;
@@ -279,6 +279,7 @@ Result<void> ModelStore::FinishOne(const store::Finish& finish) {
     Append(*row, "handed_back", lease.owner_id);
     made_runnable_ = true;
   }
+  events_.at(event).fencing_token = lease.fencing_token;  // what ended the execution names the claim it comes from
   if (IsTerminal(task.status) && write_effects_) return write_effects_(finish.effects);
   return {};
 }

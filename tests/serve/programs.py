@@ -28,15 +28,19 @@ class Ended:
         assert self.code == 0, self.err
         return json.loads(self.out.strip().splitlines()[-1])
 
+    def actors(self) -> dict[str, tuple[str, int]]:
+        """Of a bootstrap, by name: whether an actor was started or is there, and its process id."""
+        found = re.findall(r"bootstrap: (\w+): (started|is there) \(pid (\d+)", self.out)
+        return {name: (how, int(pid)) for name, how, pid in found}
+
 
 def run(head: Head, command: list[str], /, **variables: str) -> Ended:
-    environment = head.environment() | {"PATH": os.environ["PATH"], "LOG_LEVEL": "error"} | variables
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
-    return Ended(done)
+    environment = head.environment() | {"PATH": os.environ["PATH"]} | variables
+    return Ended(subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False))
 
 
 def seedcore(head: Head, *arguments: str, **variables: str) -> Ended:
-    return run(head, [SEEDCORE, *arguments], **variables)
+    return run(head, [SEEDCORE, *arguments], **{"LOG_LEVEL": "error", **variables})
 
 
 def bootstrap(head: Head, **variables: str) -> Ended:
