@@ -92,6 +92,7 @@ store::sqlite::SqliteSettings SqliteSettingsFrom(const settings::StoreSettings& 
 store::postgres::PostgresSettings PostgresSettingsFrom(const settings::StoreSettings& settings) {
   store::postgres::PostgresSettings options;
   options.dsn = settings.pg_dsn;
+  options.answer_timeout = settings.pg_answer_timeout;
   options.readers = settings.readers;
   options.streams = StreamRetentionFrom(settings);
   return options;

@@ -30,11 +30,13 @@ class MemoryStreams final : public store::StreamStore {
     return state;
   }
 
-  Result<std::vector<std::pair<std::string, json::value>>> List(const std::string& kind) override {
+  Result<std::vector<std::pair<std::string, json::value>>> List(const std::string& kind, int limit,
+                                                                const std::string& after) override {
     const std::lock_guard lock(mutex_);
     std::vector<std::pair<std::string, json::value>> found;
     for (const auto& [name, state] : states_) {
-      if (name.first == kind) found.emplace_back(name.second, state);
+      if (std::cmp_equal(found.size(), limit)) break;
+      if (name.first == kind && name.second > after) found.emplace_back(name.second, state);
     }
     return found;
   }

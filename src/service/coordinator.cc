@@ -12,7 +12,7 @@ using coordinator::Signal;
 
 namespace {
 
-constexpr std::size_t kMaxShownStreams = 100;
+constexpr int kMaxShownStreams = 100;
 constexpr auto kHealthTimeout = std::chrono::seconds(1);
 
 std::optional<double> Ratio(std::int64_t part, std::int64_t whole) {
@@ -110,9 +110,8 @@ Result<PredicateStatus> CoordinatorService::PredicatesStatus(const Empty&, const
   out.signals.erase("task_complexity");
   out.escalation_ratio = signals.Get(Signal::kEscalationRatio);
 
-  SEEDCORE_ASSIGN_OR_RETURN(const auto streams, impl_->deps.streams.List("ocps"));
+  SEEDCORE_ASSIGN_OR_RETURN(const auto streams, impl_->deps.streams.List("ocps", kMaxShownStreams));
   for (const auto& [stream, stored] : streams) {
-    if (out.ocps.size() == kMaxShownStreams) break;
     if (const auto state = FromJson<coordinator::OcpsState>(stored)) {
       out.ocps[stream] = {.stream = stream, .cusum = state->cusum, .fast = state->fast, .escalated = state->escalated};
     }

@@ -130,6 +130,10 @@ void AddLogAndStore(Rows& rows) {
   rows.push_back(Row("store.pg_dsn", section, &S::pg_dsn,
                      {.meaning = "PostgreSQL to keep everything in, instead of the data directory",
                       .environment = {"SEEDCORE_PG_DSN", "PG_DSN"}}));
+  rows.push_back(Row("store.pg_answer_timeout", section, &S::pg_answer_timeout,
+                     {.meaning = "How long PostgreSQL may be silent in the middle of a statement before the connection "
+                                 "is given up; longer than the 30 s that a statement may take",
+                      .limits = Between(31, 86'400)}));
   rows.push_back(Row("store.stream_retention", section, &S::stream_retention,
                      {.meaning = "How long the drift baseline and the valve of a stream are kept that no task touches",
                       .limits = Between(3600, 10 * 365 * 86'400.0)}));

@@ -50,6 +50,7 @@ struct StoreSettings {
   int readers = 4;
   bool shared = false;  ///< several processes of this host use the data directory
   std::string pg_dsn;
+  milliseconds pg_answer_timeout{40'000};
   milliseconds stream_retention{std::chrono::days{30}};
   int max_streams = 100'000;
 };

@@ -139,6 +139,18 @@ TEST_P(StoreConformance, RenewedLeaseIsNotReaped) {
   EXPECT_TRUE(End(claim, Completed{}));
 }
 
+TEST_P(StoreConformance, ALeaseThatIsRenewedForLessEndsThatMuchSooner) {
+  Submit({.type = "a"});
+  const Claim claim = Must(tasks().ClaimTasks({.owner_id = "w", .limit = 1, .lease = std::chrono::hours(1)})).front();
+  Advance(std::chrono::minutes(1));
+  EXPECT_EQ(Must(tasks().Reap(10)), 0);
+  EXPECT_TRUE(Must(tasks().Renew(std::vector<Lease>{claim.lease()}, seconds(30))).front().renewed);
+  Advance(seconds(29));
+  EXPECT_EQ(Must(tasks().Reap(10)), 0);
+  Advance(seconds(2));
+  EXPECT_EQ(Must(tasks().Reap(10)), 1);
+}
+
 TEST_P(StoreConformance, ExpiredLeaseGoesToTheNextWorkerAndTheLateOneIsRefused) {
   SubmitOfType("a");
   const Claim first = ClaimOne("w1");

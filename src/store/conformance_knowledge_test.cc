@@ -164,10 +164,25 @@ TEST_P(StoreConformance, StreamStateIsNullUntilItIsUpdated) {
   Must(streams.Update("drift", "a", add_one));
   Reopen();
   EXPECT_EQ(Must(store().streams().Load("ocps", "a")), 2);
-  const auto all = Must(store().streams().List("ocps"));
+  const auto all = Must(store().streams().List("ocps", 10));
   ASSERT_EQ(all.size(), 2U);
   EXPECT_EQ(all[0].first, "a");
   EXPECT_EQ(all[1].first, "b");
+}
+
+TEST_P(StoreConformance, StreamsAreListedPageByPageByTheBytesOfTheirKeys) {
+  const std::vector<std::string> keys = {"A", "B", "a", "b", "\u00e4"};
+  for (const std::string& key : keys) {
+    Must(store().streams().Update("ocps", key, [](const json::value&) -> json::value { return 1; }));
+  }
+  std::vector<std::string> seen;
+  for (;;) {
+    const auto page = Must(store().streams().List("ocps", 2, seen.empty() ? "" : seen.back()));
+    EXPECT_LE(page.size(), 2u);
+    if (page.empty()) break;
+    for (const auto& [key, state] : page) seen.push_back(key);
+  }
+  EXPECT_EQ(seen, keys);
 }
 
 TEST_P(StoreConformance, StreamUpdatesFromManyThreadsAllCount) {
@@ -193,7 +208,7 @@ TEST_P(RetentionConformance, StreamsThatNobodyTouchesAreForgotten) {
   };
   const auto keys = [&](const std::string& kind) {
     std::vector<std::string> out;
-    for (const auto& [key, state] : Must(store().streams().List(kind))) out.push_back(key);
+    for (const auto& [key, state] : Must(store().streams().List(kind, 100))) out.push_back(key);
     return out;
   };
   for (const char* kind : {"ocps", "drift", "cluster"}) {

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "store/conformance.h"
@@ -74,6 +75,20 @@ TEST_P(StoreConformance, AnInstanceIsForgottenAWeekAfterItsLastHeartbeatOnceItIs
   Must(registry.ExpireInstances(seconds(60)));
   EXPECT_EQ(CodeOf(registry.SetStatus("alive", InstanceStatus::kDead)), ErrorCode::kNotFound);
   Must(registry.SetStatus("dead", InstanceStatus::kDead));
+}
+
+TEST_P(StoreConformance, OfManyDeadInstancesTheLatestAreKept) {
+  constexpr int kMany = 2'005;
+  RegistryStore& registry = store().registry();
+  const auto id = [](int number) { return fmt::format("i{:04}", number); };
+  for (int i = 0; i < kMany; ++i) Must(registry.Register(SomeInstance(id(i))));
+  Advance(seconds(100));
+  EXPECT_EQ(Must(registry.ExpireInstances(seconds(60))), kMany);
+  EXPECT_EQ(Must(registry.ExpireInstances(seconds(60))), 0);
+  EXPECT_EQ(CodeOf(registry.SetStatus(id(0), InstanceStatus::kDead)), ErrorCode::kNotFound);
+  EXPECT_EQ(CodeOf(registry.SetStatus(id(4), InstanceStatus::kDead)), ErrorCode::kNotFound);
+  Must(registry.SetStatus(id(5), InstanceStatus::kDead));
+  Must(registry.SetStatus(id(kMany - 1), InstanceStatus::kDead));
 }
 
 TEST_P(StoreConformance, NewestHeartbeatComesFirst) {

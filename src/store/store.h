@@ -263,8 +263,9 @@ class StreamStore {
   /// Read-modify-write in one transaction; returns the new state. `update` must be pure and quick.
   [[nodiscard]] virtual Result<json::value> Update(const std::string& kind, const std::string& key,
                                                    const std::function<json::value(const json::value&)>& update) = 0;
-  /// Key and state, by key.
-  [[nodiscard]] virtual Result<std::vector<std::pair<std::string, json::value>>> List(const std::string& kind) = 0;
+  /// Key and state of the first `limit` whose key is greater than `after`, by key.
+  [[nodiscard]] virtual Result<std::vector<std::pair<std::string, json::value>>> List(
+      const std::string& kind, int limit, const std::string& after = "") = 0;
 };
 
 enum class InstanceStatus { kStarting, kAlive, kDraining, kDead };
@@ -313,7 +314,8 @@ class RegistryStore {
   /// whatever epoch: a listener outlives the organism that begins one, and registers anew in it while it goes on
   /// serving.
   [[nodiscard]] virtual Result<std::vector<Instance>> ActiveListeners() = 0;
-  /// Marks instances without a heartbeat for `older_than`, and those of other epochs, dead. Returns how many.
+  /// Marks instances without a heartbeat for `older_than`, and those of other epochs, dead. Returns how many. Forgets
+  /// those that have been dead for a week, and all of them but the latest few thousand.
   [[nodiscard]] virtual Result<int> ExpireInstances(std::chrono::seconds older_than) = 0;
 
   [[nodiscard]] virtual Result<void> EnsureOrgan(const std::string& organ_id, const std::string& kind,

@@ -6,11 +6,13 @@
 #include <cstring>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/env.h"
+#include "store/postgres/answer_wait.h"
 #include "store/postgres/errors.h"
 #include "store/postgres/hosts.h"
 
@@ -229,6 +231,8 @@ Result<void> Connection::Connect(const ConnectSettings& settings, bool& silent) 
     PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
     place_ = Place(connection);
     connected = Setup(settings, watch);
+    if (connected && PQsetnonblocking(connection, 1) != 0) connected = std::unexpected(ErrorOf(nullptr));
+    if (settings.statement_timeout.count() > 0) answer_timeout_ = settings.answer_timeout;
   }
   silent = watch.silent();
   return connected;
@@ -284,52 +288,106 @@ Result<Rows> Connection::Take(pg_result* result) {
   return rows;
 }
 
+Error Connection::GiveUp() {
+  // The server learns of it, should it go on one day, and closing the connection waits for nobody.
+  ::shutdown(PQsocket(connection_.get()), SHUT_RDWR);
+  given_up_ = true;
+  repeatable_ = false;
+  return NoAnswer(answer_timeout_, place_);
+}
+
+Result<pg_result*> Connection::NextResult() {
+  if (!AwaitAnswer(connection_.get(), answer_timeout_)) return std::unexpected(GiveUp());
+  return PQgetResult(connection_.get());
+}
+
+Result<Rows> Connection::Answer(int sent) {
+  if (sent == 0) return std::unexpected(ErrorOf(nullptr));
+  std::optional<Result<Rows>> answer;
+  for (;;) {
+    SEEDCORE_ASSIGN_OR_RETURN(pg_result* const result, NextResult());
+    if (result == nullptr) break;
+    auto taken = Take(result);
+    if (!answer || *answer) answer.emplace(std::move(taken));  // of several the last one, but the first error
+  }
+  if (!answer) return std::unexpected(ErrorOf(nullptr));
+  return std::move(*answer);
+}
+
 Result<const char*> Connection::Prepare(const char* sql) {
   if (const auto known = statements_.find(sql); known != statements_.end()) return known->second.c_str();
   std::string name = fmt::format("s{}", statements_.size());
-  SEEDCORE_RETURN_IF_ERROR(Take(PQprepare(connection_.get(), name.c_str(), sql, 0, nullptr)));
+  SEEDCORE_RETURN_IF_ERROR(Answer(PQsendPrepare(connection_.get(), name.c_str(), sql, 0, nullptr)));
   return statements_.emplace(sql, std::move(name)).first->second.c_str();
 }
 
+bool Connection::Send(const Statement& statement, const char* name) {
+  const Values values(*statement.params);
+  return PQsendQueryPrepared(connection_.get(), name, values.count(), values.pointers.data(), values.lengths.data(),
+                             values.formats.data(), kBinary) == 1;
+}
+
 Result<Rows> Connection::Run(const char* sql, const Params& params) {
+  const Statement statement{sql, &params};
+  if (behind_) {
+    SEEDCORE_ASSIGN_OR_RETURN(std::vector<Rows> rows, Exchange(std::span(&statement, 1)));
+    return std::move(rows.front());
+  }
+  SEEDCORE_RETURN_IF_ERROR(Settle());
   SEEDCORE_ASSIGN_OR_RETURN(const char* const name, Prepare(sql));
-  const Values values(params);
-  return Take(PQexecPrepared(connection_.get(), name, values.count(), values.pointers.data(), values.lengths.data(),
-                             values.formats.data(), kBinary));
+  return Answer(Send(statement, name) ? 1 : 0);
 }
 
 Result<Rows> Connection::RunOnce(const std::string& sql, const Params& params) {
+  SEEDCORE_RETURN_IF_ERROR(Settle());
   const Values values(params);
-  return Take(PQexecParams(connection_.get(), sql.c_str(), values.count(), nullptr, values.pointers.data(),
-                           values.lengths.data(), values.formats.data(), kBinary));
+  return Answer(PQsendQueryParams(connection_.get(), sql.c_str(), values.count(), nullptr, values.pointers.data(),
+                                  values.lengths.data(), values.formats.data(), kBinary));
 }
 
 Result<void> Connection::Script(const char* sql) {
-  SEEDCORE_RETURN_IF_ERROR(Take(PQexec(connection_.get(), sql)));
+  SEEDCORE_RETURN_IF_ERROR(Settle());
+  SEEDCORE_RETURN_IF_ERROR(Answer(PQsendQuery(connection_.get(), sql)));
   return {};
 }
 
 Result<std::vector<Rows>> Connection::Pipeline(std::span<const Call> calls) {
+  std::vector<Statement> statements;
+  for (const Call& call : calls) statements.push_back({call.sql, &call.params});
+  return Exchange(statements);
+}
+
+Result<std::vector<Rows>> Connection::Exchange(std::span<const Statement> statements) {
   PGconn* const connection = connection_.get();
+  SEEDCORE_RETURN_IF_ERROR(Settle());
   std::vector<const char*> names;
-  for (const Call& call : calls) {
-    SEEDCORE_ASSIGN_OR_RETURN(names.emplace_back(), Prepare(call.sql));
+  for (const Statement& statement : statements) {
+    SEEDCORE_ASSIGN_OR_RETURN(names.emplace_back(), Prepare(statement.sql));
+  }
+  const std::optional<Call> behind = std::exchange(behind_, std::nullopt);
+  const char* behind_name = nullptr;
+  if (behind) {
+    SEEDCORE_ASSIGN_OR_RETURN(behind_name, Prepare(behind->sql));
   }
   if (PQenterPipelineMode(connection) == 0) return std::unexpected(ErrorOf(nullptr));
   bool sent = true;
-  for (std::size_t i = 0; i < calls.size(); ++i) {
-    const Values values(calls[i].params);
-    sent = sent && PQsendQueryPrepared(connection, names[i], values.count(), values.pointers.data(),
-                                       values.lengths.data(), values.formats.data(), kBinary) == 1;
+  for (std::size_t i = 0; i < statements.size(); ++i) {
+    sent = sent && Send(statements[i], names[i]);
+    // Otherwise the server keeps its answers until the end, and looks as if it had stopped.
+    constexpr std::size_t kSilentStatements = 16;
+    if ((i + 1) % kSilentStatements == 0) sent = sent && PQsendFlushRequest(connection) == 1;
   }
   sent = sent && PQpipelineSync(connection) == 1;
   if (!sent) return std::unexpected(ErrorOf(nullptr));
+  if (behind) {
+    awaits_behind_ = Send({behind->sql, &behind->params}, behind_name) && PQpipelineSync(connection) == 1;
+  }
 
   // A failed statement makes the server skip the rest; an error of the commit comes after the last result.
   std::vector<Rows> rows;
   std::optional<Error> error;
   for (bool synced = false; !synced;) {
-    pg_result* const result = PQgetResult(connection);
+    SEEDCORE_ASSIGN_OR_RETURN(pg_result* const result, NextResult());
     if (result == nullptr) {
       if (PQstatus(connection) == CONNECTION_BAD) return std::unexpected(ErrorOf(nullptr));
       continue;  // the end of one statement's results
@@ -345,22 +403,48 @@ Result<std::vector<Rows>> Connection::Pipeline(std::span<const Call> calls) {
         if (PQstatus(connection) == CONNECTION_BAD) return std::unexpected(std::move(*error));
     }
   }
-  if (PQexitPipelineMode(connection) == 0) return std::unexpected(ErrorOf(nullptr));
+  if (!awaits_behind_ && PQexitPipelineMode(connection) == 0) return std::unexpected(ErrorOf(nullptr));
   if (error) return std::unexpected(std::move(*error));
-  if (rows.size() != calls.size()) return std::unexpected(ConnectionLost("answers are missing"));
+  if (rows.size() != statements.size()) return std::unexpected(ConnectionLost("answers are missing"));
   return rows;
+}
+
+Result<void> Connection::Settle() {
+  if (given_up_) return std::unexpected(NoAnswer(answer_timeout_, place_));
+  while (!ReadBehind()) {
+    if (!AwaitAnswer(connection_.get(), answer_timeout_)) return std::unexpected(GiveUp());
+  }
+  return {};
+}
+
+bool Connection::ReadBehind() {
+  PGconn* const connection = connection_.get();
+  while (awaits_behind_ && PQstatus(connection) == CONNECTION_OK) {
+    if (PQisBusy(connection) != 0) return false;
+    pg_result* const result = PQgetResult(connection);
+    const Rows read(result);
+    if (PQresultStatus(result) != PGRES_PIPELINE_SYNC) continue;
+    awaits_behind_ = false;
+    PQexitPipelineMode(connection);
+  }
+  return true;
 }
 
 bool Connection::IsUsable() {
   PGconn* const connection = connection_.get();
+  if (given_up_) return false;
   // A server that has gone away has closed the socket, which makes it readable.
   if (PQstatus(connection) == CONNECTION_OK && AwaitSocket(connection, POLLIN, std::chrono::milliseconds(0))) {
     PQconsumeInput(connection);
   }
-  return PQstatus(connection) == CONNECTION_OK && PQpipelineStatus(connection) == PQ_PIPELINE_OFF;
+  const bool settled = ReadBehind();
+  return PQstatus(connection) == CONNECTION_OK && (!settled || PQpipelineStatus(connection) == PQ_PIPELINE_OFF);
 }
 
-bool Connection::InTransaction() const { return PQtransactionStatus(connection_.get()) != PQTRANS_IDLE; }
+bool Connection::InTransaction() {
+  // What was sent behind follows a transaction that has ended.
+  return !awaits_behind_ && PQtransactionStatus(connection_.get()) != PQTRANS_IDLE;
+}
 
 std::vector<Connection::Notification> Connection::TakeNotifications() {
   std::vector<Notification> out;

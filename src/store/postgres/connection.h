@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -64,6 +65,9 @@ struct ConnectSettings {
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds statement_timeout{30'000};
   std::chrono::milliseconds lock_timeout{10'000};
+  /// For the next byte of an answer, or for one more of a statement to be taken: for a server that has stopped, and a
+  /// network that swallows. Longer than statement_timeout, and without that there is none.
+  std::chrono::milliseconds answer_timeout{40'000};
   std::string setup;  ///< SET statements run once after connecting
 };
 
@@ -89,10 +93,19 @@ class Connection {
   [[nodiscard]] Result<std::vector<Rows>> Pipeline(std::span<const Call> calls);
   /// Several statements without parameters or results.
   [[nodiscard]] Result<void> Script(const char* sql);
+  /// The next Run or Pipeline sends `call` right behind its own transaction, in the same packet, as another
+  /// transaction. Nobody learns what becomes of it, and nobody waits for it but the next statement of this connection.
+  void SendBehind(Call call) { behind_ = std::move(call); }
+  /// Takes back what has not been sent; whether there was something.
+  bool TakeBackBehind() { return std::exchange(behind_, std::nullopt).has_value(); }
+
+  /// Instead of that of the settings; 0: as long as it takes.
+  void set_answer_timeout(std::chrono::milliseconds timeout) { answer_timeout_ = timeout; }
+  [[nodiscard]] std::chrono::milliseconds answer_timeout() const { return answer_timeout_; }
 
   /// Reads what has arrived and says whether the connection can still be used. Does not block.
   [[nodiscard]] bool IsUsable();
-  [[nodiscard]] bool InTransaction() const;
+  [[nodiscard]] bool InTransaction();
   /// Whether the last error says that the same transaction can pass when it is repeated at once.
   [[nodiscard]] bool LastErrorIsRepeatable() const { return repeatable_; }
 
@@ -108,7 +121,22 @@ class Connection {
 
  private:
   explicit Connection(pg_conn* connection) : connection_(connection) {}
+  /// A statement with its values, which belong to somebody else.
+  struct Statement {
+    const char* sql;
+    const Params* params;
+  };
   [[nodiscard]] Result<const char*> Prepare(const char* sql);
+  [[nodiscard]] Result<std::vector<Rows>> Exchange(std::span<const Statement> statements);
+  [[nodiscard]] bool Send(const Statement& statement, const char* name);
+  /// Before anything is sent: the answers to what was sent behind.
+  [[nodiscard]] Result<void> Settle();
+  /// Reads them as far as they have come; whether none is missing.
+  [[nodiscard]] bool ReadBehind();
+  /// The only result of what was just sent, or an error.
+  [[nodiscard]] Result<Rows> Answer(int sent);
+  [[nodiscard]] Result<pg_result*> NextResult();
+  [[nodiscard]] Error GiveUp();
   [[nodiscard]] Result<Rows> Take(pg_result* result);
   [[nodiscard]] Error ErrorOf(const pg_result* result);
   [[nodiscard]] Result<void> Setup(const ConnectSettings& settings, ConnectWatch& watch);
@@ -121,6 +149,10 @@ class Connection {
   std::unique_ptr<pg_conn, Close> connection_;
   std::string place_;
   std::unordered_map<const char*, std::string> statements_;
+  std::chrono::milliseconds answer_timeout_{0};
+  std::optional<Call> behind_;
+  bool awaits_behind_ = false;  // something was sent behind, and its answers have not all been read
+  bool given_up_ = false;       // an answer did not come in time
   bool repeatable_ = false;
 };
 

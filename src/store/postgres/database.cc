@@ -60,18 +60,23 @@ Subscription Database::OnEvents(std::function<void()> listener) {
   return subscription;
 }
 
-Result<void> Database::RunErased(Mode mode, const Operation& operation) {
+Result<void> Database::RunErased(Mode mode, const Operation& operation, std::int64_t runnable) {
   SEEDCORE_RETURN_IF_ERROR(env_.Fault("store.begin"));
   SEEDCORE_ASSIGN_OR_RETURN(const Pool::Loan connection, writers_.Take());
   for (int tries = 1;; ++tries) {
     WriteContext context{.db = *connection, .env = env_, .now = env_.WallNow()};
+    std::optional<Call> word = runnable > 0 ? notifier_.TakeWord(runnable, true) : std::nullopt;
+    if (word) connection->SendBehind(std::move(*word));
     Result<void> done = TryOnce(mode, operation, context);
+    const bool told = !connection->TakeBackBehind() && word.has_value();
     if (done) {
       transactions_.Increment();
       if (context.notes.lease_lost > 0) lease_lost_.Increment(context.notes.lease_lost);
       if (context.notes.made_runnable) runnable_.Emit();
       if (context.notes.appended_events) events_.Emit();
-      notifier_.Tell(context.notes.made_runnable ? context.notes.runnable_tasks : 0, context.notes.appended_events);
+      if (!told) {
+        notifier_.Tell(context.notes.made_runnable ? context.notes.runnable_tasks : 0, context.notes.appended_events);
+      }
       return done;
     }
     const bool again = connection->IsUsable() && connection->LastErrorIsRepeatable() && tries < kMaxTries;

@@ -57,6 +57,12 @@ class Database {
   auto WriteOnce(Operation&& operation) -> std::invoke_result_t<Operation&, WriteContext&> {
     return RunWrite(Mode::kOnce, operation);
   }
+  /// The same for one that lets `runnable` tasks run, and appends events: who waits for them in other processes is told
+  /// without a further round trip where that is possible.
+  template <class Operation>
+  auto WriteOnce(std::int64_t runnable, Operation&& operation) -> std::invoke_result_t<Operation&, WriteContext&> {
+    return RunWrite(Mode::kOnce, operation, runnable);
+  }
   /// Runs `operation(Connection&)`, which only reads and returns a Result.
   template <class Operation>
   auto Read(Operation&& operation) -> std::invoke_result_t<Operation&, Connection&> {
@@ -75,17 +81,18 @@ class Database {
   using Operation = std::function<Result<void>(WriteContext&)>;
 
   template <class Op>
-  auto RunWrite(Mode mode, Op& operation) -> std::invoke_result_t<Op&, WriteContext&> {
+  auto RunWrite(Mode mode, Op& operation, std::int64_t runnable = 0) -> std::invoke_result_t<Op&, WriteContext&> {
     std::optional<std::invoke_result_t<Op&, WriteContext&>> result;
-    const Result<void> committed = RunErased(mode, [&](WriteContext& context) -> Result<void> {
+    const Operation erased = [&](WriteContext& context) -> Result<void> {
       result.emplace(operation(context));
       if (!*result) return std::unexpected(result->error());
       return {};
-    });
+    };
+    const Result<void> committed = RunErased(mode, erased, runnable);
     if (!committed) return std::unexpected(committed.error());
     return std::move(*result);
   }
-  Result<void> RunErased(Mode mode, const Operation& operation);
+  Result<void> RunErased(Mode mode, const Operation& operation, std::int64_t runnable);
   Result<void> TryOnce(Mode mode, const Operation& operation, WriteContext& context);
 
   Env& env_;

@@ -88,6 +88,14 @@ Error ConnectionLost(std::string_view detail) {
           {}};
 }
 
+Error NoAnswer(std::chrono::milliseconds timeout, std::string_view place) {
+  return {ErrorCode::kUnavailable,
+          fmt::format("PostgreSQL at {} has not answered within {} ms; the connection was given up, and whether the "
+                      "last change was stored is not known",
+                      place, timeout.count()),
+          {}};
+}
+
 bool IsRepeatable(std::string_view sql_state) { return sql_state == "40001" || sql_state == "40P01"; }
 
 }  // namespace seedcore::store::postgres

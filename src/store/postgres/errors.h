@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string_view>
 
 #include "base/result.h"
@@ -15,6 +16,9 @@ namespace seedcore::store::postgres {
 
 /// For a connection that broke while in use.
 [[nodiscard]] Error ConnectionLost(std::string_view detail);
+
+/// For a connection that was given up because nothing came for `timeout`.
+[[nodiscard]] Error NoAnswer(std::chrono::milliseconds timeout, std::string_view place);
 
 /// Deadlocks and serialization failures: the same transaction can pass at once.
 [[nodiscard]] bool IsRepeatable(std::string_view sql_state);

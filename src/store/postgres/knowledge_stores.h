@@ -50,7 +50,8 @@ class PostgresStreamStore final : public StreamStore {
   Result<json::value> Load(const std::string& kind, const std::string& key) override;
   Result<json::value> Update(const std::string& kind, const std::string& key,
                              const std::function<json::value(const json::value&)>& update) override;
-  Result<std::vector<std::pair<std::string, json::value>>> List(const std::string& kind) override;
+  Result<std::vector<std::pair<std::string, json::value>>> List(const std::string& kind, int limit,
+                                                                const std::string& after) override;
 
  private:
   Database& database_;

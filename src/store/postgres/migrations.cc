@@ -1,6 +1,7 @@
 #include "store/postgres/migrations.h"
 
 #include <array>
+#include <chrono>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -27,6 +28,21 @@ constexpr char kFoldCounts[] =
     "WITH ended AS (DELETE FROM task_count WHERE shard <> 0 AND shard NOT IN (SELECT pid FROM pg_stat_activity) "
     "RETURNING status, n) INSERT INTO task_count AS c (status, shard, n) SELECT status, 0, sum(n) FROM ended GROUP BY "
     "status ON CONFLICT (status, shard) DO UPDATE SET n = c.n + excluded.n";
+
+/// Answers of this connection may take as long as they take.
+class Patience {
+ public:
+  explicit Patience(Connection& connection) : connection_(connection), before_(connection.answer_timeout()) {
+    connection_.set_answer_timeout(std::chrono::milliseconds(0));
+  }
+  ~Patience() { connection_.set_answer_timeout(before_); }
+  Patience(const Patience&) = delete;
+  Patience& operator=(const Patience&) = delete;
+
+ private:
+  Connection& connection_;
+  const std::chrono::milliseconds before_;
+};
 
 Result<std::int64_t> QueryInt(Connection& connection, const char* sql) {
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(sql));
@@ -115,6 +131,7 @@ Result<int> SchemaVersion(Connection& connection) {
 
 Result<int> Migrate(Connection& connection, WallTime now, std::span<const Migration> migrations,
                     MigrationReport* report) {
+  const Patience patience(connection);
   // READ COMMITTED whatever the server's default: after the wait for the lock, the version is read anew.
   SEEDCORE_RETURN_IF_ERROR(connection.Script(
       "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"));

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <system_error>
@@ -18,6 +19,9 @@ namespace {
 
 constexpr char kListen[] = "LISTEN seedcore";
 constexpr char kNotify[] = "SELECT pg_notify('seedcore', $1)";
+// Over a connection whose other commits are durable. A notification need not be, and holds a lock of the server until
+// it is committed.
+constexpr char kNotifyBehind[] = "SELECT set_config('synchronous_commit', 'off', true), pg_notify('seedcore', $1)";
 // Names are shown to every role, whatever it may see of the rest.
 constexpr char kName[] = "SELECT set_config('application_name', $1, false)";
 constexpr char kCount[] =
@@ -28,7 +32,7 @@ constexpr int kReconnectMs = 500;
 /// Between two counts, times 0.5 to 1.5; a NOTIFY carries its sender's count to everybody.
 constexpr std::chrono::seconds kCountEvery{60};
 constexpr std::chrono::minutes kOldOnesStay{10};
-constexpr std::chrono::milliseconds kLongestWait{60'000};
+constexpr std::chrono::minutes kLongestWait{1};
 
 void Drain(int wake) {
   std::uint64_t count = 0;
@@ -49,6 +53,7 @@ Notifier::Notifier(ConnectSettings settings, Env& env, Signal& runnable, Signal&
       events_(events),
       wake_ups_(env),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      marks_(env.Random()),
       random_(env.Random()) {
   if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   thread_ = std::jthread([this] { Loop(); });
@@ -73,9 +78,23 @@ void Notifier::Tell(std::int64_t runnable, bool events) {
   if (news_runnable || news_events) Wake();
 }
 
+std::optional<Call> Notifier::TakeWord(std::int64_t runnable, bool events) {
+  Notice notice{.runnable = {.tasks = runnable}, .events = events && somebody_reads_};
+  {
+    const std::scoped_lock lock(mutex_);
+    const Instant now = RealEnv().Now();
+    if (now < notify_at_ || drained_ || tell_runnable_ > 0) return std::nullopt;
+    notify_at_ = now + wake_ups_.notify_pause();
+    notice.runnable.mark = NewMark();
+    mark_taken_ = notice.runnable.mark;
+  }
+  notice.listeners = wake_ups_.listeners();
+  return Call{kNotifyBehind, MakeParams(ToPayload(notice))};
+}
+
 void Notifier::Tell(const Drained& drained) {
   {
-    const std::scoped_lock lock(drained_mutex_);
+    const std::scoped_lock lock(mutex_);
     drained_ = drained;
   }
   Wake();
@@ -128,7 +147,8 @@ void Notifier::Serve(Connection& connection) {
     if (wake_ups_.TakeDue()) Emit(true, false);
     std::array<pollfd, 2> ready{
         {{.fd = connection.socket(), .events = POLLIN, .revents = 0}, {.fd = wake_, .events = POLLIN, .revents = 0}}};
-    ::poll(ready.data(), ready.size(), WaitMs());
+    const timespec wait = LongestWait();
+    ::ppoll(ready.data(), ready.size(), &wait, nullptr);
   }
 }
 
@@ -157,30 +177,42 @@ bool Notifier::Count(Connection& connection) {
 }
 
 bool Notifier::Send(Connection& connection) {
-  if (env_.Now() < notify_at_) return true;
-  Notice notice{.listeners = wake_ups_.listeners()};
-  notice.runnable.tasks = tell_runnable_.exchange(0);
-  notice.events = tell_events_.exchange(false);
-  {
-    const std::scoped_lock lock(drained_mutex_);
-    notice.drained = std::exchange(drained_, std::nullopt);
-  }
-  if (notice.drained && !wake_ups_.IsNews(*notice.drained)) notice.drained.reset();
+  Notice notice = TakeNews();
   if (notice.runnable.tasks == 0 && !notice.events && !notice.drained) return true;
-  while (notice.runnable.mark == 0) notice.runnable.mark = static_cast<std::uint32_t>(random_());
-  if (!connection.Query(kNotify, ToPayload(notice))) return false;
+  notice.listeners = wake_ups_.listeners();
+  return connection.Query(kNotify, ToPayload(notice)).has_value();
+}
+
+/// Nothing, as long as it is too early.
+Notice Notifier::TakeNews() {
+  Notice news;
+  const std::scoped_lock lock(mutex_);
+  const Instant now = RealEnv().Now();
+  if (now < notify_at_) return news;
+  news.runnable.tasks = tell_runnable_.exchange(0);
+  news.events = tell_events_.exchange(false);
+  news.drained = std::exchange(drained_, std::nullopt);
+  if (news.drained && !wake_ups_.IsNews(*news.drained)) news.drained.reset();
+  if (news.runnable.tasks == 0 && !news.events && !news.drained) return news;
   // What is committed meanwhile goes into the next NOTIFY.
-  const auto pause = wake_ups_.notify_pause();
-  if (pause > WakeUps::kShortestNotifyPause) notify_at_ = env_.Now() + pause;
-  pollfd stop{.fd = -1, .events = 0, .revents = 0};
-  ::poll(&stop, 1, static_cast<int>(WakeUps::kShortestNotifyPause.count()));
-  return true;
+  notify_at_ = now + wake_ups_.notify_pause();
+  news.runnable.mark = NewMark();
+  return news;
+}
+
+/// Under mutex_.
+std::uint32_t Notifier::NewMark() {
+  std::uint32_t mark = 0;
+  while (mark == 0) mark = static_cast<std::uint32_t>(marks_());
+  return mark;
 }
 
 void Notifier::Hear(Connection& connection) {
   bool runnable = false, events = false;
-  for (const auto& [payload, own] : connection.TakeNotifications()) {
+  for (const auto& [payload, from_here] : connection.TakeNotifications()) {
     const Notice notice = ReadPayload(payload);
+    const std::uint32_t mark = notice.runnable.mark;
+    const bool own = from_here || (mark != 0 && mark == mark_taken_);
     // It speaks of a word that stands before this one.
     if (notice.drained) wake_ups_.HearDrained(*notice.drained);
     if (notice.runnable.tasks > 0 && own) wake_ups_.HearOwn(notice.runnable);
@@ -197,18 +229,19 @@ void Notifier::Hear(Connection& connection) {
   Emit(runnable, events);
 }
 
-bool Notifier::HasNews() {
-  const std::scoped_lock lock(drained_mutex_);
-  return tell_runnable_ > 0 || tell_events_ || drained_.has_value();
-}
-
 /// Until something is to be done that no descriptor tells of.
-int Notifier::WaitMs() {
+timespec Notifier::LongestWait() {
   Instant until = count_at_;
   if (const auto look = wake_ups_.next_look()) until = std::min(until, *look);
-  if (HasNews()) until = std::min(until, notify_at_);
-  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(until - env_.Now());
-  return static_cast<int>(std::clamp(wait, std::chrono::milliseconds(0), kLongestWait).count());
+  std::chrono::nanoseconds wait = std::min<std::chrono::nanoseconds>(until - env_.Now(), kLongestWait);
+  {
+    const std::scoped_lock lock(mutex_);
+    const bool news = tell_runnable_ > 0 || tell_events_ || drained_.has_value();
+    if (news) wait = std::min<std::chrono::nanoseconds>(wait, notify_at_ - RealEnv().Now());
+  }
+  wait = std::max(wait, std::chrono::nanoseconds(0));
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(wait);
+  return {.tv_sec = seconds.count(), .tv_nsec = (wait - seconds).count()};
 }
 
 }  // namespace seedcore::store::postgres

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <ctime>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,9 +17,10 @@
 namespace seedcore::store::postgres {
 
 /// Tells other processes of commits, and this one of theirs, over a connection of its own (LISTEN and NOTIFY on the
-/// channel "seedcore"). Many commits within a few milliseconds are one NOTIFY, sent outside their transactions. When
-/// the connection breaks it is made again, and the listeners are told that they may have missed something. What is lost
-/// in between is found by the pollers.
+/// channel "seedcore"). Many commits within a few milliseconds are one NOTIFY, sent outside their transactions: the
+/// first after a pause goes right behind its commit, over the connection of that one, and what follows is gathered.
+/// When the connection breaks it is made again, and the listeners are told that they may have missed something. What is
+/// lost in between is found by the pollers.
 ///
 /// With many processes not every word reaches every listener at once: see WakeUps. Each process says in the name of
 /// this connection what it waits for, and counts the others by it from time to time.
@@ -28,6 +30,10 @@ class Notifier {
   Notifier(ConnectSettings settings, Env& env, Signal& runnable, Signal& events);
   ~Notifier();
 
+  /// Before a commit of this process that will let `runnable` tasks run: what to send behind it, unless a word was sent
+  /// a moment ago or is about to be. Then, and when the commit fails, Tell is called as ever, or not at all. Any
+  /// thread; does not block.
+  [[nodiscard]] std::optional<Call> TakeWord(std::int64_t runnable, bool events);
   /// After a commit of this process that let `runnable` tasks run. Any thread; does not block.
   void Tell(std::int64_t runnable, bool events);
   /// After a claim that left nothing. Any thread; does not block.
@@ -45,13 +51,14 @@ class Notifier {
   /// Names the connection when what this process waits for has changed.
   [[nodiscard]] bool Introduce(Connection& connection);
   [[nodiscard]] bool Count(Connection& connection);
-  /// Sends what is to be told, if anything, and pauses.
+  /// Sends what is to be told, if anything, and if the pause is over.
   [[nodiscard]] bool Send(Connection& connection);
   void Hear(Connection& connection);
   void Emit(bool runnable, bool events);
   void Wake();
-  [[nodiscard]] bool HasNews();
-  [[nodiscard]] int WaitMs();
+  [[nodiscard]] Notice TakeNews();
+  [[nodiscard]] std::uint32_t NewMark();
+  [[nodiscard]] timespec LongestWait();
 
   const ConnectSettings settings_;
   Env& env_;
@@ -64,14 +71,16 @@ class Notifier {
   std::atomic<bool> listeners_changed_{false};
   std::atomic<bool> somebody_reads_{true};  ///< some process may wait for events
   std::atomic<bool> stopping_{false};
-  std::mutex drained_mutex_;
-  std::optional<Drained> drained_;  // guarded by drained_mutex_
+  std::atomic<std::uint32_t> mark_taken_{0};  ///< of the last TakeWord
+  std::mutex mutex_;                          // guards the three below
+  std::optional<Drained> drained_;
+  Instant notify_at_{};    ///< no NOTIFY before; real time, since it is the server that is spared
+  std::mt19937_64 marks_;  ///< of its own, as random_
 
   // Its thread alone:
   std::mt19937_64 random_;  ///< of its own: what it draws, and when, changes nothing for those who draw from the Env
   std::string name_;        ///< of the connection
   Instant count_at_{};      ///< the next count
-  Instant notify_at_{};     ///< no NOTIFY before
   Instant old_until_{};     ///< processes that know nothing of listeners may be about
   std::jthread thread_;     // last: it uses all of the above
 };

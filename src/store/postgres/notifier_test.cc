@@ -1,11 +1,14 @@
 #include "store/postgres/notifier.h"
 
+#include <atomic>
+#include <chrono>
 #include <semaphore>
 #include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
 
+#include "store/conformance.h"
 #include "store/postgres/testing.h"
 
 namespace seedcore::store::postgres {
@@ -33,6 +36,45 @@ TEST(PostgresNotifier, StopsAtWhateverMomentItIsTold) {
     const Notifier notifier(settings, RealEnv(), runnable, events);
     heard.acquire();
   }
+}
+
+/// A process that listens.
+struct Listener {
+  explicit Listener(const ConnectSettings& settings) : notifier(settings, RealEnv(), runnable, events) {}
+  /// Sends events until one is heard: everything that was sent before has then been heard, too.
+  void HearEvent(Connection& connection) {
+    do {
+      Must(connection.Script("NOTIFY seedcore, 'e'"));
+    } while (!heard_event.try_acquire_for(std::chrono::milliseconds(20)));
+  }
+
+  Signal runnable, events;
+  std::atomic<int> looks{0};
+  std::counting_semaphore<> heard_event{0};
+  Subscription on_runnable = runnable.Connect([this] { ++looks; });
+  Subscription on_events = events.Connect([this] { heard_event.release(); });
+  Notifier notifier;
+};
+
+TEST(PostgresNotifier, AWordBehindACommitReachesTheOthersAndNotItsSender) {
+  TestServer& server = TestServer::Shared();
+  server.CreateDatabase("notifier");
+  const ConnectSettings settings{.dsn = server.Dsn("notifier"), .setup = {}};
+  const auto connection = Must(Connection::Open(settings));
+  Listener sender(settings), other(settings);
+  for (Listener* one : {&sender, &other}) one->HearEvent(*connection);
+  const auto word = sender.notifier.TakeWord(1, false);
+  ASSERT_TRUE(word) << "nothing was told before";
+  connection->SendBehind(*word);
+  Must(connection->Query("SELECT 1"));
+  for (Listener* one : {&sender, &other}) {
+    while (one->heard_event.try_acquire()) continue;
+    one->HearEvent(*connection);
+  }
+  // Heard before the last event, unless that was one of those sent at first.
+  while (other.looks == 0) other.HearEvent(*connection);
+  EXPECT_EQ(other.looks, 1);
+  EXPECT_EQ(sender.looks, 0);
 }
 
 }  // namespace

@@ -92,6 +92,7 @@ Result<std::unique_ptr<Store>> OpenPostgresStore(const PostgresSettings& setting
                                               .connect_timeout = settings.connect_timeout,
                                               .statement_timeout = settings.statement_timeout,
                                               .lock_timeout = settings.lock_timeout,
+                                              .answer_timeout = settings.answer_timeout,
                                               .setup = {}},
                                   .writers = settings.writers,
                                   .readers = settings.readers,

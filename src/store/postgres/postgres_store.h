@@ -21,6 +21,7 @@ struct PostgresSettings {
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds statement_timeout{30'000};
   std::chrono::milliseconds lock_timeout{10'000};
+  std::chrono::milliseconds answer_timeout{40'000};  ///< as in ConnectSettings
   StreamRetention streams{};
 };
 

@@ -1,3 +1,5 @@
+#include <array>
+
 #include <fmt/format.h>
 
 #include "base/json_binding.h"
@@ -8,6 +10,7 @@ namespace {
 
 constexpr std::chrono::seconds kHeartbeatFresh{15};
 constexpr std::chrono::hours kKeepDead{7 * 24};
+constexpr std::int64_t kMostDead = 2000;
 constexpr std::int64_t kMostForgotten = 1000;  // at a time
 
 constexpr char kSelectEpoch[] = "SELECT current_epoch FROM cluster_metadata WHERE id = 1";
@@ -37,6 +40,10 @@ constexpr char kForget[] =
     "WITH gone AS MATERIALIZED (SELECT instance_id FROM registry_instance WHERE status = 'dead' AND last_heartbeat < "
     "$1 ORDER BY last_heartbeat LIMIT $2 FOR UPDATE SKIP LOCKED) "
     "DELETE FROM registry_instance i USING gone g WHERE i.instance_id = g.instance_id";
+// What comes and goes all the time, as a process that dies at its start. $1 how many are kept, $2 at most
+constexpr char kForgetMost[] =
+    "DELETE FROM registry_instance WHERE instance_id = ANY (ARRAY(SELECT instance_id FROM registry_instance "
+    "WHERE status = 'dead' ORDER BY last_heartbeat DESC, instance_id DESC OFFSET $1 LIMIT $2)) AND status = 'dead'";
 
 Result<std::string> ReadEpoch(Connection& connection) {
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kSelectEpoch));
@@ -143,9 +150,11 @@ Result<std::vector<Instance>> PostgresRegistryStore::ActiveListeners() {
 
 Result<int> PostgresRegistryStore::ExpireInstances(std::chrono::seconds older_than) {
   return database_.WriteOnce([&](WriteContext& context) -> Result<int> {
-    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kForget, context.now - kKeepDead, kMostForgotten));
-    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kExpire, context.now - older_than, context.now));
-    return rows.changed();
+    const std::array calls = {Call{kForget, MakeParams(context.now - kKeepDead, kMostForgotten)},
+                              Call{kForgetMost, MakeParams(kMostDead, kMostForgotten)},
+                              Call{kExpire, MakeParams(context.now - older_than, context.now)}};
+    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Rows> answers, context.db.Pipeline(calls));
+    return answers.back().changed();
   });
 }
 

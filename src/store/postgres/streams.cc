@@ -23,7 +23,9 @@ constexpr char kForgetMost[] =
     "WITH gone AS MATERIALIZED (SELECT s.key, s.updated_at FROM stream_state s WHERE s.kind = $1 ORDER BY s.updated_at "
     "LIMIT greatest(0, least($3, (SELECT count(*) FROM stream_state WHERE kind = $1) - $2)) FOR UPDATE SKIP LOCKED) "
     "DELETE FROM stream_state s USING gone g WHERE s.kind = $1 AND s.key = g.key AND s.updated_at = g.updated_at";
-constexpr char kList[] = "SELECT key, state FROM stream_state WHERE kind = $1 ORDER BY key COLLATE \"C\"";
+constexpr char kList[] =
+    "SELECT key, state FROM stream_state WHERE kind = $1 AND key COLLATE \"C\" > $2 ORDER BY key COLLATE \"C\" LIMIT "
+    "$3";
 
 Result<json::value> ParseState(std::string_view kind, std::string_view key, std::string_view text) {
   auto state = ParseJson(text);
@@ -63,9 +65,11 @@ Result<json::value> PostgresStreamStore::Update(const std::string& kind, const s
   });
 }
 
-Result<std::vector<std::pair<std::string, json::value>>> PostgresStreamStore::List(const std::string& kind) {
-  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows,
-                            database_.Read([&](Connection& connection) { return connection.Query(kList, kind); }));
+Result<std::vector<std::pair<std::string, json::value>>> PostgresStreamStore::List(const std::string& kind, int limit,
+                                                                                   const std::string& after) {
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, database_.Read([&](Connection& connection) {
+    return connection.Query(kList, kind, after, std::int64_t{limit});
+  }));
   std::vector<std::pair<std::string, json::value>> out;
   for (int row = 0; row < rows.size(); ++row) {
     SEEDCORE_ASSIGN_OR_RETURN(json::value state, ParseState(kind, rows.Text(row, 0), rows.Text(row, 1)));

@@ -8,13 +8,17 @@ namespace seedcore::store::postgres {
 namespace {
 
 // $1 ids, $2 owners, $3 tokens, $4 lease end, $5 now. The number of each renewed lease, and negative the number of each
-// that a cancellation ended. The CASE keeps the planner from idx_tasks_running, see schema_dispatch_functions.cc.
+// that a cancellation ended. The CASE keeps the planner from idx_tasks_running, see schema_dispatch_functions.cc. The
+// reaper looks at a lease when it ends as it was given: one that now ends sooner is named anew.
 constexpr char kRenew[] =
     "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) WITH ORDINALITY "
     "AS g (id, owner_id, token, number) ORDER BY g.id), "
-    "renewed AS (UPDATE tasks t SET lease_expires_at = $4, updated_at = $5 FROM given g WHERE t.id = g.id "
+    "renewed AS (UPDATE tasks t SET lease_expires_at = $4, updated_at = $5 FROM given g JOIN tasks o ON o.id = g.id "
+    "WHERE t.id = g.id "
     "AND CASE WHEN t.status = 'running' THEN t.owner_id = g.owner_id AND t.fencing_token = g.token ELSE false END "
-    "RETURNING g.number) "
+    "RETURNING g.number, t.seq, t.type, o.lease_expires_at AS before), "
+    "sooner AS (INSERT INTO lease_batch (look_at, types, seqs) SELECT $4, array_agg(DISTINCT type), array_agg(seq) "
+    "FROM renewed WHERE before > $4 HAVING count(*) > 0) "
     "SELECT number FROM renewed UNION ALL SELECT -g.number FROM given g JOIN tasks t ON t.id = g.id "
     "WHERE t.fencing_token = g.token AND t.cancel_requested";
 

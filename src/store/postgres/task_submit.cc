@@ -147,7 +147,7 @@ Result<WallTime> Store(Database& database, std::span<SubmitJob* const> jobs, Wal
   for (const SubmitJob* job : jobs) {
     for (std::size_t i = 0; i < job->tasks.size(); ++i) columns.Add(job->tasks[i], job->ids[i]);
   }
-  return database.WriteOnce([&](WriteContext& context) -> Result<WallTime> {
+  return database.WriteOnce(columns.runs(), [&](WriteContext& context) -> Result<WallTime> {
     SEEDCORE_RETURN_IF_ERROR(context.db.Run(kStorePlain, columns.ToParams()));
     context.notes.appended_events = true;
     context.notes.made_runnable = columns.runs() > 0;

@@ -60,10 +60,15 @@ bool WakeUps::Hear(Runnable runnable) {
 }
 
 std::optional<microseconds> WakeUps::Pause(std::int64_t tasks) const {
-  const auto at_once = std::max<std::int64_t>(tasks, kAtOnce);
+  const std::int64_t at_once = LooksFor(tasks);
   if (listeners_.claimers <= at_once) return std::nullopt;
   if (env_.RandomUnit() * listeners_.claimers < static_cast<double>(at_once)) return std::nullopt;
   return std::chrono::duration_cast<microseconds>(LongestPause(listeners_) * env_.RandomUnit());
+}
+
+std::int64_t WakeUps::LooksFor(std::int64_t tasks) const {
+  const std::int64_t filled = 2 * (tasks / batch_) + 2;
+  return std::max<std::int64_t>(std::min(tasks, filled), kAtOnce);
 }
 
 microseconds WakeUps::PauseAtTime() const {
@@ -112,6 +117,7 @@ std::uint32_t WakeUps::BeginClaim(std::uint64_t types) {
 std::optional<Drained> WakeUps::EndClaim(std::uint32_t mark, std::uint64_t types, std::size_t claimed,
                                          std::size_t limit) {
   const std::scoped_lock lock(mutex_);
+  batch_ = std::max<std::int64_t>(static_cast<std::int64_t>(limit), 1);
   if (listeners_.claimers <= kAtOnce || mark == 0 || mark != mark_ || claimed >= limit) return std::nullopt;
   // Of those that looked at once and found nothing, one knows that the task is taken: the one that took it.
   if (claimed == 0 && !late_) return std::nullopt;

@@ -17,10 +17,11 @@ namespace seedcore::store::postgres {
 [[nodiscard]] std::uint64_t KeyOfTypes(std::span<const std::string> types);
 
 /// Which of the processes that listen look for work after a NOTIFY, decided by each for itself. Up to kAtOnce look at
-/// once, more if more tasks than that became runnable: with `n` listeners each does with probability kAtOnce / n. The
-/// others look after a jittered pause that grows with `n`, so that all of them together look no more often than a few
-/// processes would; and not at all when somebody has meanwhile told that nothing is left. Nobody who is not told so is
-/// spared, thus every word about tasks makes every process look within longest_pause().
+/// once: with `n` listeners each does with probability kAtOnce / n. More do if more tasks became runnable than those
+/// would take: twice as many as the tasks are claims of the size that the process last made, since chance may send
+/// too few. The others look after a jittered pause that grows with `n`, so that all of them together look no more often
+/// than a few processes would; and not at all when somebody has meanwhile told that nothing is left. Nobody who is not
+/// told so is spared, thus every word about tasks makes every process look within longest_pause().
 ///
 /// Thread-safe.
 class WakeUps {
@@ -67,6 +68,7 @@ class WakeUps {
 
   /// Under mutex_, as the rest.
   [[nodiscard]] std::optional<std::chrono::microseconds> Pause(std::int64_t tasks) const;
+  [[nodiscard]] std::int64_t LooksFor(std::int64_t tasks) const;
   [[nodiscard]] bool IsCovered(std::uint64_t types) const;
   void Begin(std::uint32_t mark);
 
@@ -75,6 +77,7 @@ class WakeUps {
   Listeners listeners_;
   std::optional<Instant> look_at_;
   bool late_ = false;                   // the last look was one after a pause
+  std::int64_t batch_ = 1;              // what the last claim asked for
   std::uint32_t mark_ = 0;              // of the last word heard
   std::vector<std::uint64_t> covered_;  // types of which nothing was left after it
   std::vector<std::uint64_t> wanted_;   // types that this process claims; at kMostKeys it is never spared

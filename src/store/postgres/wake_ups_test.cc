@@ -74,6 +74,16 @@ TEST_F(PostgresWakeUps, ManyTasksWakeAsMany) {
   EXPECT_EQ(HeardBy({1000, 2}), 1000);
 }
 
+TEST_F(PostgresWakeUps, AsManyLookAsManyTasksNeedTwiceOver) {
+  constexpr std::size_t kLimit = 50;
+  for (WakeUps& one : Make(1000)) (void)one.EndClaim(one.BeginClaim(kAll), kAll, 0, kLimit);
+  EXPECT_NEAR(HeardBy({5'000, 1}), 2 * 5'000 / kLimit, 50);
+  EXPECT_NEAR(HeardBy({20, 2}), WakeUps::kAtOnce, 8) << "never fewer";
+  EXPECT_EQ(HeardBy({25'000, 3}), 1000);
+  for (WakeUps& one : processes_) (void)one.EndClaim(one.BeginClaim(kAll), kAll, 0, 1);
+  EXPECT_NEAR(HeardBy({500, 4}), 500, 100) << "of claims of one task";
+}
+
 TEST_F(PostgresWakeUps, APauseThatHasBegunIsNotPutOffByFurtherWords) {
   Make(1000);
   (void)HeardBy({1, 1});

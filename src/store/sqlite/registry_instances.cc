@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::chrono::seconds kHeartbeatFresh{15};
 constexpr std::chrono::hours kKeepDead{7 * 24};
+constexpr int kMostDead = 2000;
 constexpr int kMostForgotten = 1000;  // at a time
 
 constexpr char kSelectEpoch[] = "SELECT current_epoch FROM cluster_metadata WHERE id = 1";
@@ -42,6 +43,10 @@ constexpr char kExpire[] =
 constexpr char kForget[] =
     "DELETE FROM registry_instance WHERE instance_id IN (SELECT instance_id FROM registry_instance WHERE status = "
     "'dead' AND last_heartbeat < ?1 ORDER BY last_heartbeat LIMIT ?2)";
+// What comes and goes all the time, as a process that dies at its start. ?1 how many are kept, ?2 at most
+constexpr char kForgetMost[] =
+    "DELETE FROM registry_instance WHERE instance_id IN (SELECT instance_id FROM registry_instance WHERE status = "
+    "'dead' ORDER BY last_heartbeat DESC, instance_id DESC LIMIT ?2 OFFSET ?1)";
 
 Result<std::string> ReadEpoch(Database& database) {
   SEEDCORE_ASSIGN_OR_RETURN(Statement row, database.Query(kSelectEpoch));
@@ -155,6 +160,7 @@ Result<std::vector<Instance>> SqliteRegistryStore::ActiveListeners() {
 Result<int> SqliteRegistryStore::ExpireInstances(std::chrono::seconds older_than) {
   return writer_.Run([&](WriteContext& context) -> Result<int> {
     SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kForget, context.now - kKeepDead, kMostForgotten));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kForgetMost, kMostDead, kMostForgotten));
     return context.db.Execute(kExpire, context.now - older_than, context.now);
   });
 }

@@ -18,7 +18,7 @@ constexpr char kForgetIdle[] =
 constexpr char kForgetMost[] =
     "DELETE FROM stream_state WHERE kind = ?1 AND key IN (SELECT key FROM stream_state WHERE kind = ?1 ORDER BY "
     "updated_at LIMIT max(0, min(?3, (SELECT count(*) FROM stream_state WHERE kind = ?1) - ?2)))";
-constexpr char kList[] = "SELECT key, state FROM stream_state WHERE kind = ?1 ORDER BY key";
+constexpr char kList[] = "SELECT key, state FROM stream_state WHERE kind = ?1 AND key > ?2 ORDER BY key LIMIT ?3";
 
 Result<json::value> ParseState(std::string_view kind, std::string_view key, std::string_view text) {
   auto state = ParseJson(text);
@@ -58,10 +58,11 @@ Result<json::value> SqliteStreamStore::Update(const std::string& kind, const std
   });
 }
 
-Result<std::vector<std::pair<std::string, json::value>>> SqliteStreamStore::List(const std::string& kind) {
+Result<std::vector<std::pair<std::string, json::value>>> SqliteStreamStore::List(const std::string& kind, int limit,
+                                                                                 const std::string& after) {
   using States = std::vector<std::pair<std::string, json::value>>;
   return readers_.Run([&](Database& database) -> Result<States> {
-    SEEDCORE_ASSIGN_OR_RETURN(Statement rows, database.Query(kList, kind));
+    SEEDCORE_ASSIGN_OR_RETURN(Statement rows, database.Query(kList, kind, after, limit));
     States out;
     for (;;) {
       SEEDCORE_ASSIGN_OR_RETURN(const bool more, rows.Next());
