@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
   app::ReplicaDirectory directory(foundation->store->registry(), app::EjectionFrom(settings.gateway),
                                   settings.gateway.refresh, RealEnv());
   Must(directory.Refresh());
-  app::DirectLane lane(directory, directory.Of("energy"), "energy", token, settings.gateway.connect_timeout, RealEnv());
+  app::DirectLane lane(directory, directory.Of("energy"), "energy", token, app::LaneTimeoutsFrom(settings), RealEnv());
 
   net::ClientRequest request;
   request.method = net::Method::kPost;

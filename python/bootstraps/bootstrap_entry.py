@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bootstraps.bootstrap_dispatchers import Plan, bootstrap_dispatchers
-from bootstraps.bootstrap_organism import bootstrap_organism
+from bootstraps.bootstrap_organism import OrganWatch, bootstrap_organism
 from bootstraps.bootstrap_organs import OrganPlan
 from bootstraps.cluster_lock import bootstrap_lock
 from bootstraps.connection import connect
@@ -23,7 +23,7 @@ def main() -> int:
 
     Returns:
         0 when all is up, 1 when a step failed, 2 when a variable is wrong. With EXIT_AFTER_BOOTSTRAP=false it returns
-        only once it is told to stop.
+        only once it is told to stop, and until then has an actor for each organ that evolution makes.
     """
     try:
         mode = _mode()
@@ -44,7 +44,7 @@ def main() -> int:
         return 1
     say("done", f"mode {mode}, namespace {get_ray_namespace()}")
     if not leave:
-        _await_stop()
+        _stay(organs, mode != "dispatchers")
     return 0
 
 
@@ -71,11 +71,14 @@ def _session(mode: str) -> Iterator[None]:
         yield
 
 
-def _await_stop() -> None:
+def _stay(organs: OrganPlan, follow: bool) -> None:
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
+    watch = OrganWatch(organs)
+    while not stopped.wait(organs.watch_s):
+        if follow:
+            watch.look()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import ray
 from ray import serve
 from ray.util.client import ray as ray_client
 
-from bootstraps.bootstrap_organs import OrganPlan, bootstrap_organs
+from bootstraps.bootstrap_organs import OrganPlan, bootstrap_organs, organs_of
+from bootstraps.cluster_lock import bootstrap_lock
 from bootstraps.steps import StepFailedError, complain, number, say, step, wait_until
 from seedcore import _core
 
@@ -163,3 +164,33 @@ def _initialize(organism: _Organism) -> None:
     if status != 200 or not answer.get("success", False):
         raise StepFailedError(STEP, f"not initialized, status {status}: {json.dumps(answer)[:300]}", LOOK_AT)
     say(STEP, str(answer.get("message", "initialized")))
+
+
+class OrganWatch:
+    """Follows the organs of the organism after a bootstrap: those that evolution makes, merges or retires."""
+
+    def __init__(self, plan: OrganPlan) -> None:
+        self._plan = plan
+        self._plan.replace = False  # that is done
+        self._organism = _Organism()
+        self._known: list[str] | None = None
+        self._complained = ""
+
+    def look(self) -> None:
+        """Where the organs are others than at the last look, has an actor for each and none for others.
+
+        A failure is one line on standard error, and is tried again at the next look.
+        """
+        if not (self._plan.enabled and ray.is_initialized()):
+            return
+        try:
+            organs = organs_of(self._organism.ask)
+            if organs == self._known:
+                return
+            with bootstrap_lock(self._plan.namespace):
+                bootstrap_organs(self._plan, self._organism.ask)
+            self._known, self._complained = organs, ""
+        except StepFailedError as error:
+            if str(error) != self._complained:
+                complain(error)
+            self._complained = str(error)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bootstraps.actors import LOOK_AT, ActorPlan, ensure, find, names_with, remove
-from bootstraps.steps import StepFailedError, flag, say, step, wait_until
+from bootstraps.steps import StepFailedError, flag, number, say, step, wait_until
 from seedcore.organ_actor import OrganActor
 
 ORGAN = "seedcore_organ_"
@@ -22,6 +22,7 @@ class OrganPlan(ActorPlan):
     def __init__(self) -> None:
         super().__init__("ORGAN", "FORCE_REPLACE_ORGANS")
         self.enabled = flag("ENABLE_ORGAN_ACTORS", True)
+        self.watch_s = number(("ORGAN_WATCH_S",), 10.0, 0.1, 3600)
 
 
 def bootstrap_organs(plan: OrganPlan, ask: Ask) -> None:
@@ -34,7 +35,7 @@ def bootstrap_organs(plan: OrganPlan, ask: Ask) -> None:
     Raises:
         StepFailedError: With the actor that is in the way.
     """
-    organs = _organs(ask) if plan.enabled else []
+    organs = organs_of(ask) if plan.enabled else []
     if plan.enabled and not organs:
         say(STEP, "stay with the organism: it asks no actors")
     names = {ORGAN + organ: organ for organ in organs}
@@ -56,8 +57,11 @@ def bootstrap_organs(plan: OrganPlan, ask: Ask) -> None:
         say(STEP, f"{len(names)} actors have executed a health task")
 
 
-def _organs(ask: Ask) -> list[str]:
-    """None when the organism would not ask an actor: one outside of the cluster, or without direct lanes."""
+def organs_of(ask: Ask) -> list[str]:
+    """Those whose work actors are asked for.
+
+    None when the organism would not ask an actor: one outside of the cluster, or without direct lanes.
+    """
     with step(STEP, _LOOK_AT):
         status, answer = ask("GET", "/organism-status", _CALL_S, None)
         if status != 200:

@@ -13,7 +13,6 @@ from seedcore._core import DispatchHost
 from seedcore.host_actor import HostActor, place
 
 
-# Status and ping have threads of their own, so that they never wait behind a drain or a proof.
 @ray.remote(concurrency_groups={"control": 4}, max_restarts=-1, max_task_retries=0)  # type: ignore[call-overload]
 class DispatchActor(HostActor[DispatchHost]):
     """A dispatcher or a reaper that runs from its construction on, also after Ray has restarted it.
@@ -23,23 +22,11 @@ class DispatchActor(HostActor[DispatchHost]):
     """
 
     def __init__(self, role: str, name: str, settings: dict[str, Any], pinned: bool) -> None:
-        self._role, self._name = role, name
         user_config = json.dumps(settings).encode()
         where = place(pinned)
-        self._begin(lambda: DispatchHost(role, name=name, user_config=user_config, **where))
-
-    @ray.method(concurrency_group="control", max_task_retries=3)
-    def ping(self) -> str:
-        """ "pong"."""
-        return "pong"
-
-    @ray.method(concurrency_group="control", max_task_retries=3)
-    def status(self) -> dict[str, Any]:
-        """As DispatchHostStatus; `state` is "starting", with the `problem`, while the store cannot be reached."""
-        if self._host is None:
-            return {"role": self._role, "name": self._name, "state": "starting", "problem": self._problem}
-        status: dict[str, Any] = json.loads(self._host.status())
-        return status
+        self._begin(
+            {"role": role, "name": name}, lambda: DispatchHost(role, name=name, user_config=user_config, **where)
+        )
 
     @ray.method(max_task_retries=3)
     def prove(self, count: int, timeout_s: float) -> list[dict[str, str]]:
@@ -48,14 +35,3 @@ class DispatchActor(HostActor[DispatchHost]):
             raise RuntimeError(self._problem)
         proven: list[dict[str, str]] = json.loads(self._host.prove(count, timeout_s))
         return proven
-
-    def drain(self, timeout_s: float) -> dict[str, Any]:
-        """Claims nothing more, lets running tasks finish within `timeout_s` seconds, hands back the rest.
-
-        Returns:
-            The status after that. Not retried: an actor that Ray has restarted meanwhile is another one.
-        """
-        self._drained.set()
-        if self._host is not None:
-            self._host.drain(timeout_s)
-        return {"state": "stopped"} if self._host is None else json.loads(self._host.status())

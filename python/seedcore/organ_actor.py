@@ -14,7 +14,6 @@ from seedcore._core import EngineError, OrganHost
 from seedcore.host_actor import HostActor, place
 
 
-# Status and ping have threads of their own, so that they never wait behind a drain.
 @ray.remote(concurrency_groups={"control": 4}, max_restarts=-1, max_task_retries=0)  # type: ignore[call-overload]
 class OrganActor(HostActor[OrganHost]):
     """The host of an organ, from its construction on, also after Ray has restarted it.
@@ -24,38 +23,18 @@ class OrganActor(HostActor[OrganHost]):
     """
 
     def __init__(self, organ_id: str, name: str, settings: dict[str, Any], pinned: bool) -> None:
-        self._organ_id, self._name = organ_id, name
         self._in_place = ""
         user_config = json.dumps(settings).encode()
         where = place(pinned)
         try:
-            self._begin(lambda: OrganHost(organ_id, name=name, user_config=user_config, **where))
+            self._begin(
+                {"organ_id": organ_id, "name": name},
+                lambda: OrganHost(organ_id, name=name, user_config=user_config, **where),
+            )
         except EngineError as error:
             if not str(error).startswith("conflict:"):
                 raise
             self._in_place = str(error)
 
-    @ray.method(concurrency_group="control", max_task_retries=3)
-    def ping(self) -> str:
-        """ "pong"."""
-        return "pong"
-
-    @ray.method(concurrency_group="control", max_task_retries=3)
-    def status(self) -> dict[str, Any]:
-        """As OrganHostStatus; `state` is "starting" or "in_place", with the `problem`, while there is no host."""
-        if self._host is None:
-            state, problem = ("in_place", self._in_place) if self._in_place else ("starting", self._problem)
-            return {"organ_id": self._organ_id, "name": self._name, "state": state, "problem": problem}
-        status: dict[str, Any] = json.loads(self._host.status())
-        return status
-
-    def drain(self, timeout_s: float) -> dict[str, Any]:
-        """Lets work under way finish within `timeout_s` seconds and takes no more.
-
-        Returns:
-            The status after that. Not retried: an actor that Ray has restarted meanwhile is another one.
-        """
-        self._drained.set()
-        if self._host is not None:
-            self._host.drain(timeout_s)
-        return {"state": "stopped"} if self._host is None else json.loads(self._host.status())
+    def _without_host(self) -> tuple[str, str]:
+        return ("in_place", self._in_place) if self._in_place else super()._without_host()

@@ -8,6 +8,7 @@
 
 #include "app/advertised_address.h"
 #include "app/cluster_token.h"
+#include "app/liveness_probe.h"
 #include "app/section_settings.h"
 #include "base/log.h"
 
@@ -35,6 +36,11 @@ Result<std::unique_ptr<DirectListener>> DirectListener::Start(const settings::Se
   net::ServerOptions options = DirectServerOptionsFrom(settings, token);
   options.auth.tokens.insert(options.auth.tokens.end(), identity.api_tokens.begin(), identity.api_tokens.end());
   auto server = std::make_unique<net::Server>(std::move(options), foundation.env, foundation.metrics);
+  net::Route alive;
+  alive.pattern = kAlivePath;
+  alive.execution = net::Execution::kInline;
+  alive.handler = [](const net::Request&) { return net::JsonResponse(R"({"alive":true})"); };
+  routes.push_back(std::move(alive));
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(0, std::move(routes)));
   SEEDCORE_RETURN_IF_ERROR(server->Start());
   SEEDCORE_ASSIGN_OR_RETURN(const net::HostPort where,

@@ -113,7 +113,7 @@ Result<void> DispatchHost::BindServices() {
     SEEDCORE_ASSIGN_OR_RETURN(std::string token, ClusterToken(settings_.direct, foundation_->store->streams()));
     directory_ = std::make_unique<ReplicaDirectory>(foundation_->store->registry(), EjectionFrom(settings_.gateway),
                                                     settings_.gateway.refresh, env_);
-    lanes = {.directory = directory_.get(), .token = std::move(token), .connect = settings_.gateway.connect_timeout};
+    lanes = {.directory = directory_.get(), .token = std::move(token), .timeouts = LaneTimeoutsFrom(settings_)};
     // A failure is tried again, and logged, by the thread.
     (void)directory_->Refresh();
     directory_->Start();

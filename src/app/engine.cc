@@ -9,6 +9,7 @@
 #include "app/cluster_token.h"
 #include "app/fixed_settings.h"
 #include "app/organ_lanes.h"
+#include "app/progress_relay.h"
 #include "app/remote_peers.h"
 #include "app/section_settings.h"
 #include "app/several_hosts.h"
@@ -74,6 +75,7 @@ Result<void> ServiceEngine::Open() {
   for (const std::string& warning : settings.warnings) log::Warning(warning);
   SEEDCORE_RETURN_IF_ERROR(CheckStoreReaches(settings.store, options_.hosts));
   SEEDCORE_ASSIGN_OR_RETURN(foundation_, Foundation::Open(settings.store, env_));
+  progress_ = std::make_unique<queue::ProgressKeeper>(env_, foundation_->store->tasks(), foundation_->metrics);
   SEEDCORE_ASSIGN_OR_RETURN(const std::string gateway, GatewayUrl(options_.gateway_url, settings, env_));
   SEEDCORE_RETURN_IF_ERROR(BindPeers(settings, gateway));
   server_ = std::make_unique<net::LocalServer>(ServerOptionsFrom(settings.server), env_, foundation_->metrics);
@@ -103,7 +105,7 @@ Result<void> ServiceEngine::BindPeers(const settings::Settings& settings, const 
   }
   if (directory_ && settings.direct.peers) {
     SEEDCORE_ASSIGN_OR_RETURN(std::string token, ClusterToken(settings.direct, foundation_->store->streams()));
-    lanes = {.directory = directory_.get(), .token = std::move(token), .connect = settings.gateway.connect_timeout};
+    lanes = {.directory = directory_.get(), .token = std::move(token), .timeouts = LaneTimeoutsFrom(settings)};
   }
   // Only the organism has work for the hosts of organs.
   if (lanes && settings.direct.organs && kind_.name == "organism") {
@@ -160,8 +162,9 @@ Result<std::shared_ptr<ServiceEngine::Live>> ServiceEngine::Build(settings::Sett
   auto live = std::make_shared<Live>(std::move(settings), foundation_->metrics);
   SEEDCORE_ASSIGN_OR_RETURN(live->unit, kind_.build(live->settings, *foundation_));
   std::vector<net::Route> routes = live->unit->Routes();
-  for (const net::Route& route : routes) {
+  for (net::Route& route : routes) {
     SEEDCORE_CHECK(route.handler, "services answer requests; what streams is the task API's");
+    route.handler = WithProgress(std::move(route.handler), *progress_);
     live->handlers.push_back(route.handler);
   }
   SEEDCORE_RETURN_IF_ERROR(live->routes.Add(std::move(routes)));

@@ -14,6 +14,7 @@
 #include "app/replica_directory.h"
 #include "app/service_unit.h"
 #include "net/local_server.h"
+#include "queue/progress_keeper.h"
 
 namespace seedcore::app {
 
@@ -94,8 +95,9 @@ class ServiceEngine {
   const ServiceKind& kind_;
   Env& env_;
   std::unique_ptr<Foundation> foundation_;
-  std::unique_ptr<ReplicaDirectory> directory_;  // null: nobody else's listener is used
-  std::unique_ptr<Forwarding> forwarding_;       // null: the own listener answers for the own service alone
+  std::unique_ptr<queue::ProgressKeeper> progress_;  // of tasks that are claimed elsewhere and executed here
+  std::unique_ptr<ReplicaDirectory> directory_;      // null: nobody else's listener is used
+  std::unique_ptr<Forwarding> forwarding_;           // null: the own listener answers for the own service alone
   std::atomic<bool> draining_ = false;
 
   std::mutex change_mutex_;  // one Reconfigure or Drain at a time

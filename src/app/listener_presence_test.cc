@@ -1,7 +1,9 @@
 #include "app/listener_presence.h"
 
 #include <filesystem>
+#include <semaphore>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,6 +13,7 @@
 #include "base/metrics.h"
 #include "base/sim_env.h"
 #include "net/server.h"
+#include "net/testing.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace seedcore::app {
@@ -142,8 +145,8 @@ class DirectLaneTest : public ListenerTest {
     }
     ASSERT_TRUE(replicas_.Refresh());
   }
-  std::string Ask(DirectLane& lane) {
-    const auto answer = lane.Send({.target = "/energy/who"}, CallContext{}.Within(seconds(10), RealEnv()));
+  std::string Ask(DirectLane& lane, seconds patience = seconds(10)) {
+    const auto answer = lane.Send({.target = "/energy/who"}, CallContext{}.Within(patience, RealEnv()));
     if (!answer) return "nobody";
     return *answer ? (*answer)->body : ToString(answer->error());
   }
@@ -154,7 +157,7 @@ class DirectLaneTest : public ListenerTest {
 };
 
 TEST_F(DirectLaneTest, WithoutAReplicaTheCallGoesAnotherWay) {
-  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t", milliseconds(1'000), RealEnv());
+  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t", LaneTimeouts(), RealEnv());
   EXPECT_EQ(Ask(lane), "nobody");
 }
 
@@ -166,16 +169,50 @@ TEST_F(DirectLaneTest, AReplicaThatIsGoneIsPassedOver) {
   }
   const NamedServer alive("alive");
   Known({gone, alive.address()});
-  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t", milliseconds(1'000), RealEnv());
+  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t", LaneTimeouts(), RealEnv());
   for (int i = 0; i < 6; ++i) EXPECT_EQ(Ask(lane), "alive");
+}
+
+TEST_F(DirectLaneTest, AReplicaThatIsFrozenIsLeftForOneThatLivesAndIsThenLeftAlone) {
+  const net::testing::LoopbackListener frozen;  // connections are made by the kernel, and nobody reads them
+  const NamedServer alive("alive");
+  Known({fmt::format("127.0.0.1:{}", frozen.port()), alive.address()});
+  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t",
+                  {.connect = seconds(10), .probe_after = milliseconds(20), .probe = milliseconds(100)}, RealEnv());
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(Ask(lane, seconds(60)), "alive");
+  const auto known = replicas_.Of("energy")->List();
+  ASSERT_EQ(known.size(), 2U);
+  const std::size_t which = known[0]->address.where.port == frozen.port() ? 0 : 1;
+  EXPECT_EQ(known[which]->requests(), 1U) << "once is enough, though a single failure is not";
+  EXPECT_EQ(known[which]->breaker().state(), net::CircuitBreaker::State::kOpen);
+}
+
+TEST_F(DirectLaneTest, AnAnswerIsWaitedForAsLongAsTheReplicaShowsThatItLives) {
+  std::counting_semaphore<> probes{0};
+  net::Route work{.pattern = "/energy/who", .handler = [&](const net::Request&) {
+                    for (int i = 0; i < 3; ++i) probes.acquire();
+                    return net::Response{.content_type = "text/plain", .body = "at last"};
+                  }};
+  net::Route sign{.pattern = kAlivePath, .execution = net::Execution::kInline, .handler = [&](const net::Request&) {
+                    probes.release();
+                    return net::Response{};
+                  }};
+  Metrics metrics;
+  net::Server server({.auth = {.tokens = {"t"}}}, RealEnv(), metrics);
+  ASSERT_TRUE(server.AddRoutes(0, {work, sign}));
+  ASSERT_TRUE(server.Start());
+  Known({server.endpoints().front().ToString()});
+  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t",
+                  {.connect = seconds(10), .probe_after = milliseconds(20), .probe = seconds(30)}, RealEnv());
+  EXPECT_EQ(Ask(lane, seconds(60)), "at last");
 }
 
 TEST_F(DirectLaneTest, WhenAllAreBusyOrRefuseTheTokenTheCallGoesAnotherWay) {
   const NamedServer busy("busy", 503);
   Known({busy.address()});
-  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t", milliseconds(1'000), RealEnv());
+  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t", LaneTimeouts(), RealEnv());
   EXPECT_EQ(Ask(lane), "nobody");
-  DirectLane stranger(replicas_, replicas_.Of("energy"), "energy", "other", milliseconds(1'000), RealEnv());
+  DirectLane stranger(replicas_, replicas_.Of("energy"), "energy", "other", LaneTimeouts(), RealEnv());
   EXPECT_EQ(Ask(stranger), "nobody");
 }
 
@@ -186,7 +223,7 @@ TEST_F(DirectLaneTest, ThoseOfOtherServicesAndOfNewerVersionsAreNotAsked) {
   presences_.push_back(std::make_unique<ListenerPresence>(registry(), Listener(other.address(), "later"), env_));
   ASSERT_TRUE(presences_.back()->Enter());
   ASSERT_TRUE(replicas_.Refresh());
-  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t", milliseconds(1'000), RealEnv());
+  DirectLane lane(replicas_, replicas_.Of("energy"), "energy", "t", LaneTimeouts(), RealEnv());
   EXPECT_EQ(Ask(lane), "nobody");
 }
 

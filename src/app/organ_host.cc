@@ -4,11 +4,13 @@
 #include <string_view>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "app/cluster_token.h"
 #include "app/organ_executors.h"
+#include "app/progress_relay.h"
 #include "app/remote_peers.h"
 #include "app/section_settings.h"
 #include "app/several_hosts.h"
@@ -44,6 +46,7 @@ Result<void> OrganHost::Open() {
                 "direct.listen");
   }
   SEEDCORE_ASSIGN_OR_RETURN(foundation_, Foundation::Open(settings_.store, env_));
+  progress_ = std::make_unique<queue::ProgressKeeper>(env_, foundation_->store->tasks(), foundation_->metrics);
   store_backend_ = foundation_->store->CheckHealth().backend;
   SEEDCORE_ASSIGN_OR_RETURN(const std::string gateway, GatewayUrl(options_.gateway_url, settings_, env_));
   SEEDCORE_ASSIGN_OR_RETURN(std::string token, ClusterToken(settings_.direct, foundation_->store->streams()));
@@ -53,20 +56,22 @@ Result<void> OrganHost::Open() {
   directory_->Start();
   std::optional<DirectLanes> lanes;
   if (settings_.direct.peers) {
-    lanes = {.directory = directory_.get(), .token = std::move(token), .connect = settings_.gateway.connect_timeout};
+    lanes = {.directory = directory_.get(), .token = std::move(token), .timeouts = LaneTimeoutsFrom(settings_)};
   }
   SEEDCORE_RETURN_IF_ERROR(BindRemotePeers(foundation_->peers, gateway, settings_.client, env_, lanes));
   SEEDCORE_ASSIGN_OR_RETURN(
       graph_, RegisterAllExecutors(executors_, settings_, *foundation_, [this] { return service_->vitals(); }));
   service_ = std::make_unique<service::OrganService>(options_.organ_id, options_.name, executors_, env_);
+  std::vector<net::Route> routes = service::Routes(service::OrganOperations(), *service_);
+  for (net::Route& route : routes) route.handler = WithProgress(std::move(route.handler), *progress_);
   SEEDCORE_ASSIGN_OR_RETURN(
       listener_, DirectListener::Start(settings_,
                                        {.logical_id = fmt::format("{}{}", kOrganPrefix, options_.organ_id),
                                         .actor_name = options_.name,
                                         .service = kOrganService,
                                         .serve_route = "/organ"},
-                                       {.node_id = options_.node_id, .node_ip = options_.ip_address},
-                                       service::Routes(service::OrganOperations(), *service_), *foundation_));
+                                       {.node_id = options_.node_id, .node_ip = options_.ip_address}, std::move(routes),
+                                       *foundation_));
   log::Info("organ host started", {{"name", options_.name}, {"address", listener_->address()}, {"services", gateway}});
   return {};
 }

@@ -13,6 +13,7 @@
 #include "base/json_binding.h"
 #include "graph/engine.h"
 #include "organism/executor.h"
+#include "queue/progress_keeper.h"
 #include "service/organ.h"
 
 namespace seedcore::app {
@@ -81,7 +82,8 @@ class OrganHost {
   const WallTime started_at_;
   std::string store_backend_;
   std::unique_ptr<Foundation> foundation_;
-  std::unique_ptr<ReplicaDirectory> directory_;  // for executors that call services
+  std::unique_ptr<ReplicaDirectory> directory_;      // for executors that call services
+  std::unique_ptr<queue::ProgressKeeper> progress_;  // of the tasks that are worked on
   organism::ExecutorRegistry executors_;
   std::unique_ptr<graph::Engine> graph_;
   std::unique_ptr<service::OrganService> service_;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "app/progress_relay.h"
 #include "base/log.h"
 
 namespace seedcore::app {
@@ -23,11 +24,13 @@ std::optional<OrganLanes::OrganPeer> OrganLanes::PeerOf(const std::string& organ
   if (known != peers_.end()) return known->second;
   const OrganPeer peer(service::CallRecorder{&foundation_.env, &foundation_.spans});
   auto lane = std::make_shared<DirectLane>(*lanes_.directory, std::move(upstreams), "organ " + organ_id, lanes_.token,
-                                           lanes_.connect, foundation_.env);
+                                           lanes_.timeouts, foundation_.env);
   peer.BindRemote(service::OrganOperations(),
                   [lane](net::Method method, const std::string& path, std::string body,
                          const CallContext& call) -> Result<net::Response> {
-                    auto answer = lane->Send({.method = method, .target = path, .body = std::move(body)}, call);
+                    net::ClientRequest request{.method = method, .target = path, .body = std::move(body)};
+                    NameLease(call, request.headers);
+                    auto answer = lane->Send(request, call);
                     if (answer) return std::move(*answer);
                     return Fail(ErrorCode::kUnavailable, "no host of the organ has taken the work");
                   });

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "app/direct_lane.h"
+#include "app/progress_relay.h"
 #include "app/section_settings.h"
 #include "net/client.h"
 #include "net/target.h"
@@ -33,7 +34,8 @@ class RemoteService {
     // Every operation behind a peer may be executed again (at-least-once is what the platform promises); the key says
     // so, and lets the callee tell a repetition from a second call.
     if (call.idempotency_key.empty()) call.idempotency_key = env_.NewId();
-    const net::ClientRequest request{.method = method, .target = path, .body = std::move(body)};
+    net::ClientRequest request{.method = method, .target = path, .body = std::move(body)};
+    NameLease(call, request.headers);
     if (lane_) {
       if (auto answer = lane_->Send(request, call)) return std::move(*answer);
     }
@@ -76,7 +78,7 @@ Result<void> BindRemotePeers(const Peers& peers, const std::string& gateway_url,
   }
   const auto transport = [&](const std::string& service) -> service::Transport {
     auto lane = lanes ? std::make_unique<DirectLane>(*lanes->directory, lanes->directory->Of(service), service,
-                                                     lanes->token, lanes->connect, env)
+                                                     lanes->token, lanes->timeouts, env)
                       : nullptr;
     return [remote = std::make_shared<RemoteService>(gateway_url, settings, env, std::move(lane))](
                net::Method method, const std::string& path, std::string body, const CallContext& call) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "app/direct_lane.h"
 #include "app/foundation.h"
 #include "app/replica_directory.h"
 #include "base/env.h"
@@ -15,7 +16,7 @@ namespace seedcore::app {
 struct DirectLanes {
   ReplicaDirectory* directory = nullptr;
   std::string token;
-  std::chrono::milliseconds connect{1'000};
+  LaneTimeouts timeouts{};
 };
 
 /// Binds `peers` to the services behind one gateway, "http://HOST:PORT": each with its own connections and its own

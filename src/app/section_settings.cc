@@ -57,6 +57,12 @@ net::BreakerSettings EjectionFrom(const settings::GatewaySettings& settings) {
       .failures_to_open = settings.eject_after, .open_for = settings.eject_for, .longest_open = settings.eject_longest};
 }
 
+LaneTimeouts LaneTimeoutsFrom(const settings::Settings& settings) {
+  return {.connect = settings.gateway.connect_timeout,
+          .probe_after = settings.direct.probe_after,
+          .probe = settings.direct.probe_timeout};
+}
+
 net::BreakerSettings BreakerFrom(const settings::ClientSettings& settings) {
   constexpr std::chrono::milliseconds kFirstProbe{1'000};
   constexpr double kJitter = 0.5;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/direct_lane.h"
 #include "cognitive/engine.h"
 #include "graph/engine.h"
 #include "net/breaker.h"
@@ -21,6 +22,8 @@ namespace seedcore::app {
 [[nodiscard]] net::ServerOptions DirectServerOptionsFrom(const settings::Settings& settings, const std::string& token);
 /// When a replica that fails is left alone, and for how long.
 [[nodiscard]] net::BreakerSettings EjectionFrom(const settings::GatewaySettings& settings);
+/// How long a lane waits for signs of life of a replica.
+[[nodiscard]] LaneTimeouts LaneTimeoutsFrom(const settings::Settings& settings);
 /// Of a client of one service: it probes after a second, and less and less often up to client.breaker_reset.
 [[nodiscard]] net::BreakerSettings BreakerFrom(const settings::ClientSettings& settings);
 [[nodiscard]] store::sqlite::SqliteSettings SqliteSettingsFrom(const settings::StoreSettings& settings,

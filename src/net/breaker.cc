@@ -18,9 +18,10 @@ Result<CircuitBreaker::Permit> CircuitBreaker::Admit() {
 void CircuitBreaker::Report(Permit permit, Outcome outcome) {
   const std::scoped_lock lock(mutex_);
   if (permit.era != era_) return;
+  const bool failed = outcome == Outcome::kFailure || outcome == Outcome::kDead;
   if (state_ == State::kHalfOpen) {
     // After an abandoned probe the next call is the probe, without another wait: probe_at_ has passed.
-    if (outcome == Outcome::kFailure) {
+    if (failed) {
       ++failed_probes_;
       probe_at_ = env_.Now() + NextWait();
     }
@@ -28,7 +29,7 @@ void CircuitBreaker::Report(Permit permit, Outcome outcome) {
     return;
   }
   if (outcome == Outcome::kSuccess) failures_ = 0;
-  if (outcome != Outcome::kFailure || ++failures_ < settings_.failures_to_open) return;
+  if (!failed || (++failures_ < settings_.failures_to_open && outcome != Outcome::kDead)) return;
   probe_at_ = env_.Now() + NextWait();
   MoveTo(State::kOpen);
 }

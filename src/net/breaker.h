@@ -25,6 +25,7 @@ class CircuitBreaker {
   enum class Outcome {
     kSuccess,    ///< the peer answered, be it with a refusal of this call (4xx)
     kFailure,    ///< transport error or 5xx
+    kDead,       ///< it does not even show that it lives: opens at once
     kAbandoned,  ///< the caller gave up: says nothing about the peer
   };
   /// A call that was let through. Reported exactly once.

@@ -40,6 +40,17 @@ TEST_F(BreakerTest, OpensAtTheFifthFailureInARow) {
   EXPECT_EQ(refused.error(), (Error{ErrorCode::kUnavailable, "circuit breaker is open", ""}));
 }
 
+TEST_F(BreakerTest, OpensAtOnceForAPeerThatIsDead) {
+  Call(kDead);
+  ASSERT_EQ(breaker_.state(), State::kOpen);
+  env_.Advance(30s);
+  Call(kDead);
+  EXPECT_EQ(breaker_.state(), State::kOpen);
+  env_.Advance(30s);
+  Call(kSuccess);
+  EXPECT_EQ(breaker_.state(), State::kClosed);
+}
+
 TEST_F(BreakerTest, ForgetsFailuresAfterASuccess) {
   for (int round = 0; round < 3; ++round) {
     for (int i = 0; i < 4; ++i) Call(kFailure);

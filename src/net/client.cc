@@ -250,9 +250,18 @@ Result<Exchange> Client::Impl::Converse(Channel& channel, const ClientRequest& r
   ResponseReader reader(channel, request.method == Method::kHead, options_.max_response_bytes, env_);
   auto state = ResponseParser::State::kNeedMore;
   while (state != ResponseParser::State::kDone) {
-    const auto next = reader.Next(call.deadline);
+    const Instant probe_at = options_.is_alive ? env_.Now() + options_.probe_after : Instant::max();
+    const auto next = reader.Next(std::min(call.deadline, probe_at));
     answered = reader.Started();
-    if (!next) return std::unexpected(next.error());
+    if (!next) {
+      const bool silent = next.error().code == ErrorCode::kDeadlineExceeded && probe_at < call.deadline;
+      if (silent && options_.is_alive(call)) continue;
+      if (silent) {
+        answered = true;  // a kept connection that it had closed would have ended: no other one is tried
+        return Fail(ErrorCode::kUnavailable, "the server is silent, and does not show that it lives");
+      }
+      return std::unexpected(next.error());
+    }
     state = *next;
   }
   return Exchange{std::move(reader.response()), written && reader.IsConnectionReusable()};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -27,6 +28,10 @@ struct ClientOptions {
   std::size_t max_response_bytes = 64 * 1024 * 1024;  ///< larger bodies are refused
   RetryPolicy retry;
   BreakerSettings breaker;
+  /// Asked by the calling thread each time that its call has gone without a byte of answer for `probe_after`: whether
+  /// the server lives, and may work on it. False ends the call with kUnavailable. Empty: nobody is asked.
+  std::function<bool(const CallContext& call)> is_alive{};
+  std::chrono::milliseconds probe_after{2'000};
 };
 
 struct ClientRequest {

@@ -30,7 +30,8 @@ Upstreams::Lease::~Lease() {
 
 void Upstreams::Lease::Report(CircuitBreaker::Outcome outcome) {
   reported_ = true;
-  if (outcome == CircuitBreaker::Outcome::kFailure) upstream_->failures_.fetch_add(1, std::memory_order_relaxed);
+  using enum CircuitBreaker::Outcome;
+  if (outcome == kFailure || outcome == kDead) upstream_->failures_.fetch_add(1, std::memory_order_relaxed);
   upstream_->breaker_.Report(permit_, outcome);
 }
 

@@ -43,8 +43,7 @@ class ProgressKeeper::State {
         dropped_(metrics.GetCounter("seedcore_progress_dropped_total", "Reports of progress beyond what is kept.")),
         trouble_(env, "progress keeper", "write") {}
 
-  void Note(const std::shared_ptr<Execution>& execution, Progress progress) {
-    const store::Lease lease = execution->claim.lease();
+  void Note(const store::Lease& lease, Progress progress) {
     const std::scoped_lock lock(mutex_);
     Entry* entry = stopped_ ? nullptr : EntryOf(lease);
     if (entry == nullptr) return;
@@ -182,17 +181,18 @@ class ProgressKeeper::State {
   bool stopped_ = false;
 };
 
-class ProgressKeeper::Reporter final : public ProgressReporter {
+class ProgressKeeper::Reporter final : public LeaseProgress {
  public:
-  Reporter(std::shared_ptr<State> state, const std::shared_ptr<Execution>& execution)
-      : state_(std::move(state)), execution_(execution) {}
+  using Find = std::function<std::optional<store::Lease>()>;
+  Reporter(std::shared_ptr<State> state, Find find) : state_(std::move(state)), find_(std::move(find)) {}
   void Report(Progress progress) override {
-    if (const auto execution = execution_.lock()) state_->Note(execution, InRange(std::move(progress)));
+    if (const auto held = lease()) state_->Note(*held, InRange(std::move(progress)));
   }
+  [[nodiscard]] std::optional<store::Lease> lease() const override { return find_(); }
 
  private:
   const std::shared_ptr<State> state_;
-  const std::weak_ptr<Execution> execution_;
+  const Find find_;
 };
 
 ProgressKeeper::ProgressKeeper(Env& env, store::TaskStore& store, Metrics& metrics, std::function<void()> on_refused,
@@ -202,8 +202,16 @@ ProgressKeeper::ProgressKeeper(Env& env, store::TaskStore& store, Metrics& metri
 
 ProgressKeeper::~ProgressKeeper() { Stop(); }
 
-std::shared_ptr<ProgressReporter> ProgressKeeper::For(const std::shared_ptr<Execution>& execution) {
-  return std::make_shared<Reporter>(state_, execution);
+std::shared_ptr<LeaseProgress> ProgressKeeper::For(const std::shared_ptr<Execution>& execution) {
+  return std::make_shared<Reporter>(state_, [held = std::weak_ptr(execution)]() -> std::optional<store::Lease> {
+    const auto running = held.lock();
+    if (!running) return std::nullopt;
+    return running->claim.lease();
+  });
+}
+
+std::shared_ptr<LeaseProgress> ProgressKeeper::For(store::Lease lease) {
+  return std::make_shared<Reporter>(state_, [lease = std::move(lease)] { return std::optional(lease); });
 }
 
 Result<store::ProgressAnswer> ProgressKeeper::Report(const store::Lease& lease, Progress progress) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "base/env.h"
@@ -16,6 +17,13 @@ namespace seedcore::queue {
 struct ProgressSettings {
   std::chrono::milliseconds period{1'000};  ///< between two writes about one task
   std::size_t max_tasks = 10'000;  ///< about which something was said within the last period; others are dropped
+};
+
+/// A reporter of one lease. It says which, so that where the work goes on in another process, that one can report.
+class LeaseProgress : public ProgressReporter {
+ public:
+  /// Empty when nothing is executed under it any more.
+  [[nodiscard]] virtual std::optional<store::Lease> lease() const = 0;
 };
 
 /// Takes what workers say about their progress and writes the last of it, about once per period and task. A thread of
@@ -33,7 +41,9 @@ class ProgressKeeper {
 
   /// For the handler of an execution in this process; may outlive the keeper, and then does nothing. What is out of
   /// range is brought into it.
-  [[nodiscard]] std::shared_ptr<ProgressReporter> For(const std::shared_ptr<Execution>& execution);
+  [[nodiscard]] std::shared_ptr<LeaseProgress> For(const std::shared_ptr<Execution>& execution);
+  /// The same for an execution whose lease is held, and renewed, in another process.
+  [[nodiscard]] std::shared_ptr<LeaseProgress> For(store::Lease lease);
 
   /// For a worker elsewhere: written at once when the last write is a period ago, otherwise kept and answered as that
   /// one was. kInvalidArgument: see store::CheckProgress; otherwise the error of the store.

@@ -400,6 +400,14 @@ void AddDirectAndGateway(Rows& rows) {
   rows.push_back(Row("direct.drain_notice", direct, &D::drain_notice,
                      {.meaning = "Time between saying that a replica drains and refusing connections",
                       .limits = {.min = 0, .max = 60}}));
+  rows.push_back(Row("direct.probe_after", direct, &D::probe_after,
+                     {.meaning = "How long a replica or an organ's actor may leave a call unanswered until it is asked "
+                                 "whether it lives",
+                      .limits = Between(0.05, 3600)}));
+  rows.push_back(Row("direct.probe_timeout", direct, &D::probe_timeout,
+                     {.meaning = "Time to answer that; then the call is made elsewhere, and it is left alone like one "
+                                 "that has failed several times",
+                      .limits = Between(0.05, 3600)}));
   rows.push_back(Row("direct.peers", direct, &D::peers,
                      {.meaning = "Services call the listeners of others where they know one, else Ray Serve"}));
   rows.push_back(Row(

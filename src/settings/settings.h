@@ -154,6 +154,8 @@ struct DirectSettings {
   std::string cluster_token;  ///< empty: on loopback one from the store
   int io_threads = 1;
   milliseconds drain_notice{1'500};
+  milliseconds probe_after{2'000};
+  milliseconds probe_timeout{5'000};
   bool peers = true;
   bool gateway = true;
   bool organs = true;

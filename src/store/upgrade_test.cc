@@ -175,7 +175,7 @@ class UpgradePostgresAndSqlite : public testing::Test {
 };
 
 TEST_F(UpgradePostgresAndSqlite, WorkGoesOnAfterAnUpgradeFromEachVersion) {
-  for (const int version : {1, 2, 3, 4, 5, 10}) {
+  for (const int version : {1, 2, 3, 4, 5, 10, 12}) {
     for (const std::string& place : {WriteSqlite(version), WritePostgres(version)}) {
       SCOPED_TRACE(fmt::format("schema {} in {}", version, IsDsn(place) ? "PostgreSQL" : place));
       env_.JumpWall(start_ + std::chrono::seconds(20) - env_.WallNow());

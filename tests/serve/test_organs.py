@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from typing import Any
 
@@ -76,6 +78,24 @@ def test_a_task_survives_the_death_of_its_organs_actor_which_ray_restarts(
     assert ended.actors()[NAME][0] == "is there", "restarted by Ray, not by the bootstrap"
 
 
+def test_a_frozen_actor_of_an_organ_holds_no_task_until_its_deadline(
+    head: Head, task_api: TaskApi, webhook: Webhook
+) -> None:
+    pid = living(head)[NAME]["pid"]
+    task_id = task_api.submit(webhook.task("organ frozen"))
+    assert webhook.entered("organ frozen").wait(20), task_api.task(task_id)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        webhook.release("organ frozen")
+        task = task_api.await_end(task_id, 40)  # the time of an execution is ten minutes
+        assert task["status"] == "completed", task
+        assert "host" not in execute(head, ORGAN)["result"], "it is left alone"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert Counter(event["kind"] for event in task_api.events(task_id))["completed"] == 1
+    wait_until(lambda: execute(head, ORGAN)["result"].get("host") == NAME, 60, "it is used again")
+
+
 def test_organs_are_replaced_on_demand_and_their_work_is_not_lost(
     head: Head, task_api: TaskApi, webhook: Webhook
 ) -> None:
@@ -102,3 +122,33 @@ def test_without_actors_the_organism_does_the_work_itself(head: Head) -> None:
     assert ended.code == 0, ended.out + ended.err
     assert "organs: stay with the organism: conflict: work of organs is not to be done elsewhere" in ended.out
     assert not set(ORGANS) & set(living(head))
+
+
+def test_a_bootstrap_that_stays_follows_the_organs_that_evolution_makes(head: Head) -> None:
+    def evolve(body: dict[str, Any]) -> None:
+        reply = request(head.gateway_url + "/organism/evolve", body).json()
+        assert reply["applied"], reply
+
+    made = ORGAN + "_clone"
+    variables = {
+        "RAY_ADDRESS": f"127.0.0.1:{head.ports.gcs}",
+        "BOOTSTRAP_MODE": "organism",
+        "EXIT_AFTER_BOOTSTRAP": "false",
+        "ORGAN_WATCH_S": "0.5",
+    }
+    command = [sys.executable, "-m", "bootstraps.bootstrap_entry"]
+    environment = head.environment() | {"PATH": os.environ["PATH"]} | variables
+    with subprocess.Popen(command, env=environment) as staying:
+        try:
+            wait_until(lambda: set(ORGANS) <= set(living(head)), 120, "the actors of the configured organs")
+            evolve({"op": "clone", "organ_id": ORGAN, "params": {"force": True}})
+            execute(head, made)  # by the organism, until there is an actor
+            wait_until(
+                lambda: execute(head, made)["result"].get("host") == "seedcore_organ_" + made, 60, "its actor works"
+            )
+            evolve({"op": "retire", "organ_id": made, "params": {"force": True}})
+            wait_until(lambda: "seedcore_organ_" + made not in living(head), 60, "its actor has ended")
+            assert set(ORGANS) <= set(living(head))
+        finally:
+            staying.send_signal(signal.SIGTERM)
+        assert staying.wait(30) == 0

@@ -19,8 +19,8 @@ constexpr char kCandidates[] =
     "ORDER BY c.turn, c.seq";
 // $2 the numbers of tasks that this transaction has locked, $5 the types asked for, {''}: all
 constexpr char kClaimThese[] =
-    "WITH next AS MATERIALIZED (SELECT seq, ctid AS tid FROM tasks WHERE seq = ANY "
-    "($2::bigint[])), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]");
+    "WITH next AS MATERIALIZED (SELECT t.seq, t.ctid AS tid, r.ctid AS ready, t.status FROM tasks t "
+    "JOIN task_ready r ON r.seq = t.seq WHERE t.seq = ANY ($2::bigint[])), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]");
 constexpr char kPark[] = "UPDATE tasks SET runnable = 4 WHERE seq = ANY ($1::bigint[])";
 constexpr char kRunnableTypes[] =
     "WITH RECURSIVE found (type) AS ((SELECT type FROM task_ready ORDER BY type LIMIT 1) UNION ALL "

@@ -80,7 +80,8 @@ std::span<const Migration> Migrations() {
   static constexpr std::array kHistory = {kSchemaHistory, kSchemaHistoryFinish, kSchemaTurnsTogether};
   static constexpr std::array kBounds = {kSchemaBounds, kSchemaRelease};
   static constexpr std::array kPlaces = {kSchemaPlaces, kSchemaPlacesFunctions, kSchemaChanges};
-  static constexpr std::array<Migration, 12> kMigrations = {{
+  static constexpr std::array kHotPath = {kSchemaHotPath, kSchemaHotPathFinish, kSchemaHotPathComplete};
+  static constexpr std::array<Migration, 13> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
@@ -93,6 +94,7 @@ std::span<const Migration> Migrations() {
       {10, "the history of tasks, and turns: many at a time", kHistory},
       {11, "bounds of enqueued tasks and of streams", kBounds},
       {12, "where tasks are found, outside of their rows", kPlaces},
+      {13, "the places of tasks, kept by those who change many", kHotPath},
   }};
   return kMigrations;
 }

@@ -30,6 +30,8 @@ constexpr char kPutLimit[] =
     "tokens_at = CASE WHEN " SEEDCORE_PG_SAME_RATE
     " THEN l.tokens_at ELSE excluded.tokens_at END, "
     "rate_tasks = excluded.rate_tasks, interval_ms = excluded.interval_ms, burst = excluded.burst";
+// Whoever ends tasks with a key holds this lock shared, and has looked for limits once it has it (schema_hot_path.cc).
+constexpr char kWaitForKeys[] = "SELECT pg_advisory_xact_lock(24307, 0)";
 constexpr char kOtherLimits[] = "SELECT count(*) FROM queue_limit WHERE (scope, name) <> ($1, $2)";
 constexpr char kDeleteLimit[] = "DELETE FROM queue_limit WHERE scope = $1 AND name = $2";
 // $1 a key; NULL: all
@@ -143,6 +145,7 @@ Result<void> PostgresQueueStore::PutLimit(const QueueLimit& limit) {
     const auto of_rate = [&](auto RateLimit::* field) {
       return limit.rate ? std::optional(*limit.rate.*field) : std::nullopt;
     };
+    if (limit.scope == LimitScope::kKey) SEEDCORE_RETURN_IF_ERROR(context.db.Query(kWaitForKeys));
     SEEDCORE_ASSIGN_OR_RETURN(const Rows others,
                               context.db.Query(kOtherLimits, EnumToString(limit.scope), std::string_view(limit.name)));
     SEEDCORE_RETURN_IF_ERROR(CheckRoomFor(others.Int(0, 0), kMaxLimits, "limits"));

@@ -40,5 +40,8 @@ extern const char kSchemaRelease[];  ///< of dependants, by a plan that nothing 
 extern const char kSchemaPlaces[];   ///< where claims, the reaper and retention find tasks
 extern const char kSchemaPlacesFunctions[];
 extern const char kSchemaChanges[];  ///< what follows from a change of tasks
+extern const char kSchemaHotPath[];  ///< what claims, ends and submits many tasks keeps the places itself
+extern const char kSchemaHotPathFinish[];
+extern const char kSchemaHotPathComplete[];
 
 }  // namespace seedcore::store::postgres

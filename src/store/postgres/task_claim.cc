@@ -19,17 +19,19 @@ namespace {
 constexpr char kPrepareClaim[] = "SELECT changed, limited, place FROM seedcore_prepare_claim($1, $2, $3, $4, $5, $6)";
 
 #define SEEDCORE_PG_FROM_PLACE "ORDER BY turn, seq OFFSET current_setting('seedcore.claim_place')::bigint * $2"
-constexpr char kClaim[] = "WITH next AS MATERIALIZED (SELECT t.seq, t.ctid AS tid FROM " SEEDCORE_PG_CLAIMABLE(
-    "SELECT seq, turn FROM task_ready " SEEDCORE_PG_FROM_PLACE) SEEDCORE_PG_UNLIMITED
+constexpr char kClaim[] =
+    "WITH next AS MATERIALIZED (SELECT t.seq, t.ctid AS tid, r.ready, t.status FROM " SEEDCORE_PG_CLAIMABLE(
+        "SELECT seq, turn, ctid AS ready FROM task_ready " SEEDCORE_PG_FROM_PLACE) SEEDCORE_PG_UNLIMITED
     " ORDER BY r.turn, r.seq LIMIT $2" SEEDCORE_PG_LOCK "), " SEEDCORE_PG_CLAIM_NEXT("'{\"\"}'::text[]");
 // $5 types, each once
 constexpr char kClaimOfTypes[] =
-    "WITH next AS MATERIALIZED (SELECT c.seq, c.tid FROM unnest($5::text[]) AS wanted (type) CROSS JOIN LATERAL "
-    "(SELECT t.seq, t.ctid AS tid, t.turn FROM " SEEDCORE_PG_CLAIMABLE(
-        "SELECT seq, turn FROM task_ready WHERE type = wanted.type " SEEDCORE_PG_FROM_PLACE) SEEDCORE_PG_UNLIMITED
-    " ORDER BY r.turn, r.seq LIMIT $2" SEEDCORE_PG_LOCK
-    ") c "
-    "ORDER BY c.turn, c.seq LIMIT $2), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]");
+    "WITH next AS MATERIALIZED (SELECT c.seq, c.tid, c.ready, c.status FROM unnest($5::text[]) AS wanted (type) CROSS "
+    "JOIN LATERAL "
+    "(SELECT t.seq, t.ctid AS tid, r.ready, t.status, t.turn FROM " SEEDCORE_PG_CLAIMABLE(
+        "SELECT seq, turn, ctid AS ready FROM task_ready WHERE type = wanted.type " SEEDCORE_PG_FROM_PLACE)
+        SEEDCORE_PG_UNLIMITED " ORDER BY r.turn, r.seq LIMIT $2" SEEDCORE_PG_LOCK
+                              ") c "
+                              "ORDER BY c.turn, c.seq LIMIT $2), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]");
 
 constexpr std::string_view kDeadlinePassed = "the deadline of the task has passed";
 
@@ -84,7 +86,7 @@ Result<Claimed> ClaimFreely(Database& database, const ClaimRequest& request, std
   return claimed;
 }
 
-/// At most kMostAtOnce of them.
+/// At most kMostInBatch of them.
 Result<std::vector<TaskRow>> ClaimSome(Database& database, const ClaimRequest& request) {
   Notifier& notifier = database.notifier();
   const std::uint64_t types = KeyOfTypes(request.types);
@@ -108,7 +110,7 @@ Result<std::vector<Claim>> PostgresTaskStore::ClaimTasks(const ClaimRequest& req
   std::vector<Claim> claims;
   ClaimRequest some = request;
   do {
-    some.limit = std::min(request.limit - static_cast<int>(claims.size()), kMostAtOnce);
+    some.limit = std::min(request.limit - static_cast<int>(claims.size()), kMostInBatch);
     auto rows = ClaimSome(database_, some);
     if (!rows && claims.empty()) return std::unexpected(std::move(rows.error()));
     if (!rows) break;  // what has been claimed is the caller's

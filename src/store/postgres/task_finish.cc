@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include "store/postgres/knowledge_writes.h"
 #include "store/postgres/step_store.h"
 #include "store/postgres/task_effects.h"
+#include "store/postgres/task_history.h"
 #include "store/postgres/task_snooze.h"
 #include "store/postgres/task_store.h"
 #include "store/stored_task.h"
@@ -16,88 +18,175 @@
 namespace seedcore::store::postgres {
 namespace {
 
-constexpr char kFinish[] = "SELECT number, outcome, detail FROM seedcore_finish($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+constexpr char kFinish[] =
+    "SELECT number, outcome, detail FROM seedcore_finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+    "$11)";
+
+// Of at most kMostInBatch tasks
+constexpr char kComplete[] = "SELECT number, outcome, detail FROM seedcore_complete($1, $2, $3, $4)";
 
 /// As seedcore_finish counts them.
 enum class OutcomeNumber { kCompleted = 0, kRetry = 1, kFailed = 2, kHeld = 3, kHandedBack = 4 };
 
-/// The arguments of seedcore_finish, and where the answer to each element goes.
-class FinishColumns {
+/// Outcomes to be written together, and where the answer to each goes.
+class Outcomes {
  public:
-  explicit FinishColumns(WallTime now) : now_(now) {}
+  explicit Outcomes(WallTime now) : now_(now) {}
 
+  /// `result`: JSON, empty for none.
   void Add(const Finish& finish, const std::string& result, Result<void>& answer) {
-    const Lease& lease = finish.lease;
-    if (!IsUuid(lease.task_id)) {
-      answer = Fail(ErrorCode::kNotFound, fmt::format("there is no task {}", lease.task_id));
+    const std::string& id = finish.lease.task_id;
+    if (!IsUuid(id)) {
+      answer = Fail(ErrorCode::kNotFound, fmt::format("there is no task {}", id));
       return;
     }
-    answers_.push_back(&answer);
-    given_.push_back(&finish);
-    ids_.Add(Uuid{lease.task_id});
-    owners_.Add(lease.owner_id);
-    tokens_.Add(lease.fencing_token);
-    results_.Add(NullIfEmpty(result));
-    std::visit([this](const auto& outcome) { AddOutcome(outcome); }, finish.outcome);
+    given_.push_back({&finish, &result, &answer});
   }
 
   [[nodiscard]] bool empty() const { return given_.empty(); }
   [[nodiscard]] std::size_t size() const { return given_.size(); }
-  [[nodiscard]] const Finish& given(std::size_t i) const { return *given_[i]; }
-  [[nodiscard]] Result<void>& answer(std::size_t i) { return *answers_[i]; }
-  [[nodiscard]] Params ToParams() const {
-    return MakeParams(now_, ids_, owners_, tokens_, outcomes_, errors_, codes_, run_after_, results_);
-  }
+  [[nodiscard]] const Finish& given(std::size_t place) const { return *given_[place].finish; }
+  [[nodiscard]] Result<void>& answer(std::size_t place) { return *given_[place].answer; }
+
+  /// The statement that writes them. From here on they stay in the places it knows them by.
+  [[nodiscard]] Call ToCall() { return AreAlike() ? ToComplete() : ToFinish(); }
 
  private:
-  void AddOutcome(const Completed&) { Add(OutcomeNumber::kCompleted, nullptr, {}, {}); }
-  void AddOutcome(const RetryLater& outcome) {
-    const auto delay = std::max(outcome.delay, std::chrono::milliseconds(0));
-    Add(OutcomeNumber::kRetry, &outcome.error, {}, now_ + delay);
-  }
-  void AddOutcome(const FailedForGood& outcome) { Add(OutcomeNumber::kFailed, &outcome.error, {}, {}); }
-  void AddOutcome(const Held& outcome) { Add(OutcomeNumber::kHeld, nullptr, outcome.reason, {}); }
-  void AddOutcome(const HandedBack&) { Add(OutcomeNumber::kHandedBack, nullptr, {}, {}); }
-  void AddOutcome(const Snoozed&) { Add(OutcomeNumber::kHandedBack, nullptr, {}, {}); }  // of no known task
+  struct One {
+    const Finish* finish;
+    const std::string* result;
+    Result<void>* answer;
+  };
 
-  void Add(OutcomeNumber outcome, const Error* error, std::string_view reason, std::optional<WallTime> run_after) {
-    outcomes_.Add(static_cast<int>(outcome));
-    errors_.Add(error != nullptr ? std::string_view(error->message) : reason);
-    codes_.Add(error != nullptr ? ToString(error->code) : std::string_view());
-    run_after_.Add(run_after);
+  static bool IsFirstCompletion(const Finish& finish) {
+    return std::holds_alternative<Completed>(finish.outcome) && finish.lease.fencing_token == 1;
   }
+
+  /// Whether seedcore_complete takes them. Puts them in the order of their ids.
+  bool AreAlike() {
+    if (given_.size() > kMostInBatch) return false;
+    const std::string& owner = given_.front().finish->lease.owner_id;
+    const bool alike = std::ranges::all_of(
+        given_, [&](const One& one) { return IsFirstCompletion(*one.finish) && one.finish->lease.owner_id == owner; });
+    if (!alike) return false;
+    const auto id = [](const One& one) -> const std::string& { return one.finish->lease.task_id; };
+    std::ranges::sort(given_, {}, id);
+    return std::ranges::adjacent_find(given_, {}, id) == given_.end();
+  }
+
+  Call ToComplete() const {
+    Array ids(Oid::kUuid), results(Oid::kJson);
+    bool has_results = false;
+    for (const One& one : given_) {
+      ids.Add(Uuid{one.finish->lease.task_id});
+      results.Add(NullIfEmpty(*one.result));
+      has_results = has_results || !one.result->empty();
+    }
+    return {kComplete, MakeParams(now_, given_.front().finish->lease.owner_id, ids,
+                                  has_results ? std::optional(results) : std::nullopt)};
+  }
+
+  Call ToFinish() const {
+    Array ids(Oid::kUuid), owners(Oid::kText), tokens(Oid::kInt8), results(Oid::kJson), parts(Oid::kInt4);
+    Details details;
+    Batches batches;
+    for (const auto& [finish, result, answer] : given_) {
+      const Lease& lease = finish->lease;
+      ids.Add(Uuid{lease.task_id});
+      owners.Add(lease.owner_id);
+      tokens.Add(lease.fencing_token);
+      results.Add(NullIfEmpty(*result));
+      parts.Add(IsFirstCompletion(*finish) ? std::optional(batches.Next(lease.owner_id)) : std::nullopt);
+      std::visit([&](const auto& outcome) { AddOutcome(details, outcome); }, finish->outcome);
+    }
+    return {kFinish, MakeParams(now_, ids, owners, tokens, details.outcomes, details.errors, details.codes,
+                                details.run_after, results, parts, batches.count)};
+  }
+
+  struct Details {
+    Array outcomes{Oid::kInt4}, errors{Oid::kText}, codes{Oid::kText}, run_after{Oid::kTimestamptz};
+
+    void Add(OutcomeNumber outcome, const Error* error, std::string_view reason, std::optional<WallTime> at) {
+      outcomes.Add(static_cast<int>(outcome));
+      errors.Add(error != nullptr ? std::string_view(error->message) : reason);
+      codes.Add(error != nullptr ? ToString(error->code) : std::string_view());
+      run_after.Add(at);
+    }
+  };
+
+  /// Completions at the first attempt of one owner share rows of history, see schema_history.cc.
+  struct Batches {
+    struct Newest {
+      int tasks = 0;
+      int batch = 0;
+    };
+    std::map<std::string_view, Newest> by_owner;
+    int count = 0;
+
+    int Next(std::string_view owner) {
+      Newest& newest = by_owner[owner];
+      if (newest.tasks++ % kMostInBatch == 0) newest.batch = ++count;
+      return newest.batch;
+    }
+  };
+
+  void AddOutcome(Details& out, const Completed&) const { out.Add(OutcomeNumber::kCompleted, nullptr, {}, {}); }
+  void AddOutcome(Details& out, const RetryLater& outcome) const {
+    const auto delay = std::max(outcome.delay, std::chrono::milliseconds(0));
+    out.Add(OutcomeNumber::kRetry, &outcome.error, {}, now_ + delay);
+  }
+  void AddOutcome(Details& out, const FailedForGood& outcome) const {
+    out.Add(OutcomeNumber::kFailed, &outcome.error, {}, {});
+  }
+  void AddOutcome(Details& out, const Held& outcome) const {
+    out.Add(OutcomeNumber::kHeld, nullptr, outcome.reason, {});
+  }
+  void AddOutcome(Details& out, const HandedBack&) const { out.Add(OutcomeNumber::kHandedBack, nullptr, {}, {}); }
+  // Of no known task.
+  void AddOutcome(Details& out, const Snoozed&) const { out.Add(OutcomeNumber::kHandedBack, nullptr, {}, {}); }
 
   WallTime now_;
-  std::vector<const Finish*> given_;
-  std::vector<Result<void>*> answers_;
-  Array ids_{Oid::kUuid}, owners_{Oid::kText}, tokens_{Oid::kInt8}, outcomes_{Oid::kInt4}, errors_{Oid::kText};
-  Array codes_{Oid::kText}, run_after_{Oid::kTimestamptz}, results_{Oid::kJson};
+  std::vector<One> given_;
 };
 
+Result<void> AllCompleted(WriteContext& context, Outcomes& outcomes) {
+  for (std::size_t place = 0; place < outcomes.size(); ++place) {
+    const Finish& finish = outcomes.given(place);
+    outcomes.answer(place) = {};
+    SEEDCORE_RETURN_IF_ERROR(WriteEffects(context, finish.lease.task_id, finish.effects));
+  }
+  return {};
+}
+
 /// Sends them, and puts the answers and, for tasks that ended, their effects in place.
-Result<void> FinishAll(WriteContext& context, FinishColumns& columns) {
-  if (columns.empty()) return {};
-  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Run(kFinish, columns.ToParams()));
+Result<void> FinishAll(WriteContext& context, Outcomes& outcomes) {
+  if (outcomes.empty()) return {};
+  const Call call = outcomes.ToCall();
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Run(call.sql, call.params));
   context.notes.appended_events = true;
   for (int row = 0; row < rows.size(); ++row) {
     const std::int64_t number = rows.Int(row, 0);
+    const std::string_view outcome = rows.Text(row, 1);
     if (number == 0) {
-      context.notes.made_runnable = true;
+      if (outcome == "runnable") {
+        context.notes.made_runnable = true;
+      } else {
+        SEEDCORE_RETURN_IF_ERROR(AllCompleted(context, outcomes));
+      }
       continue;
     }
     const auto place = static_cast<std::size_t>(number) - 1;
-    const std::string_view outcome = rows.Text(row, 1);
-    const std::string& task_id = columns.given(place).lease.task_id;
+    const std::string& task_id = outcomes.given(place).lease.task_id;
     if (outcome == "unknown") {
-      columns.answer(place) = Fail(ErrorCode::kNotFound, fmt::format("there is no task {}", task_id));
+      outcomes.answer(place) = Fail(ErrorCode::kNotFound, fmt::format("there is no task {}", task_id));
     } else if (outcome == "lease_lost") {
       ++context.notes.lease_lost;
-      columns.answer(place) = Fail(ErrorCode::kLeaseLost, std::string(rows.Text(row, 2)));
+      outcomes.answer(place) = Fail(ErrorCode::kLeaseLost, std::string(rows.Text(row, 2)));
     } else {
-      columns.answer(place) = {};
+      outcomes.answer(place) = {};
       const bool ended = outcome == "completed" || outcome == "failed";
-      if (ended) SEEDCORE_RETURN_IF_ERROR(WriteEffects(context, task_id, columns.given(place).effects));
-      if (const auto* held = std::get_if<Held>(&columns.given(place).outcome); held != nullptr && held->for_step) {
+      if (ended) SEEDCORE_RETURN_IF_ERROR(WriteEffects(context, task_id, outcomes.given(place).effects));
+      if (const auto* held = std::get_if<Held>(&outcomes.given(place).outcome); held != nullptr && held->for_step) {
         SEEDCORE_RETURN_IF_ERROR(AfterHold(context, task_id));
       }
     }
@@ -170,25 +259,25 @@ Result<void> FinishWithSnoozes(WriteContext& context, FinishJob& job) {
       finish.outcome = HandedBack{};
     }
   }
-  FinishColumns columns(context.now);
+  Outcomes outcomes(context.now);
   for (std::size_t i = 0; i < rest.size(); ++i) {
-    if (!done[i]) columns.Add(rest[i], job.results[i], job.answers[i]);
+    if (!done[i]) outcomes.Add(rest[i], job.results[i], job.answers[i]);
   }
-  return FinishAll(context, columns);
+  return FinishAll(context, outcomes);
 }
 
 Result<void> FinishTogether(Database& database, std::span<FinishJob* const> jobs, bool with_effects) {
   const auto operation = [&](WriteContext& context) -> Result<void> {
-    FinishColumns columns(context.now);
+    Outcomes outcomes(context.now);
     for (FinishJob* job : jobs) {
       job->answers.assign(job->finishes.size(), {});
       for (std::size_t i = 0; i < job->finishes.size(); ++i) {
         SEEDCORE_ASSIGN_OR_RETURN(const bool goes_on, WriteItsSteps(context, job->finishes[i], job->answers[i]));
         if (!goes_on) continue;
-        columns.Add(job->finishes[i], job->results[i], job->answers[i]);
+        outcomes.Add(job->finishes[i], job->results[i], job->answers[i]);
       }
     }
-    return FinishAll(context, columns);
+    return FinishAll(context, outcomes);
   };
   return with_effects ? database.Write(operation) : database.WriteOnce(operation);
 }

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -7,50 +9,53 @@
 #include "store/postgres/task_history.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
+#include "store/turn.h"
 
 namespace seedcore::store::postgres {
 namespace {
 
-// $1 now, then one array per column. A flow takes its turns in one go, at its first task (`place` 1); who waits for its
-// time takes one then. There is no join in it but with the few batches: the planner knows nothing of how long arrays
-// are, and would compare each task with each other one.
+// $1 now, $2 to $16 one array per column, $17 the number of its flow, null when it cannot run yet, $18 how far behind
+// the first turn of its flow, $19 the number of its batch; $20 to $23 the flows, $24 the batches; $25 how many are
+// created, $26 how many queued. A flow takes its turns in one go. There is no join in it: the planner knows nothing of
+// how long arrays are, and would compare each task with each other one. The statement keeps the places itself, see
+// schema_hot_path.cc; nothing follows it in its transaction.
 constexpr char kStorePlain[] =
-    "WITH given AS (SELECT g.*, nextval('tasks_seq_seq') AS seq, "
+    "WITH given AS MATERIALIZED (SELECT g.*, nextval('tasks_seq_seq') AS seq, "
     "CASE WHEN g.run THEN 'queued' ELSE 'created' END::taskstatus AS status, "
-    "g.run AND (g.run_after IS NULL OR g.run_after <= $1) AS ready, (g.number - 1) / " SEEDCORE_PG_BATCH
-    " AS part "
+    "(SELECT array_agg(seedcore_take_turns(f.type, f.domain, f.priority, f.n) ORDER BY f.number) "
+    "FROM unnest($20::text[], $21::text[], $22::integer[], $23::bigint[]) WITH ORDINALITY AS f (type, domain, "
+    "priority, "
+    "n, number))[g.flow] + g.behind AS turn, "
+    "(SELECT array_agg(seedcore_new_batch()) FROM generate_series(1, $24::integer))[g.part] AS batch "
     "FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::json[], $7::integer[], $8::double precision[], "
     "$9::timestamptz[], $10::timestamptz[], $11::integer[], $12::bigint[], $13::bigint[], $14::text[], $15::boolean[], "
-    "$16::text[]) WITH ORDINALITY AS g (id, type, domain, description, params, priority, drift_score, run_after, "
-    "deadline, max_attempts, retry_base_ms, retry_max_ms, traceparent, run, concurrency_key, number)), "
-    "placed AS MATERIALIZED (SELECT *, row_number() OVER flow AS place, "
-    "count(*) OVER (PARTITION BY ready, type, domain, priority) AS places FROM given "
-    "WINDOW flow AS (PARTITION BY ready, type, domain, priority ORDER BY seq)), "
-    "begun AS MATERIALIZED (SELECT *, CASE WHEN ready AND place = 1 THEN "
-    "seedcore_take_turns(type, domain, priority, places) END AS turn FROM placed), "
-    "turned AS MATERIALIZED (SELECT *, max(turn) OVER (PARTITION BY ready, type, domain, priority) "
-    "+ (place - 1) * 1000 AS its_turn FROM begun), "
-    "batches AS MATERIALIZED (SELECT part, status, seedcore_new_batch() AS batch FROM "
-    "(SELECT DISTINCT part, status FROM placed) p), "
+    "$16::text[], $17::integer[], $18::bigint[], $19::integer[]) AS g (id, type, domain, description, params, "
+    "priority, "
+    "drift_score, run_after, deadline, max_attempts, retry_base_ms, retry_max_ms, traceparent, run, concurrency_key, "
+    "flow, behind, part) WHERE (SELECT set_config('seedcore.keeps_places', 'on', true)) = 'on'), "
     "stored AS (INSERT INTO tasks (seq, id, created_at, updated_at, run_after, deadline, drift_score, retry_base_ms, "
     "retry_max_ms, status, runnable, priority, max_attempts, type, concurrency_key, turn) "
     "SELECT seq, id, $1::timestamptz, $1, run_after, deadline, drift_score, retry_base_ms, retry_max_ms, status, "
-    "CASE WHEN NOT run THEN 0 WHEN run_after > $1 THEN 2 ELSE 1 END, priority, max_attempts, type, concurrency_key, "
-    "its_turn FROM turned ORDER BY seq), "
+    "CASE WHEN NOT run THEN 0 WHEN turn IS NULL THEN 2 ELSE 1 END, priority, max_attempts, type, concurrency_key, turn "
+    "FROM given), "
     "payload AS (INSERT INTO task_payload (seq, type, domain, description, params, traceparent, submit_event) "
-    "SELECT seq, type, domain, description, params, traceparent, batch FROM placed JOIN batches USING (part, status) "
-    "ORDER BY seq) "
+    "SELECT seq, type, domain, description, params, traceparent, batch FROM given), "
+    "ready AS (INSERT INTO task_ready (seq, turn, type) SELECT seq, turn, type FROM given WHERE turn IS NOT NULL), "
+    "counts AS (INSERT INTO task_count AS c (status, shard, n) SELECT status, pg_backend_pid(), n FROM "
+    "(VALUES ('created'::taskstatus, $25::bigint), ('queued', $26::bigint)) v (status, n) WHERE n > 0 "
+    "ON CONFLICT (status, shard) DO UPDATE SET n = c.n + excluded.n) "
     "INSERT INTO task_event_batch (seq, at, fencing_token, status, attempt, kind, task_seqs) "
-    "SELECT batch, $1, 0, status, 0, 'submitted', array_agg(seq ORDER BY seq) FROM placed "
-    "JOIN batches USING (part, status) GROUP BY batch, status";
+    "SELECT batch, $1, 0, status, 0, 'submitted', array_agg(seq ORDER BY seq) FROM given GROUP BY batch, status";
 
 constexpr char kSubmitOne[] =
     "SELECT seq, id, status, error, duplicate FROM seedcore_submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
     "$13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
 
-/// The columns of kStorePlain.
+/// The parameters of kStorePlain.
 class PlainColumns {
  public:
+  explicit PlainColumns(WallTime now) : now_(now) {}
+
   void Add(const PreparedTask& prepared, const std::string& id) {
     const NewTask& task = *prepared.task;
     ids_.Add(Uuid{id});
@@ -68,39 +73,87 @@ class PlainColumns {
     traceparents_.Add(NullIfEmpty(task.traceparent));
     run_.Add(task.run_immediately);
     concurrency_keys_.Add(NullIfEmpty(task.concurrency_key));
-    if (task.run_immediately) ++runs_;
+    AddToFlow(task);
+    AddToBatch(task.run_immediately ? queued_ : created_);
   }
-  /// How many can run.
-  [[nodiscard]] std::int64_t runs() const { return runs_; }
-  [[nodiscard]] Params ToParams(WallTime now) const {
-    return MakeParams(now, ids_, types_, domains_, descriptions_, params_, priorities_, drift_scores_, run_after_,
-                      deadlines_, max_attempts_, bases_, maxima_, traceparents_, run_, concurrency_keys_);
+  /// How many can run, now or later.
+  [[nodiscard]] std::int64_t runs() const { return queued_.tasks; }
+  [[nodiscard]] Params ToParams() const {
+    Array types(Oid::kText), domains(Oid::kText), priorities(Oid::kInt4), sizes(Oid::kInt8);
+    for (const Flow& flow : flows_) {
+      types.Add(flow.type);
+      domains.Add(flow.domain);
+      priorities.Add(flow.priority);
+      sizes.Add(flow.tasks);
+    }
+    return MakeParams(now_, ids_, types_, domains_, descriptions_, params_, priorities_, drift_scores_, run_after_,
+                      deadlines_, max_attempts_, bases_, maxima_, traceparents_, run_, concurrency_keys_, flow_,
+                      behind_, parts_, types, domains, priorities, sizes, batches_, created_.tasks, queued_.tasks);
   }
 
  private:
+  /// Tasks that take their turns in one go, see store/turn.h.
+  struct Flow {
+    std::string_view type;
+    std::string_view domain;
+    int priority;
+    std::int64_t tasks = 0;
+  };
+  /// Tasks of one state share rows of history.
+  struct Shared {
+    std::int64_t tasks = 0;
+    int batch = 0;  ///< the newest, counted from 1
+  };
+
+  void AddToFlow(const NewTask& task) {
+    if (!task.run_immediately || (task.run_after && *task.run_after > now_)) {
+      flow_.Add(std::optional<std::int32_t>());
+      behind_.Add(std::int64_t{0});
+      return;
+    }
+    const auto is_its = [&](const Flow& flow) {
+      return flow.priority == task.priority && flow.type == task.type && flow.domain == task.domain;
+    };
+    // Most tasks come in one flow, and few in many.
+    if (last_ >= flows_.size() || !is_its(flows_[last_])) {
+      const auto [found, added] = numbers_.try_emplace({task.type, task.domain, task.priority}, flows_.size());
+      last_ = found->second;
+      if (added) flows_.push_back({task.type, task.domain, task.priority});
+    }
+    flow_.Add(static_cast<std::int32_t>(last_ + 1));
+    behind_.Add(flows_[last_].tasks++ * kTurn);
+  }
+  void AddToBatch(Shared& shared) {
+    if (shared.tasks++ % kMostInBatch == 0) shared.batch = ++batches_;
+    parts_.Add(std::int32_t{shared.batch});
+  }
+
+  WallTime now_;
   Array ids_{Oid::kUuid}, types_{Oid::kText}, domains_{Oid::kText}, descriptions_{Oid::kText}, params_{Oid::kJson};
   Array priorities_{Oid::kInt4}, drift_scores_{Oid::kFloat8}, run_after_{Oid::kTimestamptz};
   Array deadlines_{Oid::kTimestamptz}, max_attempts_{Oid::kInt4}, bases_{Oid::kInt8}, maxima_{Oid::kInt8};
   Array traceparents_{Oid::kText}, run_{Oid::kBool}, concurrency_keys_{Oid::kText};
-  std::int64_t runs_ = 0;
+  Array flow_{Oid::kInt4}, behind_{Oid::kInt8}, parts_{Oid::kInt4};
+  std::vector<Flow> flows_;
+  std::map<std::tuple<std::string_view, std::string_view, int>, std::size_t> numbers_;  ///< places in flows_
+  std::size_t last_ = 0;                                                                ///< of the task before
+  Shared created_, queued_;
+  std::int32_t batches_ = 0;
 };
 
-Result<WallTime> Store(Database& database, const PlainColumns& columns) {
-  return database.WriteOnce([&](WriteContext& context) -> Result<WallTime> {
-    SEEDCORE_RETURN_IF_ERROR(context.db.Run(kStorePlain, columns.ToParams(context.now)));
-    context.notes.appended_events = true;
-    context.notes.made_runnable = columns.runs() > 0;
-    context.notes.runnable_tasks = columns.runs();
-    return context.now;
-  });
-}
-
-Result<WallTime> Store(Database& database, std::span<SubmitJob* const> jobs) {
-  PlainColumns columns;
+/// At `now`, which it returns.
+Result<WallTime> Store(Database& database, std::span<SubmitJob* const> jobs, WallTime now) {
+  PlainColumns columns(now);
   for (const SubmitJob* job : jobs) {
     for (std::size_t i = 0; i < job->tasks.size(); ++i) columns.Add(job->tasks[i], job->ids[i]);
   }
-  return Store(database, columns);
+  return database.WriteOnce([&](WriteContext& context) -> Result<WallTime> {
+    SEEDCORE_RETURN_IF_ERROR(context.db.Run(kStorePlain, columns.ToParams()));
+    context.notes.appended_events = true;
+    context.notes.made_runnable = columns.runs() > 0;
+    context.notes.runnable_tasks = columns.runs();
+    return now;
+  });
 }
 
 Result<Call> SubmitOneCall(const PreparedTask& prepared, const std::string& id, WallTime now) {
@@ -198,12 +251,15 @@ Result<std::vector<SubmitResult>> PostgresTaskStore::SubmitPlain(std::span<const
 }
 
 void PostgresTaskStore::StoreJobs(std::span<SubmitJob* const> jobs) {
-  const Result<WallTime> together = Store(database_, jobs);
+  const WallTime now = env_.WallNow();
+  const Result<WallTime> together = Store(database_, jobs, now);
   for (SubmitJob* job : jobs) {
     job->stored_at = together;
     // One caller's text that cannot be stored must not fail the others. Other errors would only come again.
     const bool fault_of_one = !together && !IsRetryable(together.error().code) && jobs.size() > 1;
-    if (fault_of_one) job->stored_at = Store(database_, std::span<SubmitJob* const>(&job, 1));
+    if (fault_of_one) {
+      job->stored_at = Store(database_, std::span<SubmitJob* const>(&job, 1), now);
+    }
   }
 }
 

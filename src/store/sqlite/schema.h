@@ -27,6 +27,5 @@ extern const char kSchemaSchedules[];
 extern const char kSchemaTurns[];
 extern const char kSchemaHistory[];
 extern const char kSchemaBounds[];
-extern const char kSchemaPlaces[];
 
 }  // namespace seedcore::store::sqlite
