@@ -1,8 +1,9 @@
 #include <cmath>
-#include <fstream>
+#include <string>
 
 #include <gtest/gtest.h>
 
+#include "base/testing.h"
 #include "coordinator/predicate.h"
 
 namespace seedcore::coordinator {
@@ -34,27 +35,23 @@ TEST(PredicateLanguage, AgreesWithPythonOnFifteenHundredRandomExpressions) {
   const std::vector<Value> slots = {Value::Float(0.75),       Value::Int(7),        Value::Int(-3), Value::Int(0),
                                     Value::String("execute"), Value::String("dΔß"), Value(),        Value::Bool(true),
                                     Value::Of(items),         Value::Of(doc)};
-  std::ifstream table(std::string(SEEDCORE_SOURCE_DIR) + "/src/coordinator/testdata/predicate_table.jsonl");
-  ASSERT_TRUE(table);
-  std::string line;
-  int lines = 0;
-  while (std::getline(table, line)) {
-    ++lines;
-    const auto expected = ParseJson(line);
-    ASSERT_TRUE(expected) << line;
-    const std::string source(expected->at("e").as_string());
+  const auto table =
+      test::ReadJsonLines(std::string(SEEDCORE_SOURCE_DIR) + "/src/coordinator/testdata/predicate_table.jsonl");
+  for (const json::value& expected : table) {
+    const std::string line = WriteJson(expected);
+    const std::string source(expected.at("e").as_string());
     const auto predicate = Predicate::Compile(source, symbols);
     ASSERT_TRUE(predicate) << source << "\n" << ToString(predicate.error());
     const auto value = predicate->EvaluateValue(slots);
-    if (expected->as_object().contains("error")) {
+    if (expected.as_object().contains("error")) {
       EXPECT_FALSE(value) << source << "\nPython raises, here " << WriteJson(*value);
     } else if (!value) {
       ADD_FAILURE() << source << "\nPython: " << line << "\nhere: " << value.error().ToString();
     } else {
-      EXPECT_TRUE(Same(*value, expected->at("v"))) << source << "\nPython: " << line << "\nhere: " << WriteJson(*value);
+      EXPECT_TRUE(Same(*value, expected.at("v"))) << source << "\nPython: " << line << "\nhere: " << WriteJson(*value);
     }
   }
-  EXPECT_EQ(lines, 1500);
+  EXPECT_EQ(table.size(), 1500U);
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include "ray/client/remote_error.h"
 
-#include <fstream>
+#include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
 #include "base/json.h"
+#include "base/testing.h"
 #include "ray/client/base64.h"
 
 namespace seedcore::ray {
@@ -12,25 +14,20 @@ namespace {
 
 // The table is made by testdata/make_exception_table.py, from a running Ray.
 TEST(RemoteError, TellsTypeAndTextOfEveryExceptionRayPickled) {
-  std::ifstream table(std::string(SEEDCORE_SOURCE_DIR) + "/src/ray/client/testdata/exception_table.jsonl");
-  ASSERT_TRUE(table);
-  std::string line;
-  int lines = 0;
-  while (std::getline(table, line)) {
-    ++lines;
-    const auto expected = ParseJson(line);
-    ASSERT_TRUE(expected) << line;
-    const std::string what(expected->at("what").as_string());
-    const std::string pickle = DecodeBase64(expected->at("pickle").as_string()).value_or("");
+  const auto table =
+      test::ReadJsonLines(std::string(SEEDCORE_SOURCE_DIR) + "/src/ray/client/testdata/exception_table.jsonl");
+  for (const json::value& expected : table) {
+    const std::string what(expected.at("what").as_string());
+    const std::string pickle = DecodeBase64(expected.at("pickle").as_string()).value_or("");
     const auto exception = ReadException(pickle);
     ASSERT_TRUE(exception) << what << ": " << ToString(exception.error());
-    EXPECT_EQ(exception->type, std::string(expected->at("type").as_string())) << what;
-    const std::string text(expected->at("text").as_string());
+    EXPECT_EQ(exception->type, std::string(expected.at("type").as_string())) << what;
+    const std::string text(expected.at("text").as_string());
     EXPECT_TRUE(text.empty() ? exception->text.empty() : exception->text.starts_with(text))
         << what << " says: " << exception->text;
-    EXPECT_EQ(ToString(ErrorOfException(pickle).code), std::string_view(expected->at("code").as_string())) << what;
+    EXPECT_EQ(ToString(ErrorOfException(pickle).code), std::string_view(expected.at("code").as_string())) << what;
   }
-  EXPECT_EQ(lines, 11);
+  EXPECT_EQ(table.size(), 11U);
 }
 
 TEST(RemoteError, SaysSoWhenTheExceptionCannotBeRead) {

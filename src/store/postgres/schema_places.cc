@@ -15,9 +15,9 @@ namespace seedcore::store::postgres {
 //
 // What few tasks go through has indexes on generated columns that are null for all others, and null stays null.
 //
-// Whoever changes tasks holds the lock on their rows; the triggers of schema_changes.cc then change these tables. A
-// claim locks the row in `tasks` first, too, and takes the row in task_ready away itself, which saves the trigger the
-// search for it.
+// Whoever changes tasks holds the lock on their rows; the triggers of schema_changes.cc then change these tables, or
+// the statement does itself (schema_hot_path.cc). A claim locks the row in `tasks` first, too, and takes the row in
+// task_ready away itself, which saves the search for it.
 const char kSchemaPlaces[] = R"sql(
 DROP INDEX idx_tasks_claim, idx_tasks_claim_type, idx_tasks_ready, idx_tasks_run_after, idx_tasks_running,
   idx_tasks_running_key, idx_tasks_deadline, idx_tasks_finished_at, idx_tasks_status, idx_tasks_parked,
