@@ -19,7 +19,8 @@ namespace {
 TEST(PostgresNotifier, StopsAtWhateverMomentItIsTold) {
   TestServer& server = TestServer::Shared();
   server.CreateDatabase("notifier");
-  const ConnectSettings settings{.dsn = server.Dsn("notifier"), .setup = {}};
+  const ConnectSettings settings{
+      .dsn = server.Dsn("notifier"), .connect_timeout = std::chrono::minutes(2), .setup = {}};
   constexpr int kRounds = 50;
   for (int round = 0; round < kRounds; ++round) {
     Signal runnable, events;
@@ -59,7 +60,8 @@ struct Listener {
 TEST(PostgresNotifier, AWordBehindACommitReachesTheOthersAndNotItsSender) {
   TestServer& server = TestServer::Shared();
   server.CreateDatabase("notifier");
-  const ConnectSettings settings{.dsn = server.Dsn("notifier"), .setup = {}};
+  const ConnectSettings settings{
+      .dsn = server.Dsn("notifier"), .connect_timeout = std::chrono::minutes(2), .setup = {}};
   const auto connection = Must(Connection::Open(settings));
   Listener sender(settings), other(settings);
   for (Listener* one : {&sender, &other}) one->HearEvent(*connection);
