@@ -82,8 +82,8 @@ class Process:
         queue = [pid]
         while queue:
             parent = queue.pop()
-            for children in Path(f"/proc/{parent}/task").glob("*/children"):
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # it may have ended meanwhile
+                for children in Path(f"/proc/{parent}/task").glob("*/children"):
                     queue += (below := [int(child) for child in children.read_text().split()])
                     found += below
         return found
