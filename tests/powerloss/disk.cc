@@ -154,7 +154,7 @@ Disk& Disk::Install() {
 
 void Disk::Watch(const std::string& folder) {
   const std::scoped_lock lock(mutex_);
-  folder_ = folder;
+  folder_ = std::filesystem::absolute(folder).lexically_normal().string();  // as SQLite names its files
   files_.clear();
 }
 
