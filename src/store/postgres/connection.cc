@@ -11,10 +11,9 @@
 
 #include <fmt/format.h>
 
-#include "base/env.h"
-#include "store/postgres/answer_wait.h"
 #include "store/postgres/errors.h"
 #include "store/postgres/hosts.h"
+#include "store/postgres/server_wait.h"
 
 namespace seedcore::store::postgres {
 namespace {
@@ -36,11 +35,6 @@ struct Values {
   std::vector<int> lengths;
   std::vector<int> formats;
 };
-
-std::string Place(const PGconn* connection) {
-  const auto text = [](const char* value) { return value != nullptr ? value : ""; };
-  return fmt::format("{}:{}/{}", text(PQhost(connection)), text(PQport(connection)), text(PQdb(connection)));
-}
 
 /// Whether a password with a special character has moved the rest of the URL: libpq then takes parts of it for the port
 /// or the database, and messages would show them.
@@ -106,82 +100,9 @@ PGconn* Start(const std::string& dsn, const Hosts& hosts) {
   return PQconnectStartParams(kKeywords.data(), values.data(), 1);
 }
 
-/// What the DSN or the environment says, in seconds; `otherwise` where that is nothing, or no limit at all.
-std::chrono::milliseconds TimeoutOf(PGconn* connection, std::chrono::milliseconds otherwise) {
-  constexpr int kLongest = 3600;
-  int seconds = 0;
-  PQconninfoOption* const options = PQconninfo(connection);
-  for (const PQconninfoOption* option = options; option != nullptr && option->keyword != nullptr; ++option) {
-    if (std::string_view(option->keyword) == "connect_timeout" && option->val != nullptr) {
-      seconds = std::atoi(option->val);
-    }
-  }
-  PQconninfoFree(options);
-  return seconds > 0 ? std::chrono::seconds(std::min(seconds, kLongest)) : otherwise;
-}
-
-bool AwaitSocket(const PGconn* connection, short events, std::chrono::milliseconds timeout) {
-  pollfd waiting{.fd = PQsocket(connection), .events = events, .revents = 0};
-  return ::poll(&waiting, 1, static_cast<int>(timeout.count())) > 0;
-}
-
 std::string_view Field(const PGresult* result, int field) {
   const char* const value = PQresultErrorField(result, field);
   return value != nullptr ? value : "";
-}
-
-}  // namespace
-
-/// The time that connecting to one server may take. libpq goes from one address to the next by itself; each has all of
-/// it. Real time, whatever the clock of a test says: it is the network that is waited for.
-class ConnectWatch {
- public:
-  ConnectWatch(PGconn* connection, std::chrono::milliseconds timeout)
-      : connection_(connection), timeout_(TimeoutOf(connection, timeout)) {}
-
-  /// Until the socket is ready for `events`.
-  Result<void> Await(short events) {
-    Env& env = RealEnv();
-    if (std::string server = Server(); server != server_) {
-      server_ = std::move(server);
-      until_ = env.Now() + timeout_;
-    }
-    for (;;) {  // a signal may end the wait
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until_ - env.Now());
-      if (left.count() <= 0) break;
-      if (AwaitSocket(connection_, events, left)) return {};
-    }
-    silent_ = true;
-    return std::unexpected(ConnectError(fmt::format("no answer within {} ms", timeout_.count()), Place(connection_)));
-  }
-  /// Whether somebody did not answer in time.
-  [[nodiscard]] bool silent() const { return silent_; }
-
- private:
-  [[nodiscard]] std::string Server() const {
-    const char* const address = PQhostaddr(connection_);
-    return Place(connection_) + (address != nullptr ? address : "");
-  }
-
-  PGconn* const connection_;
-  const std::chrono::milliseconds timeout_;
-  std::string server_;
-  Instant until_;
-  bool silent_ = false;
-};
-
-namespace {
-
-Result<void> AwaitConnected(PGconn* connection, ConnectWatch& watch) {
-  PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-  while (status != PGRES_POLLING_OK) {
-    if (status == PGRES_POLLING_FAILED) {
-      return std::unexpected(ConnectError(PQerrorMessage(connection), Place(connection)));
-    }
-    SEEDCORE_RETURN_IF_ERROR(watch.Await(status == PGRES_POLLING_READING ? POLLIN : POLLOUT));
-    status = PQconnectPoll(connection);
-  }
-  return {};
 }
 
 }  // namespace
@@ -223,13 +144,13 @@ Result<void> Connection::Connect(const ConnectSettings& settings, bool& silent) 
   PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
   PQsetNoticeProcessor(connection, [](void*, const char*) {}, nullptr);
   if (PQstatus(connection) == CONNECTION_BAD) {
-    return std::unexpected(ConnectError(PQerrorMessage(connection), Place(connection)));
+    return std::unexpected(ConnectError(PQerrorMessage(connection), PlaceOf(connection)));
   }
   ConnectWatch watch(connection, settings.connect_timeout);
-  auto connected = AwaitConnected(connection, watch);
+  auto connected = watch.AwaitConnected();
   if (connected) {
     PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
-    place_ = Place(connection);
+    place_ = PlaceOf(connection);
     connected = Setup(settings, watch);
     if (connected && PQsetnonblocking(connection, 1) != 0) connected = std::unexpected(ErrorOf(nullptr));
     if (settings.statement_timeout.count() > 0) answer_timeout_ = settings.answer_timeout;
@@ -434,7 +355,7 @@ bool Connection::IsUsable() {
   PGconn* const connection = connection_.get();
   if (given_up_) return false;
   // A server that has gone away has closed the socket, which makes it readable.
-  if (PQstatus(connection) == CONNECTION_OK && AwaitSocket(connection, POLLIN, std::chrono::milliseconds(0))) {
+  if (PQstatus(connection) == CONNECTION_OK && IsReadable(connection)) {
     PQconsumeInput(connection);
   }
   const bool settled = ReadBehind();

@@ -21,7 +21,7 @@ struct pg_result;
 /// errors as values.
 namespace seedcore::store::postgres {
 
-class ConnectWatch;  // connection.cc
+class ConnectWatch;  // server_wait.h
 
 /// The rows one statement returned. Rows and columns count from 0; views live as long as the Rows.
 class Rows {
