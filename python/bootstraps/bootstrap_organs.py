@@ -1,6 +1,7 @@
 """The organs of the organism as detached actors, each proven by a health task that it has executed."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from bootstraps.actors import LOOK_AT, ActorPlan, ensure, find, names_with, remove
@@ -48,13 +49,12 @@ def bootstrap_organs(plan: OrganPlan, ask: Ask) -> None:
     with step(STEP, f"seedcore ray actors --namespace {plan.namespace}"):
         surplus = [name for name in names_with(plan, ORGAN) if name not in names]
     for name in surplus:
-        with step(name, LOOK_AT.format(plan.namespace, name)):
-            remove(plan, name, find(plan, name))
-        say(name, "removed: there is to be none")
-    for name, organ in names.items():
-        _prove(plan, name, organ, ask)
-    if names:
-        say(STEP, f"{len(names)} actors have executed a health task")
+        _remove(plan, name, "there is to be none")
+    gone = [name for name, organ in names.items() if not _prove(plan, name, organ, ask)]
+    for name in gone:
+        _remove(plan, name, "its organ has ended meanwhile")
+    if len(names) > len(gone):
+        say(STEP, f"{len(names) - len(gone)} actors have executed a health task")
 
 
 def organs_of(ask: Ask) -> list[str]:
@@ -64,7 +64,7 @@ def organs_of(ask: Ask) -> list[str]:
     """
     with step(STEP, _LOOK_AT):
         status, answer = ask("GET", "/organism-status", _CALL_S, None)
-        if status != 200:
+        if status != HTTPStatus.OK:
             raise StepFailedError(STEP, f"the organism does not say which there are: status {status}", _LOOK_AT)
         return [str(organ["organ_id"]) for organ in answer["status"] if answer["asks_hosts"]]
 
@@ -78,19 +78,33 @@ def _ensure(plan: OrganPlan, name: str, organ: str) -> dict[str, Any]:
     return ensure(plan, name, create, _CPUS, settled=("running", "in_place"))
 
 
-def _prove(plan: OrganPlan, name: str, organ: str, ask: Ask) -> None:
-    """A health task on the organ, until the actor is the one that has executed it."""
+def _remove(plan: OrganPlan, name: str, why: str) -> None:
+    with step(name, LOOK_AT.format(plan.namespace, name)):
+        remove(plan, name, find(plan, name))
+    say(name, f"removed: {why}")
+
+
+def _prove(plan: OrganPlan, name: str, organ: str, ask: Ask) -> bool:
+    """A health task on the organ, until the actor is the one that has executed it.
+
+    Returns:
+        False when there is no such organ any more: evolution has retired or merged it since it was listed.
+    """
     body = {"organ_id": organ, "task": {"type": "health_check", "description": "Proof that work is done"}}
     last = "no answer"
+    gone = False
 
-    def proven() -> bool:
-        nonlocal last
+    def decided() -> bool:
+        nonlocal last, gone
         try:
             status, reply = ask("POST", "/execute-on-organ", _CALL_S, body)
         except (OSError, ValueError) as error:
             last = str(error)
             return False
-        if status != 200 or not reply.get("success"):
+        gone = status == HTTPStatus.NOT_FOUND
+        if gone:
+            return True
+        if status != HTTPStatus.OK or not reply.get("success"):
             last = f"status {status}: {str(reply.get('error'))[:300]}"
             return False
         host = reply["result"].get("host")
@@ -99,5 +113,6 @@ def _prove(plan: OrganPlan, name: str, organ: str, ask: Ask) -> None:
 
     look_at = LOOK_AT.format(plan.namespace, name)
     with step(name, look_at):
-        if not wait_until(proven, plan.ready_s):
+        if not wait_until(decided, plan.ready_s):
             raise StepFailedError(name, f"no health task executed within {plan.ready_s:g} s: {last}", look_at)
+    return not gone

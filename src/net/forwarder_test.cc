@@ -175,17 +175,15 @@ TEST_F(ForwarderTest, ASlowServerDoesNotHoldUpTheOthers) {
                     return JsonResponse(R"("slow")");
                   })});
   TestServer fast({}, {Answering(Echo)});
-  Forward({slow.port(), fast.port()});
-  std::vector<std::unique_ptr<RawClient>> waiting;
-  for (int i = 0; i < 2; ++i) {
-    waiting.push_back(std::make_unique<RawClient>(port()));
-    waiting.back()->Write(Post("/x", "{}"));
-  }
+  Forward({slow.port()});
+  RawClient waiting(port());
+  waiting.Write(Post("/x", "{}"));
   gate.AwaitArrival();
+  UpstreamsAre({slow.port(), fast.port()});
   for (int i = 0; i < 20; ++i) EXPECT_EQ(Ask(Post("/x", "{}")).status, 200);
   EXPECT_EQ(stuck, 1) << "all but the first went to the server with nothing in flight";
   gate.Open();
-  for (auto& client : waiting) EXPECT_EQ(client->ReadResponse().status, 200);
+  EXPECT_EQ(waiting.ReadResponse().status, 200);
 }
 
 TEST_F(ForwarderTest, TheDeadlineOfTheCallHoldsAndStopsTheServersWork) {

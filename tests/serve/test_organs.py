@@ -124,6 +124,37 @@ def test_without_actors_the_organism_does_the_work_itself(head: Head) -> None:
     assert not set(ORGANS) & set(living(head))
 
 
+# Evolution between the list of the organs and the proof of one of them.
+RETIRED_MEANWHILE = """
+import sys
+from bootstraps import bootstrap_organism, bootstrap_organs
+from seedcore.utils.ray_utils import ensure_ray_initialized
+
+organism = bootstrap_organism._Organism()
+evolve = "/evolve", 15.0
+params = {"force": True}
+
+def ask(method, path, timeout_s, body=None):
+    if path == "/execute-on-organ" and body["organ_id"] == sys.argv[2]:
+        organism.ask("POST", *evolve, {"op": "retire", "organ_id": sys.argv[2], "params": params})
+    return organism.ask(method, path, timeout_s, body)
+
+assert ensure_ray_initialized()
+organism.ask("POST", *evolve, {"op": "clone", "organ_id": sys.argv[1], "params": params})
+bootstrap_organs.bootstrap_organs(bootstrap_organs.OrganPlan(), ask)
+"""
+
+
+def test_an_organ_that_ends_while_its_actor_is_proved_ends_the_actor_too(head: Head) -> None:
+    command = [sys.executable, "-c", RETIRED_MEANWHILE, ORGAN, ORGAN + "_clone"]
+    ended = run(head, command, RAY_ADDRESS=f"127.0.0.1:{head.ports.gcs}", ORGAN_READY_TIMEOUT_S="30")
+    assert ended.code == 0, ended.out + ended.err
+    assert f"bootstrap: {NAME}_clone: removed: its organ has ended meanwhile" in ended.out
+    assert "bootstrap: organs: 3 actors have executed a health task" in ended.out
+    assert set(ORGANS) <= set(living(head))
+    assert f"{NAME}_clone" not in living(head)
+
+
 def test_a_bootstrap_that_stays_follows_the_organs_that_evolution_makes(head: Head) -> None:
     def evolve(body: dict[str, Any]) -> None:
         reply = request(head.gateway_url + "/organism/evolve", body).json()
