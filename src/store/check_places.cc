@@ -7,15 +7,16 @@ namespace {
 
 #define SEEDCORE_TASK "SELECT t.id::text AS id FROM tasks t "
 
-// See postgres/schema_places.cc.
+// See postgres/schema_places.cc and schema_ready_batches.cc.
 constexpr std::array kRules = {
     Rule{"a task that can run stands in line with its turn",
-         SEEDCORE_TASK "LEFT JOIN task_ready r ON r.seq = t.seq AND r.turn = t.turn AND r.type = t.type WHERE "
+         SEEDCORE_TASK "LEFT JOIN task_line r ON r.seq = t.seq AND r.turn = t.turn AND r.type = t.type WHERE "
                        "t.runnable = 1 AND r.seq "
                        "IS NULL"},
     Rule{"only a task that can run stands in line",
-         "SELECT r.seq::text AS id FROM task_ready r LEFT JOIN tasks t ON t.seq = r.seq WHERE t.runnable IS DISTINCT "
+         "SELECT r.seq::text AS id FROM task_line r LEFT JOIN tasks t ON t.seq = r.seq WHERE t.runnable IS DISTINCT "
          "FROM 1"},
+    Rule{"a task stands in line once", "SELECT seq::text AS id FROM task_line GROUP BY seq HAVING count(*) > 1"},
     Rule{"a running task is in a batch that the reaper looks at", SEEDCORE_TASK
          "WHERE t.status = 'running' AND t.seq NOT IN (SELECT m.seq FROM lease_batch b CROSS JOIN LATERAL "
          "unnest(b.seqs) AS m (seq))"},

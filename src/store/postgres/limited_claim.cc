@@ -10,6 +10,8 @@
 namespace seedcore::store::postgres {
 namespace {
 
+// $1 types, $2 the most of each: limits are looked at task by task.
+constexpr char kPartBatches[] = "SELECT seedcore_part_batches($1, $2)";
 // $1 now, $2 the most of each type, $3 types
 constexpr char kCandidates[] =
     "SELECT c.seq, c.type, c.concurrency_key FROM unnest($3::text[]) AS wanted (type) CROSS JOIN LATERAL "
@@ -20,12 +22,17 @@ constexpr char kCandidates[] =
 // $2 the numbers of tasks that this transaction has locked, $5 the types asked for, {''}: all
 constexpr char kClaimThese[] =
     "WITH next AS MATERIALIZED (SELECT t.seq, t.ctid AS tid, r.ctid AS ready, t.status FROM tasks t "
-    "JOIN task_ready r ON r.seq = t.seq WHERE t.seq = ANY ($2::bigint[])), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]");
+    "JOIN task_ready r ON r.seq = t.seq WHERE t.seq = ANY ($2::bigint[])), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]", "");
 constexpr char kPark[] = "UPDATE tasks SET runnable = 4 WHERE seq = ANY ($1::bigint[])";
 constexpr char kRunnableTypes[] =
     "WITH RECURSIVE found (type) AS ((SELECT type FROM task_ready ORDER BY type LIMIT 1) UNION ALL "
     "SELECT (SELECT r.type FROM task_ready r WHERE r.type > f.type ORDER BY r.type LIMIT 1) "
-    "FROM found f WHERE f.type IS NOT NULL) SELECT type FROM found WHERE type IS NOT NULL LIMIT 1000";
+    "FROM found f WHERE f.type IS NOT NULL), "
+    "batched (type) AS ((SELECT type FROM ready_batch ORDER BY type LIMIT 1) UNION ALL "
+    "SELECT (SELECT r.type FROM ready_batch r WHERE r.type > f.type ORDER BY r.type LIMIT 1) "
+    "FROM batched f WHERE f.type IS NOT NULL) "
+    "(SELECT type FROM found WHERE type IS NOT NULL LIMIT 1000) UNION "
+    "(SELECT type FROM batched WHERE type IS NOT NULL LIMIT 1000) LIMIT 1000";
 constexpr char kRunningOfTypes[] = "SELECT type, count(*) FROM seedcore_running($1::text[]) GROUP BY type";
 // Whoever holds the lock on a key alone decides who of it runs. A claim never waits for one, so no circle of waiting
 // can come about, in whatever order it meets its keys.
@@ -129,6 +136,8 @@ class LimitedClaim {
       any = true;
     }
     if (!any || Wanted() == 0) return false;
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows parted, context_.db.Query(kPartBatches, types, batch));
+    if (parted.Bool(0, 0)) busy_ = true;
     SEEDCORE_ASSIGN_OR_RETURN(const Rows rows,
                               context_.db.Query(kCandidates, context_.now, std::int64_t{batch}, types));
     std::vector<Candidate> candidates;
@@ -193,7 +202,7 @@ class LimitedClaim {
   std::optional<Admission> admission_;
   std::set<std::string> types_;
   std::vector<TaskRow> claimed_;
-  bool busy_ = false;  ///< another transaction holds a key that we met
+  bool busy_ = false;  ///< another transaction holds a key or a batch that we met
 };
 
 }  // namespace

@@ -97,7 +97,8 @@ std::span<const Migration> Migrations() {
   static constexpr std::array kBounds = {kSchemaBounds, kSchemaRelease};
   static constexpr std::array kPlaces = {kSchemaPlaces, kSchemaPlacesFunctions, kSchemaChanges};
   static constexpr std::array kHotPath = {kSchemaHotPath, kSchemaHotPathFinish, kSchemaHotPathComplete};
-  static constexpr std::array<Migration, 13> kMigrations = {{
+  static constexpr std::array kReadyBatches = {kSchemaReadyBatches};
+  static constexpr std::array<Migration, 14> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
@@ -111,6 +112,7 @@ std::span<const Migration> Migrations() {
       {11, "bounds of enqueued tasks and of streams", kBounds},
       {12, "where tasks are found, outside of their rows", kPlaces},
       {13, "the places of tasks, kept by those who change many", kHotPath},
+      {14, "many tasks in one place of the line", kReadyBatches},
   }};
   return kMigrations;
 }

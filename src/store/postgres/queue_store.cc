@@ -48,7 +48,8 @@ constexpr char kSelectPauses[] = "SELECT type, reason, paused_at FROM queue_paus
 
 // Finished tasks are not looked at.
 constexpr char kCounts[] =
-    "SELECT type, 0, count(*) FROM task_ready GROUP BY type UNION ALL "
+    "SELECT type, 0, sum(n)::bigint FROM (SELECT type, count(*) AS n FROM task_ready GROUP BY type UNION ALL "
+    "SELECT type, sum(cardinality(seqs) - taken) FROM ready_batch GROUP BY type) line GROUP BY type UNION ALL "
     "SELECT type, 1, count(*) FROM tasks WHERE waits_as = 2 GROUP BY type UNION ALL "
     "SELECT type, 2, count(*) FROM tasks WHERE waits_as = 4 GROUP BY type UNION ALL "
     "SELECT type, 3, count(*) FROM seedcore_running(NULL) GROUP BY type";

@@ -43,5 +43,6 @@ extern const char kSchemaChanges[];  ///< what follows from a change of tasks
 extern const char kSchemaHotPath[];  ///< what claims, ends and submits many tasks keeps the places itself
 extern const char kSchemaHotPathFinish[];
 extern const char kSchemaHotPathComplete[];
+extern const char kSchemaReadyBatches[];  ///< many tasks in one place of the line
 
 }  // namespace seedcore::store::postgres

@@ -20,9 +20,9 @@ namespace seedcore::store::postgres {
 namespace {
 
 /// Not copied: derived from other tables, about this database alone, or shown as rows of another table.
-constexpr std::array<std::string_view, 8> kOwn = {"schema_version",   "store_health", "task_count",
+constexpr std::array<std::string_view, 9> kOwn = {"schema_version",   "store_health", "task_count",
                                                   "task_event_batch", "task_ready",   "lease_batch",
-                                                  "finished_batch",   kCopyTable};
+                                                  "finished_batch",   "ready_batch",  kCopyTable};
 
 // In SQLite the domain stands in tasks; so it does here, to the outside.
 constexpr char kTaskRows[] = "(SELECT t.*, p.domain FROM tasks t LEFT JOIN task_payload p ON p.seq = t.seq) t";

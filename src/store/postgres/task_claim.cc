@@ -15,23 +15,39 @@ namespace seedcore::store::postgres {
 namespace {
 
 // $1 now, $2 limit of preparing, $3 error, $4 error code, $5 a number for the types asked for, NULL: to begin at the
-// first task, $6 limit of the claim
-constexpr char kPrepareClaim[] = "SELECT changed, limited, place FROM seedcore_prepare_claim($1, $2, $3, $4, $5, $6)";
+// first task, $6 limit of the claim, $7 the types, NULL: all
+constexpr char kPrepareClaim[] =
+    "SELECT changed, limited, place FROM seedcore_prepare_claim($1, $2, $3, $4, $5, $6, $7)";
 
+// What the preparation has taken out of batches, or else the first in task_ready, see schema_ready_batches.cc. What of
+// a batch is not claimed after all stands alone from now on.
+#define SEEDCORE_PG_PICKED \
+  "WITH picked AS MATERIALIZED (SELECT nullif(current_setting('seedcore.claim_seqs', true), '')::bigint[] AS seqs), "
+#define SEEDCORE_PG_OF_BATCHES                                                                           \
+  " UNION ALL SELECT * FROM (SELECT t.seq, t.ctid AS tid, NULL::tid AS ready, t.status FROM "            \
+  "unnest((SELECT seqs FROM picked)) AS r (seq) JOIN tasks t ON t.seq = r.seq WHERE t.runnable = 1 AND " \
+  "(t.deadline IS NULL OR t.deadline > $1) " SEEDCORE_PG_UNLIMITED SEEDCORE_PG_LOCK ") of_batches), "
+#define SEEDCORE_PG_ALONE                                                                                   \
+  "alone AS (INSERT INTO task_ready (seq, turn, type) SELECT seq, turn, type FROM tasks WHERE "             \
+  "(SELECT cardinality(seqs) FROM picked) > (SELECT count(*) FROM claimed) AND "                            \
+  "seq = ANY ((SELECT seqs FROM picked)::bigint[]) AND runnable = 1 AND seq <> ALL (ARRAY(SELECT seq FROM " \
+  "claimed))), "
 #define SEEDCORE_PG_FROM_PLACE "ORDER BY turn, seq OFFSET current_setting('seedcore.claim_place')::bigint * $2"
-constexpr char kClaim[] =
-    "WITH next AS MATERIALIZED (SELECT t.seq, t.ctid AS tid, r.ready, t.status FROM " SEEDCORE_PG_CLAIMABLE(
-        "SELECT seq, turn, ctid AS ready FROM task_ready " SEEDCORE_PG_FROM_PLACE) SEEDCORE_PG_UNLIMITED
-    " ORDER BY r.turn, r.seq LIMIT $2" SEEDCORE_PG_LOCK "), " SEEDCORE_PG_CLAIM_NEXT("'{\"\"}'::text[]");
+constexpr char kClaim[] = SEEDCORE_PG_PICKED
+    "next AS MATERIALIZED (SELECT * FROM (SELECT t.seq, t.ctid AS tid, r.ready, t.status FROM " SEEDCORE_PG_CLAIMABLE(
+        "SELECT seq, turn, ctid AS ready FROM task_ready WHERE (SELECT seqs FROM picked) IS "
+        "NULL " SEEDCORE_PG_FROM_PLACE) SEEDCORE_PG_UNLIMITED
+    " ORDER BY r.turn, r.seq LIMIT $2" SEEDCORE_PG_LOCK
+    ") single" SEEDCORE_PG_OF_BATCHES SEEDCORE_PG_CLAIM_NEXT("'{\"\"}'::text[]", SEEDCORE_PG_ALONE);
 // $5 types, each once
-constexpr char kClaimOfTypes[] =
-    "WITH next AS MATERIALIZED (SELECT c.seq, c.tid, c.ready, c.status FROM unnest($5::text[]) AS wanted (type) CROSS "
-    "JOIN LATERAL "
-    "(SELECT t.seq, t.ctid AS tid, r.ready, t.status, t.turn FROM " SEEDCORE_PG_CLAIMABLE(
-        "SELECT seq, turn, ctid AS ready FROM task_ready WHERE type = wanted.type " SEEDCORE_PG_FROM_PLACE)
-        SEEDCORE_PG_UNLIMITED " ORDER BY r.turn, r.seq LIMIT $2" SEEDCORE_PG_LOCK
-                              ") c "
-                              "ORDER BY c.turn, c.seq LIMIT $2), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]");
+constexpr char kClaimOfTypes[] = SEEDCORE_PG_PICKED
+    "next AS MATERIALIZED (SELECT * FROM (SELECT c.seq, c.tid, c.ready, c.status FROM unnest($5::text[]) AS wanted "
+    "(type) CROSS JOIN LATERAL (SELECT t.seq, t.ctid AS tid, r.ready, t.status, t.turn FROM " SEEDCORE_PG_CLAIMABLE(
+        "SELECT seq, turn, ctid AS ready FROM task_ready WHERE type = wanted.type AND (SELECT seqs FROM picked) IS "
+        "NULL " SEEDCORE_PG_FROM_PLACE) SEEDCORE_PG_UNLIMITED
+    " ORDER BY r.turn, r.seq LIMIT $2" SEEDCORE_PG_LOCK
+    ") c ORDER BY c.turn, c.seq LIMIT $2) single" SEEDCORE_PG_OF_BATCHES SEEDCORE_PG_CLAIM_NEXT("$5::text[]",
+                                                                                                SEEDCORE_PG_ALONE);
 
 constexpr std::string_view kDeadlinePassed = "the deadline of the task has passed";
 
@@ -52,13 +68,15 @@ struct Claimed {
 Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request, std::optional<std::int32_t> types) {
   constexpr int kLeastPrepared = 256;
   const WallTime lease_end = context.now + request.lease;
+  std::optional<Array> wanted;
+  if (!request.types.empty()) wanted = DistinctTypes(request);
   std::array<Call, 2> calls{
       Call{kPrepareClaim, MakeParams(context.now, std::max(request.limit, kLeastPrepared), kDeadlinePassed,
-                                     ToString(ErrorCode::kDeadlineExceeded), types, request.limit)},
+                                     ToString(ErrorCode::kDeadlineExceeded), types, request.limit, wanted)},
       Call{kClaim, MakeParams(context.now, std::int64_t{request.limit}, request.owner_id, lease_end)}};
-  if (!request.types.empty()) {
+  if (wanted) {
     calls[1].sql = kClaimOfTypes;
-    calls[1].params.Add(DistinctTypes(request));
+    calls[1].params.Add(*wanted);
   }
   SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Rows> answers, context.db.Pipeline(calls));
   const Rows& prepared = answers[0];

@@ -22,11 +22,11 @@ namespace seedcore::store::postgres {
 // At most kMostInBatch rows of `next` (seq, tid, ready, status), which this transaction has locked: a task, the places
 // of its row and of that in task_ready, and its state. A version that this statement cannot see yet is left where it
 // is; mostly there is none (`whole`), and none is looked for. `types`: those that the claim was restricted to, {''}
-// when to none; their clocks move in the same statement. First claims share one row of history, see schema_history.cc;
-// the statement keeps the places itself, see schema_hot_path.cc.
+// when to none; their clocks move in the same statement. `more`: further parts of the statement. First claims share one
+// row of history, see schema_history.cc; the statement keeps the places itself, see schema_hot_path.cc.
 #define SEEDCORE_PG_CLAIMED_OF_NEXT \
   "FROM next WHERE (SELECT claimed_all FROM whole) OR seq = ANY (ARRAY(SELECT seq FROM claimed))"
-#define SEEDCORE_PG_CLAIM_NEXT(types)                                                                               \
+#define SEEDCORE_PG_CLAIM_NEXT(types, more)                                                                         \
   "batch AS MATERIALIZED (SELECT seedcore_new_batch() AS seq, set_config('seedcore.keeps_places', 'on', true) "     \
   "WHERE EXISTS (SELECT 1 FROM next)), "                                                                            \
   "claimed AS (UPDATE tasks t SET status = 'running', runnable = 0, attempts = t.attempts + 1, "                    \
@@ -50,8 +50,7 @@ namespace seedcore::store::postgres {
   "WHERE fencing_token = 1 AND attempts = 1 GROUP BY claim_event), "                                                \
   "other_claims AS (INSERT INTO task_event (task_seq, at, kind, status, attempt, fencing_token, owner_id) "         \
   "SELECT seq, $1, 'claimed', 'running', attempts, fencing_token, owner_id FROM claimed "                           \
-  "WHERE fencing_token > 1 OR attempts > 1), "                                                                      \
-  "clock AS MATERIALIZED (SELECT seedcore_move_clocks(" types                                                       \
+  "WHERE fencing_token > 1 OR attempts > 1), " more "clock AS MATERIALIZED (SELECT seedcore_move_clocks(" types     \
   ", max(turn - (10 - priority) * 1000000::bigint), count(*)), set_config('seedcore.keeps_places', 'off', true) "   \
   "FROM claimed) "                                                                                                  \
   "SELECT " SEEDCORE_PG_TASK_COLUMNS                                                                                \

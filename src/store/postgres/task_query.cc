@@ -27,13 +27,15 @@ constexpr char kEventsAfter[] =
 constexpr char kCounts[] = "SELECT status, sum(n)::bigint FROM task_count GROUP BY status";
 constexpr char kDeadLetters[] = "SELECT count(*) FROM tasks WHERE dead_letter";
 constexpr char kOldestQueued[] =
-    "SELECT t.created_at FROM (SELECT seq FROM task_ready ORDER BY seq LIMIT 1) r JOIN tasks t ON t.seq = r.seq";
+    "SELECT t.created_at FROM (SELECT least((SELECT min(seq) FROM task_ready), "
+    "(SELECT min(seqs[taken + 1]) FROM ready_batch)) AS seq) r JOIN tasks t ON t.seq = r.seq";
 constexpr char kNextRunAfter[] =
     "SELECT min(run_after), EXISTS (SELECT 1 FROM queue_limit WHERE rate_tasks IS NOT NULL) FROM tasks WHERE waits_as "
     "= 2";
 // $1 scope, $2 name
 constexpr char kWaitsForToken[] =
     "SELECT CASE $1::text WHEN 'type' THEN EXISTS (SELECT 1 FROM task_ready WHERE type = $2) "
+    "OR EXISTS (SELECT 1 FROM ready_batch WHERE type = $2) "
     "ELSE EXISTS (SELECT 1 FROM tasks WHERE waits_as = 4 AND concurrency_key = $2) END";
 
 Result<std::vector<TaskEvent>> ReadEvents(const Rows& rows) {

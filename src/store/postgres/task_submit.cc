@@ -16,9 +16,10 @@ namespace {
 
 // $1 now, $2 to $16 one array per column, $17 the number of its flow, null when it cannot run yet, $18 how far behind
 // the first turn of its flow, $19 the number of its batch; $20 to $23 the flows, $24 the batches; $25 how many are
-// created, $26 how many queued. A flow takes its turns in one go. There is no join in it: the planner knows nothing of
-// how long arrays are, and would compare each task with each other one. The statement keeps the places itself, see
-// schema_hot_path.cc; nothing follows it in its transaction.
+// created, $26 how many queued; $27 the number of its place in line with others of its flow, null when it stands alone.
+// A flow takes its turns in one go. There is no join in it: the planner knows nothing of how long arrays are, and would
+// compare each task with each other one. The statement keeps the places itself, see schema_hot_path.cc; nothing follows
+// it in its transaction.
 constexpr char kStorePlain[] =
     "WITH given AS MATERIALIZED (SELECT g.*, nextval('tasks_seq_seq') AS seq, "
     "CASE WHEN g.run THEN 'queued' ELSE 'created' END::taskstatus AS status, "
@@ -29,10 +30,11 @@ constexpr char kStorePlain[] =
     "(SELECT array_agg(seedcore_new_batch()) FROM generate_series(1, $24::integer))[g.part] AS batch "
     "FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::json[], $7::integer[], $8::double precision[], "
     "$9::timestamptz[], $10::timestamptz[], $11::integer[], $12::bigint[], $13::bigint[], $14::text[], $15::boolean[], "
-    "$16::text[], $17::integer[], $18::bigint[], $19::integer[]) AS g (id, type, domain, description, params, "
+    "$16::text[], $17::integer[], $18::bigint[], $19::integer[], $27::integer[]) AS g (id, type, domain, description, "
+    "params, "
     "priority, "
     "drift_score, run_after, deadline, max_attempts, retry_base_ms, retry_max_ms, traceparent, run, concurrency_key, "
-    "flow, behind, part) WHERE (SELECT set_config('seedcore.keeps_places', 'on', true)) = 'on'), "
+    "flow, behind, part, line) WHERE (SELECT set_config('seedcore.keeps_places', 'on', true)) = 'on'), "
     "stored AS (INSERT INTO tasks (seq, id, created_at, updated_at, run_after, deadline, drift_score, retry_base_ms, "
     "retry_max_ms, status, runnable, priority, max_attempts, type, concurrency_key, turn) "
     "SELECT seq, id, $1::timestamptz, $1, run_after, deadline, drift_score, retry_base_ms, retry_max_ms, status, "
@@ -40,12 +42,19 @@ constexpr char kStorePlain[] =
     "FROM given), "
     "payload AS (INSERT INTO task_payload (seq, type, domain, description, params, traceparent, submit_event) "
     "SELECT seq, type, domain, description, params, traceparent, batch FROM given), "
-    "ready AS (INSERT INTO task_ready (seq, turn, type) SELECT seq, turn, type FROM given WHERE turn IS NOT NULL), "
+    "ready AS (INSERT INTO task_ready (seq, turn, type) SELECT seq, turn, type FROM given WHERE turn IS NOT NULL AND "
+    "line IS NULL), "
+    "lines AS (INSERT INTO ready_batch (turn, type, seqs) SELECT min(turn), min(type), array_agg(seq ORDER BY turn) "
+    "FROM given WHERE line IS NOT NULL GROUP BY line), "
     "counts AS (INSERT INTO task_count AS c (status, shard, n) SELECT status, pg_backend_pid(), n FROM "
     "(VALUES ('created'::taskstatus, $25::bigint), ('queued', $26::bigint)) v (status, n) WHERE n > 0 "
     "ON CONFLICT (status, shard) DO UPDATE SET n = c.n + excluded.n) "
     "INSERT INTO task_event_batch (seq, at, fencing_token, status, attempt, kind, task_seqs) "
     "SELECT batch, $1, 0, status, 0, 'submitted', array_agg(seq ORDER BY seq) FROM given GROUP BY batch, status";
+
+/// A claim locks a batch, and others pass over it: large enough to save, small enough to share.
+constexpr std::int64_t kMostInLine = 64;
+constexpr std::int64_t kLeastInLine = 16;
 
 constexpr char kSubmitOne[] =
     "SELECT seq, id, status, error, duplicate FROM seedcore_submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
@@ -88,7 +97,8 @@ class PlainColumns {
     }
     return MakeParams(now_, ids_, types_, domains_, descriptions_, params_, priorities_, drift_scores_, run_after_,
                       deadlines_, max_attempts_, bases_, maxima_, traceparents_, run_, concurrency_keys_, flow_,
-                      behind_, parts_, types, domains, priorities, sizes, batches_, created_.tasks, queued_.tasks);
+                      behind_, parts_, types, domains, priorities, sizes, batches_, created_.tasks, queued_.tasks,
+                      Lines());
   }
 
  private:
@@ -98,6 +108,11 @@ class PlainColumns {
     std::string_view domain;
     int priority;
     std::int64_t tasks = 0;
+  };
+  /// Of a task that can run: which of its flow it is, counted from 0.
+  struct Place {
+    std::optional<std::size_t> flow;
+    std::int64_t number = 0;
   };
   /// Tasks of one state share rows of history.
   struct Shared {
@@ -109,6 +124,7 @@ class PlainColumns {
     if (!task.run_immediately || (task.run_after && *task.run_after > now_)) {
       flow_.Add(std::optional<std::int32_t>());
       behind_.Add(std::int64_t{0});
+      places_.push_back({});
       return;
     }
     const auto is_its = [&](const Flow& flow) {
@@ -121,7 +137,29 @@ class PlainColumns {
       if (added) flows_.push_back({task.type, task.domain, task.priority});
     }
     flow_.Add(static_cast<std::int32_t>(last_ + 1));
+    places_.push_back({last_, flows_[last_].tasks});
     behind_.Add(flows_[last_].tasks++ * kTurn);
+  }
+  /// Which tasks of a flow stand in line together: as many as fill a batch, and the rest alone if it is small.
+  [[nodiscard]] Array Lines() const {
+    std::vector<std::int32_t> first;  // by flow, the number of its first batch
+    std::int32_t lines = 0;
+    for (const Flow& flow : flows_) {
+      first.push_back(lines);
+      lines += static_cast<std::int32_t>(flow.tasks / kMostInLine) + 1;
+    }
+    Array out(Oid::kInt4);
+    for (const Place& place : places_) {
+      if (!place.flow) {
+        out.Add(std::optional<std::int32_t>());
+        continue;
+      }
+      const std::int64_t begin = place.number / kMostInLine * kMostInLine;
+      const bool together = flows_[*place.flow].tasks - begin >= kLeastInLine;
+      const auto line = static_cast<std::int32_t>(first[*place.flow] + place.number / kMostInLine);
+      out.Add(together ? std::optional(line) : std::nullopt);
+    }
+    return out;
   }
   void AddToBatch(Shared& shared) {
     if (shared.tasks++ % kMostInBatch == 0) shared.batch = ++batches_;
@@ -135,6 +173,7 @@ class PlainColumns {
   Array traceparents_{Oid::kText}, run_{Oid::kBool}, concurrency_keys_{Oid::kText};
   Array flow_{Oid::kInt4}, behind_{Oid::kInt8}, parts_{Oid::kInt4};
   std::vector<Flow> flows_;
+  std::vector<Place> places_;                                                           ///< by task
   std::map<std::tuple<std::string_view, std::string_view, int>, std::size_t> numbers_;  ///< places in flows_
   std::size_t last_ = 0;                                                                ///< of the task before
   Shared created_, queued_;
