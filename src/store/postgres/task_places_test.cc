@@ -67,11 +67,11 @@ TEST_F(TaskPlaces, MoreThanABatchIsClaimedInOneCall) {
   Submit(1000);
   EXPECT_THAT(ClaimSome(1990), SizeIs(1990));
   EXPECT_EQ(Count("lease_batch"), 3);
-  EXPECT_EQ(Count("task_ready"), 10);
+  EXPECT_EQ(Count("task_line"), 10);
 }
 
 TEST_F(TaskPlaces, WhoClaimsBehindOthersTakesWhatTheyLeave) {
-  Submit(100);
+  for (int i = 0; i < 10; ++i) Submit(10);
   // Somebody is about to claim, and has the first place.
   const auto first = Connect();
   Must(first->Script("BEGIN"));
