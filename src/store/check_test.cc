@@ -88,6 +88,8 @@ const std::vector<Fault>& FaultsOfPostgres() {
       {"UPDATE task_ready SET turn = turn + 1", "stands in line with its turn"},
       {"INSERT INTO task_ready (seq, turn, type) SELECT seq, turn, type FROM tasks WHERE status = 'running'",
        "only a task that can run"},
+      {"INSERT INTO ready_batch (turn, type, seqs) SELECT turn, type, ARRAY[seq] FROM task_ready",
+       "stands in line once"},
       {"DELETE FROM lease_batch", "the reaper looks at"},
       {"UPDATE finished_batch SET finished_at = finished_at + interval '1 second'", "retention looks at in time"},
   };

@@ -56,7 +56,8 @@ class ReadyBatches : public PostgresTasks {
   std::unique_ptr<Connection> BeginAClaimOf(int n) {
     auto other = Connect();
     Must(other->Script("BEGIN"));
-    Must(other->Query(fmt::format("SELECT changed FROM seedcore_prepare_claim(now(), 10, '', '', 0, {})", n).c_str()));
+    Must(other->Query(
+        fmt::format("SELECT changed FROM seedcore_prepare_claim(now(), 10, '', '', 0, {}, NULL)", n).c_str()));
     return other;
   }
   void AwaitAWaiter() {
@@ -192,6 +193,12 @@ TEST_F(ReadyBatches, ALimitThatComesInTheMiddleOfAClaimLeavesThemInLine) {
   EXPECT_EQ(Count("task_line"), 64);
   ASSERT_TRUE(limiting->Script("DROP TRIGGER limit_now ON ready_batch"));
   Must(store_->queues().Resume("a"));
+  EXPECT_THAT(ClaimSome(100), SizeIs(64));
+}
+
+TEST_F(ReadyBatches, AProcessOfAnEarlierVersionTakesNothingFromThem) {
+  Submit(64);
+  ASSERT_TRUE(Connect()->Script("SELECT changed FROM seedcore_prepare_claim(now(), 10, '', '', 0, 10)"));
   EXPECT_THAT(ClaimSome(100), SizeIs(64));
 }
 

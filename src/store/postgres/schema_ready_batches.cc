@@ -185,46 +185,20 @@ BEGIN
   EXECUTE v_after;
 END $$;
 
--- As before (schema_places.cc), and it takes for the claim that follows what comes first out of batches:
--- seedcore.claim_seqs has their numbers, or nothing when the claim finds its tasks in task_ready. p_wanted: the types
--- asked for, NULL: all. `place` is not 0 either when it passed over a batch that somebody else has locked; with p_types
--- NULL it waits for them.
-DROP FUNCTION seedcore_prepare_claim(timestamptz, integer, text, text, integer, integer);
+-- And what comes first out of batches is taken for the claim that follows: seedcore.claim_seqs has the numbers, or
+-- nothing when the claim finds its tasks in task_ready. p_wanted: the types asked for, NULL: all. `place` is not 0
+-- either when a batch was passed over that somebody else has locked; with p_types NULL it waits for them. Processes of
+-- an earlier version, which know nothing of batches, call the function of schema_places.cc itself.
 CREATE FUNCTION seedcore_prepare_claim(p_now timestamptz, p_limit integer, p_late_error text, p_late_code text,
-                                       p_types integer, p_claim integer, p_wanted text[] DEFAULT NULL)
+                                       p_types integer, p_claim integer, p_wanted text[])
 RETURNS TABLE (changed boolean, limited boolean, place integer) LANGUAGE plpgsql AS $$
 DECLARE
-  v_places integer;
   v_taken  record;
   v_single boolean := false;
   v_seqs   text := '';
 BEGIN
-  changed := false;
-  limited := EXISTS (SELECT 1 FROM queue_limit) OR EXISTS (SELECT 1 FROM queue_pause);
-  IF EXISTS (SELECT 1 FROM tasks WHERE live_deadline <= p_now) THEN
-    PERFORM seedcore_fail_late(p_now, p_limit, p_late_error, p_late_code);
-    changed := true;
-  END IF;
-  IF EXISTS (SELECT 1 FROM tasks WHERE waits_as = 2 AND run_after <= p_now) THEN
-    WITH due AS MATERIALIZED (
-      SELECT seq FROM tasks WHERE waits_as = 2 AND run_after <= p_now ORDER BY run_after LIMIT p_limit
-      FOR UPDATE SKIP LOCKED)
-    UPDATE tasks t SET runnable = 1 FROM due d WHERE t.seq = d.seq;
-    changed := true;
-  END IF;
-  place := 0;
-  IF p_types IS NOT NULL THEN
-    v_places := CASE WHEN p_claim < 128 THEN 8 ELSE 2 END;
-    WHILE place < v_places AND NOT pg_try_advisory_xact_lock(24306, (p_types & -8) | place) LOOP
-      place := place + 1;
-    END LOOP;
-    IF place = 2 AND v_places = 2 THEN
-      place := pg_backend_pid() & 1;
-      PERFORM pg_advisory_xact_lock(24306, (p_types & -8) | place);
-    END IF;
-  END IF;
-  PERFORM set_config('seedcore.claim_place', place::text, true);
-
+  SELECT p.changed, p.limited, p.place INTO changed, limited, place
+    FROM seedcore_prepare_claim(p_now, p_limit, p_late_error, p_late_code, p_types, p_claim) p;
   IF NOT limited AND EXISTS (SELECT 1 FROM ready_batch) THEN
     SELECT * INTO v_taken FROM seedcore_take_batches(p_wanted, p_claim, NULL, p_types IS NULL);
     IF v_taken.skipped THEN
