@@ -8,8 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "base/json.h"
+#include "base/testing.h"
 #include "support/process.h"
-#include "support/temporary_folder.h"
 
 /// The real `seedcore` program.
 namespace seedcore::test {
