@@ -52,6 +52,9 @@ class Served {
   std::string api_url_;
 };
 
+/// Starts `up` on the data of `program` and tells the program where its task API is.
+[[nodiscard]] std::unique_ptr<Process> StartUp(Program& program);
+
 /// Arguments for `up` on free ports with data in `folder`.
 [[nodiscard]] std::vector<std::string> UpArguments(const std::filesystem::path& folder);
 
