@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <map>
@@ -16,6 +15,7 @@
 #include "app/dispatch_lane.h"
 #include "app/engine.h"
 #include "app/platform.h"
+#include "base/testing.h"
 #include "net/client.h"
 #include "net/server.h"
 #include "store/postgres/testing.h"
@@ -23,7 +23,6 @@
 namespace seedcore::app {
 namespace {
 
-namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::Each;
@@ -36,19 +35,14 @@ constexpr milliseconds kLong = seconds(60);
 /// Hosts over the store of one folder.
 class DispatchHostTest : public testing::Test {
  protected:
-  DispatchHostTest() : folder_((fs::temp_directory_path() / "seedcore-dispatch-XXXXXX").string()) {
-    if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary directory");
+  DispatchHostTest() {
     settings_.server.listen.port = 0;
     settings_.server.api_listen.port = 0;
-    settings_.store.data_dir = folder_;
+    settings_.store.data_dir = folder_.path();
     settings_.store.shared = true;
     settings_.queue.concurrency = 2;
     settings_.queue.dispatch_elsewhere = true;
     settings_.client.breaker_reset = milliseconds(50);
-  }
-  ~DispatchHostTest() override {
-    platform_.reset();
-    fs::remove_all(folder_);
   }
 
   /// The six services and nobody who dispatches. Where they are.
@@ -73,7 +67,7 @@ class DispatchHostTest : public testing::Test {
   }
   static std::string Owner(const DispatchHost& host) { return host.Status().dispatcher->owner_id; }
 
-  std::string folder_;
+  test::TemporaryFolder folder_;
   settings::Settings settings_;
   std::unique_ptr<Platform> platform_;
 };
@@ -203,9 +197,10 @@ TEST_F(DispatchHostTest, AListenerThatOthersCanReachNeedsAToken) {
 TEST_F(DispatchHostTest, TasksReachReplicasStraightAtTheirListeners) {
   std::vector<std::unique_ptr<ServiceEngine>> engines;
   for (const char* service : {"coordinator", "ml", "cognitive", "organism", "state", "energy"}) {
-    auto engine = ServiceEngine::Start(
-        {.service = service, .gateway_url = "http://127.0.0.1:9", .user_config = {{"store.data_dir", folder_}}},
-        RealEnv());
+    auto engine = ServiceEngine::Start({.service = service,
+                                        .gateway_url = "http://127.0.0.1:9",
+                                        .user_config = {{"store.data_dir", folder_.path().string()}}},
+                                       RealEnv());
     ASSERT_TRUE(engine) << service << ": " << ToString(engine.error());
     engines.push_back(std::move(*engine));
   }

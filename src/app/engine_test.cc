@@ -1,6 +1,5 @@
 #include "app/engine.h"
 
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <map>
@@ -9,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "app/platform.h"
+#include "base/testing.h"
 #include "store/postgres/testing.h"
 
 namespace seedcore::app {
@@ -26,21 +26,11 @@ struct Reply {
 /// services.
 class EngineTest : public testing::Test {
  protected:
-  EngineTest() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    directory_ = std::filesystem::temp_directory_path() / ("seedcore-engine-" + std::string(test->name()));
-    std::filesystem::remove_all(directory_);
-  }
-  ~EngineTest() override {
-    platform_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-
   std::string Gateway() {
     settings::Settings settings;
     settings.server.listen.port = 0;
     settings.server.api_listen.port = 0;
-    settings.store.data_dir = directory_ / "gateway";
+    settings.store.data_dir = folder_.path() / "gateway";
     auto started = Platform::Start(settings, RealEnv());
     EXPECT_TRUE(started) << (started ? "" : ToString(started.error()));
     platform_ = std::move(*started);
@@ -49,7 +39,7 @@ class EngineTest : public testing::Test {
 
   Result<std::unique_ptr<ServiceEngine>> Start(const std::string& service, json::object user_config = {},
                                                const std::string& gateway = "http://127.0.0.1:9") {
-    user_config["store.data_dir"] = (directory_ / "shared").string();
+    user_config["store.data_dir"] = folder_.File("shared");
     return ServiceEngine::Start({.service = service, .gateway_url = gateway, .user_config = std::move(user_config)},
                                 RealEnv());
   }
@@ -65,11 +55,11 @@ class EngineTest : public testing::Test {
   }
 
   json::object Config(json::object user_config) const {
-    user_config["store.data_dir"] = (directory_ / "shared").string();
+    user_config["store.data_dir"] = folder_.File("shared");
     return user_config;
   }
 
-  std::filesystem::path directory_;
+  test::TemporaryFolder folder_;
   std::unique_ptr<Platform> platform_;
 };
 
@@ -161,7 +151,7 @@ TEST_F(EngineTest, AWrongUserConfigIsRefusedByNameAndChangesNothing) {
               HasSubstr("cognitive.retrieval_limits"));
   EXPECT_FALSE((*engine)->Reconfigure(Config({{"cognitive.retrieval_limit", "many"}})));
   EXPECT_THAT(ToString((*engine)->Reconfigure(Config({{"server.api_tokens", "secret"}})).error()), HasSubstr("secret"));
-  json::object elsewhere = {{"store.data_dir", (directory_ / "elsewhere").string()}};
+  json::object elsewhere = {{"store.data_dir", folder_.File("elsewhere")}};
   EXPECT_THAT(ToString((*engine)->Reconfigure(elsewhere).error()), HasSubstr("store"));
   EXPECT_EQ(Ask(**engine, "GET", "/cognitive/health").status, 200);
 }

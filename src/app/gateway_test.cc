@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <filesystem>
 #include <thread>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "app/engine.h"
 #include "app/foundation.h"
 #include "app/platform.h"
+#include "base/testing.h"
 #include "net/client.h"
 
 namespace seedcore::app {
@@ -27,19 +27,8 @@ constexpr char kState[] = R"({"unified_state":{"agents":{}}})";
 /// Replicas and a gateway on one shared store.
 class GatewayTest : public testing::Test {
  protected:
-  GatewayTest() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    directory_ = std::filesystem::temp_directory_path() / ("seedcore-gateway-" + std::string(test->name()));
-    std::filesystem::remove_all(directory_);
-  }
-  ~GatewayTest() override {
-    gateway_.reset();
-    foundation_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-
   std::unique_ptr<ServiceEngine> Replica(const std::string& service, json::object user_config = {}) {
-    user_config["store.data_dir"] = directory_.string();
+    user_config["store.data_dir"] = folder_.path().string();
     user_config.emplace("direct.drain_notice", "0s");
     auto engine = ServiceEngine::Start({.service = service,
                                         .gateway_url = "http://127.0.0.1:9",
@@ -52,7 +41,7 @@ class GatewayTest : public testing::Test {
   }
   settings::Settings Settings() const {
     settings::Settings settings;
-    settings.store.data_dir = directory_;
+    settings.store.data_dir = folder_.path();
     settings.gateway.listen.port = 0;
     settings.gateway.refresh = milliseconds(200);
     return settings;
@@ -97,7 +86,7 @@ class GatewayTest : public testing::Test {
     return {};
   }
 
-  std::filesystem::path directory_;
+  test::TemporaryFolder folder_;
   std::unique_ptr<Foundation> foundation_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<net::Client> client_;
@@ -342,13 +331,13 @@ TEST_F(GatewayTest, AReplicaThatDrainsHasItsOwnRequestsAnsweredByTheOthers) {
 }
 
 TEST_F(GatewayTest, AReplicaThatOthersCouldReachNeedsATokenThatWasAgreedOn) {
-  auto refused =
-      ServiceEngine::Start({.service = "energy",
-                            .gateway_url = "http://127.0.0.1:9",
-                            .user_config = {{"store.data_dir", directory_.string()}, {"direct.listen", "0.0.0.0:0"}},
-                            .settings_file = {},
-                            .place = {}},
-                           RealEnv());
+  auto refused = ServiceEngine::Start(
+      {.service = "energy",
+       .gateway_url = "http://127.0.0.1:9",
+       .user_config = {{"store.data_dir", folder_.path().string()}, {"direct.listen", "0.0.0.0:0"}},
+       .settings_file = {},
+       .place = {}},
+      RealEnv());
   ASSERT_FALSE(refused);
   EXPECT_THAT(ToString(refused.error()), HasSubstr("SEEDCORE_CLUSTER_TOKEN"));
 }
@@ -359,11 +348,12 @@ TEST_F(GatewayTest, AReconfiguredReplicaAnswersByItsNewSettingsOnItsOwnListenerT
   const auto limit = [&] { return Json("/cognitive/info").at("profiles").at("fast").at("max_facts").to_number<int>(); };
   EXPECT_EQ(limit(), 7);
   const auto changed = cognitive->Reconfigure(
-      {{"store.data_dir", directory_.string()}, {"direct.drain_notice", "0s"}, {"cognitive.retrieval_limit", 9}});
+      {{"store.data_dir", folder_.path().string()}, {"direct.drain_notice", "0s"}, {"cognitive.retrieval_limit", 9}});
   ASSERT_TRUE(changed) << ToString(changed.error());
   EXPECT_EQ(limit(), 9);
   EXPECT_THAT(
-      ToString(cognitive->Reconfigure({{"store.data_dir", directory_.string()}, {"direct.enabled", false}}).error()),
+      ToString(
+          cognitive->Reconfigure({{"store.data_dir", folder_.path().string()}, {"direct.enabled", false}}).error()),
       HasSubstr("direct"));
 }
 

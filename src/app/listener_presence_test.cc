@@ -1,6 +1,5 @@
 #include "app/listener_presence.h"
 
-#include <filesystem>
 #include <semaphore>
 
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 #include "app/replica_directory.h"
 #include "base/metrics.h"
 #include "base/sim_env.h"
+#include "base/testing.h"
 #include "net/server.h"
 #include "net/testing.h"
 #include "store/sqlite/sqlite_store.h"
@@ -27,17 +27,9 @@ using testing::HasSubstr;
 class ListenerTest : public testing::Test {
  protected:
   ListenerTest() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    directory_ = std::filesystem::temp_directory_path() / ("seedcore-listener-" + std::string(test->name()));
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
-    auto opened = store::sqlite::OpenSqliteStore({.path = (directory_ / "s.db").string()}, env_, metrics_);
+    auto opened = store::sqlite::OpenSqliteStore({.path = folder_.File("s.db")}, env_, metrics_);
     EXPECT_TRUE(opened);
     store_ = std::move(*opened);
-  }
-  ~ListenerTest() override {
-    store_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   static store::Instance Listener(const std::string& address = "127.0.0.1:5000",
@@ -59,7 +51,7 @@ class ListenerTest : public testing::Test {
 
   SimEnv env_;
   Metrics metrics_;
-  std::filesystem::path directory_;
+  test::TemporaryFolder folder_;
   std::unique_ptr<store::Store> store_;
 };
 

@@ -1,7 +1,6 @@
 #include "app/organ_host.h"
 
 #include <atomic>
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <thread>
@@ -12,6 +11,7 @@
 
 #include "app/cluster_token.h"
 #include "app/engine.h"
+#include "base/testing.h"
 #include "net/client.h"
 #include "net/server.h"
 
@@ -74,20 +74,14 @@ class SlowServer {
 /// An organism and hosts of its organs, on one shared store.
 class OrganHostTest : public testing::Test {
  protected:
-  OrganHostTest() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    directory_ = std::filesystem::temp_directory_path() / ("seedcore-organ-host-" + std::string(test->name()));
-    std::filesystem::remove_all(directory_);
-  }
   ~OrganHostTest() override {
     organism_.reset();
     foundation_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   settings::Settings Settings() const {
     settings::Settings settings;
-    settings.store.data_dir = directory_.string();
+    settings.store.data_dir = folder_.path().string();
     settings.store.shared = true;
     settings.direct.drain_notice = milliseconds(0);
     settings.gateway.refresh = milliseconds(100);
@@ -95,7 +89,7 @@ class OrganHostTest : public testing::Test {
     return settings;
   }
   void StartOrganism(json::object config = {}) {
-    config["store.data_dir"] = directory_.string();
+    config["store.data_dir"] = folder_.path().string();
     config["direct.drain_notice"] = "0s";
     config["gateway.refresh"] = "100ms";
     config["organism.webhook_allow"] = webhook_.url();
@@ -165,7 +159,7 @@ class OrganHostTest : public testing::Test {
     return Ask("/organism-summary").at("summary").at("tasks_processed").to_number<std::int64_t>();
   }
 
-  std::filesystem::path directory_;
+  test::TemporaryFolder folder_;
   SlowServer webhook_;
   std::unique_ptr<ServiceEngine> organism_;
   std::unique_ptr<Foundation> foundation_;

@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 
 #include "app/foundation.h"
+#include "base/testing.h"
 #include "net/client.h"
 #include "net/server.h"
 #include "store/postgres/testing.h"
@@ -24,17 +25,15 @@ using testing::Not;
 
 class PlatformTest : public testing::Test {
  protected:
-  PlatformTest() : folder_((fs::temp_directory_path() / "seedcore-app-XXXXXX").string()) {
-    if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary directory");
+  PlatformTest() {
     settings_.server.listen.port = 0;
     settings_.server.api_listen.port = 0;
-    settings_.store.data_dir = folder_;
+    settings_.store.data_dir = folder_.path();
   }
-  ~PlatformTest() override { fs::remove_all(folder_); }
 
   Result<std::unique_ptr<Platform>> Start() { return Platform::Start(settings_, RealEnv()); }
 
-  std::string folder_;
+  test::TemporaryFolder folder_;
   settings::Settings settings_;
 };
 
@@ -56,7 +55,7 @@ TEST_F(PlatformTest, ASecondPlatformOnTheSameDataIsRefused) {
   const auto second = Start();
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kUnavailable);
-  EXPECT_THAT(ToString(second.error()), HasSubstr(folder_));
+  EXPECT_THAT(ToString(second.error()), HasSubstr(folder_.path().string()));
 }
 
 TEST_F(PlatformTest, KeepsEverythingInPostgresqlWhenItsDsnIsSet) {
@@ -70,7 +69,7 @@ TEST_F(PlatformTest, KeepsEverythingInPostgresqlWhenItsDsnIsSet) {
   ASSERT_TRUE(health) << ToString(health.error());
   EXPECT_THAT(health->body, HasSubstr("postgresql"));
   EXPECT_THAT(health->body, Not(HasSubstr("s3cret")));
-  EXPECT_FALSE(fs::exists(folder_ + "/seedcore.db"));
+  EXPECT_FALSE(fs::exists(folder_.File("seedcore.db")));
 }
 
 TEST_F(PlatformTest, AWrongDsnIsRefused) {
@@ -85,7 +84,7 @@ TEST_F(PlatformTest, APortThatIsTakenIsNamed) {
   const auto first = Start();
   ASSERT_TRUE(first) << ToString(first.error());
   const std::string port = (*first)->api_url().substr((*first)->api_url().rfind(':') + 1);
-  settings_.store.data_dir = folder_ + "/other";
+  settings_.store.data_dir = folder_.File("other");
   settings_.server.api_listen.port = static_cast<std::uint16_t>(std::stoi(port));
   const auto second = Start();
   ASSERT_FALSE(second);
@@ -94,7 +93,7 @@ TEST_F(PlatformTest, APortThatIsTakenIsNamed) {
 }
 
 TEST_F(PlatformTest, ARuleFileWithAMistakeStopsTheStart) {
-  settings_.coordinator.predicates_path = folder_ + "/rules.yaml";
+  settings_.coordinator.predicates_path = folder_.File("rules.yaml");
   std::ofstream(settings_.coordinator.predicates_path) << "routing:\n  - when: 'task.type =='\n    do: fast_path\n";
   const auto platform = Start();
   ASSERT_FALSE(platform);
@@ -103,8 +102,8 @@ TEST_F(PlatformTest, ARuleFileWithAMistakeStopsTheStart) {
 }
 
 TEST(PrepareDataDir, MakesAPrivateFolderBelowHome) {
-  std::string home = (fs::temp_directory_path() / "seedcore-home-XXXXXX").string();
-  ASSERT_NE(mkdtemp(home.data()), nullptr);
+  const test::TemporaryFolder folder;
+  const std::string home = folder.path().string();
   const char* const previous = std::getenv("HOME");
   const std::string kept = previous == nullptr ? "" : previous;
   setenv("HOME", home.c_str(), 1);
@@ -113,7 +112,6 @@ TEST(PrepareDataDir, MakesAPrivateFolderBelowHome) {
   ASSERT_TRUE(path) << ToString(path.error());
   EXPECT_EQ(*path, home + "/data/seedcore");
   EXPECT_EQ(fs::status(*path).permissions(), fs::perms::owner_all);
-  fs::remove_all(home);
 }
 
 TEST(PrepareDataDir, SaysWhichFolderCannotBeMade) {

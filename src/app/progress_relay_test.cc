@@ -1,7 +1,6 @@
 #include "app/progress_relay.h"
 
 #include <chrono>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -12,6 +11,7 @@
 
 #include "base/env.h"
 #include "base/metrics.h"
+#include "base/testing.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace seedcore::app {
@@ -21,21 +21,11 @@ namespace {
 class ProgressRelayTest : public testing::Test {
  protected:
   ProgressRelayTest() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    directory_ = std::filesystem::temp_directory_path() / ("seedcore-progress-relay-" + std::string(test->name()));
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
-    auto opened = store::sqlite::OpenSqliteStore({.path = (directory_ / "s.db").string()}, RealEnv(), metrics_);
+    auto opened = store::sqlite::OpenSqliteStore({.path = folder_.File("s.db")}, RealEnv(), metrics_);
     EXPECT_TRUE(opened);
     store_ = std::move(*opened);
     there_.emplace(RealEnv(), tasks(), metrics_);
     here_.emplace(RealEnv(), tasks(), metrics_);
-  }
-  ~ProgressRelayTest() override {
-    here_.reset();
-    there_.reset();
-    store_.reset();
-    std::filesystem::remove_all(directory_);
   }
   store::TaskStore& tasks() { return store_->tasks(); }
 
@@ -63,7 +53,7 @@ class ProgressRelayTest : public testing::Test {
     return false;
   }
 
-  std::filesystem::path directory_;
+  test::TemporaryFolder folder_;
   Metrics metrics_;
   std::unique_ptr<store::Store> store_;
   std::optional<queue::ProgressKeeper> there_;  // where it was claimed

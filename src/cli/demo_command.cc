@@ -147,11 +147,12 @@ int RunDemo(const Arguments& arguments) {
     PrintJson(DemoReportJson(*report));
   } else {
     fmt::print("{}", DemoReportText(*example, *report));
-    PrintLinks(**platform, *report);
   }
-  std::fflush(stdout);
   if (arguments.Has("serve")) {
-    fmt::print("\nServing until Ctrl-C\n");
+    if (!arguments.Has("json")) {
+      PrintLinks(**platform, *report);
+      fmt::print("\nServing until Ctrl-C\n");
+    }
     std::fflush(stdout);
     ServeUntilSignal(**platform);
     fmt::print(stderr, "\nstopping\n");

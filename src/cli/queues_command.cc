@@ -44,8 +44,20 @@ Result<json::value> PutLimit(Api& api, const Arguments& arguments, const std::st
   return api.Put(LimitPath(arguments, name), body);
 }
 
+/// The queues, and in `key_limits` what belongs to no type.
+Result<json::value> List(Api& api) {
+  SEEDCORE_ASSIGN_OR_RETURN(json::value queues, api.Get("/api/v1/queues"));
+  SEEDCORE_ASSIGN_OR_RETURN(const json::value limits, api.Get("/api/v1/limits"));
+  json::array of_keys;
+  for (const json::value& limit : limits.at("items").as_array()) {
+    if (TextOf(limit, "scope") == "key") of_keys.push_back(limit);
+  }
+  queues.as_object()["key_limits"] = std::move(of_keys);
+  return queues;
+}
+
 Result<json::value> Act(Api& api, const Arguments& arguments, const std::string& action) {
-  if (action == "list") return api.Get("/api/v1/queues");
+  if (action == "list") return List(api);
   const std::string name = arguments.Get("NAME");
   SEEDCORE_RETURN_IF_ERROR(NeedsName(name));
   if (action == "limit") return PutLimit(api, arguments, name);
@@ -64,6 +76,8 @@ std::string LimitText(const json::value& limit) {
   if (const json::value& rate = limit.at("rate"); !rate.is_null()) {
     text +=
         fmt::format("  {} per {:g} s", rate.at("tasks").to_number<int>(), rate.at("interval_s").to_number<double>());
+    const json::value* burst = rate.as_object().if_contains("burst");
+    if (burst != nullptr && burst->is_number()) text += fmt::format(", {} at once", burst->to_number<int>());
   }
   return text;
 }
@@ -79,6 +93,20 @@ void PrintQueue(const json::value& queue) {
   fmt::print("\n");
 }
 
+void PrintLimit(const json::value& limit) {
+  fmt::print("{} {}{}\n", TextOf(limit, "scope"), TextOf(limit, "name"), LimitText(limit));
+}
+
+void PrintList(const json::value& list) {
+  const json::array& queues = list.at("items").as_array();
+  const json::array& of_keys = list.at("key_limits").as_array();
+  for (const json::value& queue : queues) PrintQueue(queue);
+  for (const json::value& limit : of_keys) PrintLimit(limit);
+  if (queues.empty() && of_keys.empty()) {
+    fmt::print("{}\n", Paint(Color::kDim, "nothing waits or runs, nothing is paused or limited"));
+  }
+}
+
 }  // namespace
 
 int RunQueues(const Arguments& arguments) {
@@ -91,11 +119,11 @@ int RunQueues(const Arguments& arguments) {
   if (arguments.Has("json")) {
     PrintJson(*reply);
   } else if (action == "list") {
-    for (const json::value& queue : reply->at("items").as_array()) PrintQueue(queue);
+    PrintList(*reply);
   } else if (action == "pause" || action == "resume") {
     PrintQueue(*reply);
   } else if (action == "limit") {
-    fmt::print("{} {}{}\n", TextOf(*reply, "scope"), TextOf(*reply, "name"), LimitText(*reply));
+    PrintLimit(*reply);
   } else {
     fmt::print("lifted\n");
   }

@@ -20,6 +20,7 @@ constexpr milliseconds kFirstPoll{10};
 constexpr milliseconds kLongestPoll{500};
 constexpr int kDefaultWaitSeconds = 60;
 constexpr int kDefaultListed = 20;
+constexpr std::int64_t kRedrivenAtOnce = 1000;
 
 bool IsFinal(const std::string& status) { return status == "completed" || status == "failed" || status == "cancelled"; }
 
@@ -102,6 +103,22 @@ Result<json::value> SubmitTask(Api& api, const Arguments& arguments, const json:
   return AwaitEnd(api, TextOf(stored, "id"), std::chrono::seconds(wait_s));
 }
 
+/// What a task that has ended otherwise than was asked for makes of the command: the server changes nothing and says so
+/// by the status alone.
+Result<void> Steered(const json::value& task, std::string_view verb) {
+  const std::string status = TextOf(task, "status");
+  if (verb == "run" && status == "completed") {
+    return Fail(ErrorCode::kConflict,
+                fmt::format("task {} is completed: there is nothing to retry; to have it done again, submit it again",
+                            TextOf(task, "id")));
+  }
+  if (verb == "cancel" && status != "cancelled") {
+    return Fail(ErrorCode::kConflict,
+                fmt::format("task {} has {} before it could be cancelled", TextOf(task, "id"), status));
+  }
+  return {};
+}
+
 int Steer(const Arguments& arguments, std::string_view verb) {
   const auto settings = LoadSettings(arguments);
   if (!settings) return ReportError(settings.error());
@@ -109,7 +126,38 @@ int Steer(const Arguments& arguments, std::string_view verb) {
   const auto task = api.Post(fmt::format("/api/v1/tasks/{}/{}", PercentEncode(arguments.Get("ID")), verb),
                              json::object(), RealEnv().NewId());
   if (!task) return ReportError(task.error());
+  if (const auto steered = Steered(*task, verb); !steered) return ReportError(steered.error());
   ShowTask(arguments, *task);
+  return kExitOk;
+}
+
+/// Queues the dead letters, some at a time. No more often than those there are at the beginning can take: what fails
+/// again meanwhile is dead again, and would go round for ever.
+Result<std::int64_t> RedriveAll(Api& api, const std::string& type) {
+  SEEDCORE_ASSIGN_OR_RETURN(const json::value status, api.Get("/api/v1/status"));
+  const std::int64_t rounds = status.at("dead_letters").as_int64() / kRedrivenAtOnce + 1;
+  std::int64_t requeued = 0;
+  for (std::int64_t round = 0; round < rounds; ++round) {
+    SEEDCORE_ASSIGN_OR_RETURN(const json::value result,
+                              api.Post("/api/v1/tasks/redrive", {{"type", type}, {"limit", kRedrivenAtOnce}}));
+    const auto now = result.at("requeued").as_int64();
+    requeued += now;
+    if (now < kRedrivenAtOnce) break;
+  }
+  return requeued;
+}
+
+int RetryDead(const Arguments& arguments) {
+  const auto settings = LoadSettings(arguments);
+  if (!settings) return ReportError(settings.error());
+  Api api(settings->client);
+  const auto requeued = RedriveAll(api, arguments.Get("type"));
+  if (!requeued) return ReportError(requeued.error());
+  if (arguments.Has("json")) {
+    PrintJson({{"requeued", *requeued}});
+  } else {
+    fmt::print("{} queued again\n", *requeued);
+  }
   return kExitOk;
 }
 
@@ -199,21 +247,10 @@ int RunTask(const Arguments& arguments) {
 int RunCancel(const Arguments& arguments) { return Steer(arguments, "cancel"); }
 
 int RunRetry(const Arguments& arguments) {
-  if (!arguments.Has("dead")) {
-    if (arguments.Has("ID")) return Steer(arguments, "run");
-    return ReportError({ErrorCode::kInvalidArgument, "give a task id, or --dead", ""});
-  }
-  const auto settings = LoadSettings(arguments);
-  if (!settings) return ReportError(settings.error());
-  Api api(settings->client);
-  const auto result = api.Post("/api/v1/tasks/redrive", json::object{{"type", arguments.Get("type")}});
-  if (!result) return ReportError(result.error());
-  if (arguments.Has("json")) {
-    PrintJson(*result);
-  } else {
-    fmt::print("{} queued again\n", WriteJson(result->at("requeued")));
-  }
-  return kExitOk;
+  const bool dead = arguments.Has("dead");
+  if (dead == arguments.Has("ID")) return ReportError({ErrorCode::kInvalidArgument, "give a task id, or --dead", ""});
+  if (!dead && arguments.Has("type")) return ReportError({ErrorCode::kInvalidArgument, "goes with --dead", "--type"});
+  return dead ? RetryDead(arguments) : Steer(arguments, "run");
 }
 
 }  // namespace seedcore::cli

@@ -1,11 +1,10 @@
 #include "cognitive/engine.h"
 
-#include <filesystem>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/sim_env.h"
+#include "base/testing.h"
 #include "cognitive/rules/rules.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -45,15 +44,9 @@ class ScriptedProvider final : public Provider {
 class EngineTest : public ::testing::Test {
  protected:
   EngineTest() {
-    dir_ = ::testing::TempDir() + "cognitiveXXXXXX";
-    EXPECT_NE(mkdtemp(dir_.data()), nullptr);
-    auto store = store::sqlite::OpenSqliteStore({.path = dir_ + "/s.db"}, env_, metrics_);
+    auto store = store::sqlite::OpenSqliteStore({.path = folder_.File("s.db")}, env_, metrics_);
     EXPECT_TRUE(store) << ToString(store.error());
     store_ = std::move(*store);
-  }
-  ~EngineTest() override {
-    store_.reset();
-    std::filesystem::remove_all(dir_);
   }
 
   std::unique_ptr<Engine> MakeEngine(Provider& fast, Provider& deep) {
@@ -77,7 +70,7 @@ class EngineTest : public ::testing::Test {
   SimEnv env_;
   Metrics metrics_;
   settings::CognitiveSettings settings_;
-  std::string dir_;
+  test::TemporaryFolder folder_;
   std::unique_ptr<store::Store> store_;
   rules::RulesProvider rules_{env_};
   CallContext call_;

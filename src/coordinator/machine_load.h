@@ -7,23 +7,12 @@
 #include <string_view>
 
 #include "base/env.h"
+#include "base/proc.h"
 
 namespace seedcore::coordinator {
 
-/// Time since boot, in ticks of the kernel, over all cores.
-struct CpuTimes {
-  std::uint64_t busy = 0;
-  std::uint64_t total = 0;
-};
-
-/// The first line of /proc/stat.
-[[nodiscard]] std::optional<CpuTimes> ParseProcStat(std::string_view text);
-/// Share of memory in use, 1 - MemAvailable / MemTotal, from /proc/meminfo.
-[[nodiscard]] std::optional<double> ParseMeminfo(std::string_view text);
 /// The cores a cgroup may use, from cpu.max ("150000 100000" is 1.5); absent when there is no limit.
 [[nodiscard]] std::optional<double> ParseCpuMax(std::string_view text);
-/// CPU time a cgroup has used, in microseconds, from cpu.stat.
-[[nodiscard]] std::optional<std::uint64_t> ParseCpuStat(std::string_view text);
 
 /// How busy this machine is, or this container where a cgroup (version 2) limits it. Reads the kernel's files at most
 /// once a second and answers from the last reading in between. Thread-safe.

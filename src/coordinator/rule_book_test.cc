@@ -6,19 +6,13 @@
 #include <gtest/gtest.h>
 
 #include "base/sim_env.h"
+#include "base/testing.h"
 
 namespace seedcore::coordinator {
 namespace {
 
 class RuleBookTest : public testing::Test {
  protected:
-  RuleBookTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "rule_book_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    file_ = folder_ / "predicates.yaml";
-  }
-  ~RuleBookTest() override { std::filesystem::remove_all(folder_); }
-
   void Write(const std::string& action) {
     std::ofstream(file_) << "routing: [{when: '1', do: " << action << "}]\nmutations: [{when: '1', do: hold}]\n";
     // Two writes within the clock tick of the file system would look alike.
@@ -27,8 +21,8 @@ class RuleBookTest : public testing::Test {
   static RouteAction ActionOf(const RuleBook& book) { return book.Current()->routing[0].action; }
 
   SimEnv env_;
-  std::filesystem::path folder_;
-  std::filesystem::path file_;
+  test::TemporaryFolder folder_;
+  const std::filesystem::path file_ = folder_.path() / "predicates.yaml";
   int writes_ = 0;
 };
 

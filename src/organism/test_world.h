@@ -1,9 +1,7 @@
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include <fmt/format.h>
@@ -11,37 +9,24 @@
 
 #include "base/metrics.h"
 #include "base/sim_env.h"
+#include "base/testing.h"
 #include "organism/organism.h"
 #include "store/sqlite/sqlite_store.h"
 
 /// For the tests of this room: the real SQLite store on a simulated clock.
 namespace seedcore::organism {
 
-/// Waits until `holds()`. The work of other threads takes real time even where the clock is simulated; the limit is
-/// only there to end a test that fails.
-template <class Predicate>
-[[nodiscard]] bool Eventually(const Predicate& holds) {
-  Env& real = RealEnv();
-  const Instant give_up = real.Now() + std::chrono::seconds(20);
-  while (!holds()) {
-    if (real.Now() > give_up) return false;
-    real.SleepFor(std::chrono::microseconds(200), {});
-  }
-  return true;
-}
+using test::Eventually;
 
 class World : public testing::Test {
+ private:
+  test::TemporaryFolder folder_;  // outlives the store
+
  protected:
   World() {
-    directory_ = std::filesystem::temp_directory_path() / fmt::format("seedcore-{}-{}", ::getpid(), RealEnv().NewId());
-    std::filesystem::create_directories(directory_);
-    auto opened = store::sqlite::OpenSqliteStore({.path = (directory_ / "seedcore.db").string()}, env, metrics);
+    auto opened = store::sqlite::OpenSqliteStore({.path = folder_.File("seedcore.db")}, env, metrics);
     if (!opened) throw std::runtime_error(ToString(opened.error()));
     store = std::move(*opened);
-  }
-  ~World() override {
-    store.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   store::RegistryStore& registry() { return store->registry(); }
@@ -57,9 +42,6 @@ class World : public testing::Test {
   Metrics metrics;
   std::unique_ptr<store::Store> store;
   CallContext call;
-
- private:
-  std::filesystem::path directory_;
 };
 
 /// The real registry, for tests that change one method of it.

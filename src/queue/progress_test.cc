@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "queue/dispatcher.h"
 #include "queue/progress_keeper.h"
 #include "queue/test_world.h"
 
@@ -16,11 +15,8 @@ using namespace std::chrono_literals;
 using store::TaskStatus;
 using testing::HasSubstr;
 
-class ProgressTest : public World {
+class ProgressTest : public DispatcherWorld {
  protected:
-  std::unique_ptr<Dispatcher> Start(TaskHandler handler, DispatcherSettings settings = {}) {
-    return std::make_unique<Dispatcher>(env, tasks(), metrics, std::move(settings), std::move(handler));
-  }
   std::optional<store::StoredProgress> ProgressOf(const std::string& id) {
     const auto known = tasks().ProgressOf(std::vector{id}).value();
     const auto found = known.find(id);

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -11,27 +9,15 @@
 
 #include "base/metrics.h"
 #include "base/sim_env.h"
+#include "base/testing.h"
+#include "queue/dispatcher.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/store.h"
 
 /// For the tests of this room: the real SQLite store on a simulated clock.
 namespace seedcore::queue {
 
-/// Waits until `holds()`. The work of other threads takes real time even where the clock is simulated; the limit is
-/// only there to end a test that fails.
-template <class Predicate>
-[[nodiscard]] bool Eventually(const Predicate& holds) {
-  Env& real = RealEnv();
-  const Instant give_up = real.Now() + std::chrono::seconds(20);
-  std::mutex mutex;
-  std::condition_variable_any never;
-  while (!holds()) {
-    if (real.Now() > give_up) return false;
-    std::unique_lock lock(mutex);
-    real.WaitUntil(lock, never, real.Now() + std::chrono::microseconds(500), {}, [] { return false; });
-  }
-  return true;
-}
+using test::Eventually;
 
 /// Keeps handlers waiting until the test lets them go.
 class Gate {
@@ -54,19 +40,14 @@ class Gate {
 };
 
 class World : public testing::Test {
+ private:
+  test::TemporaryFolder folder_;  // outlives the store
+
  protected:
   World() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    directory_ = std::filesystem::temp_directory_path() / fmt::format("seedcore-{}-{}-{}-{}", test->test_suite_name(),
-                                                                      test->name(), ::getpid(), RealEnv().NewId());
-    std::filesystem::create_directories(directory_);
-    auto opened = store::sqlite::OpenSqliteStore({.path = (directory_ / "seedcore.db").string()}, env, metrics);
+    auto opened = store::sqlite::OpenSqliteStore({.path = folder_.File("seedcore.db")}, env, metrics);
     if (!opened) throw std::runtime_error(ToString(opened.error()));
     store = std::move(*opened);
-  }
-  ~World() override {
-    store.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   store::TaskStore& tasks() { return store->tasks(); }
@@ -104,9 +85,15 @@ class World : public testing::Test {
   SimEnv env{7};
   Metrics metrics;
   std::unique_ptr<store::Store> store;
+};
 
- private:
-  std::filesystem::path directory_;
+/// A world with dispatchers.
+class DispatcherWorld : public World {
+ protected:
+  std::unique_ptr<Dispatcher> Start(TaskHandler handler, DispatcherSettings settings = {}) {
+    return std::make_unique<Dispatcher>(env, tasks(), metrics, std::move(settings), std::move(handler));
+  }
+  static TaskOutcome Done(const store::Task&, const CallContext&) { return TaskOutcome::Complete("done"); }
 };
 
 }  // namespace seedcore::queue

@@ -1,11 +1,10 @@
 #include "service/cognitive.h"
 
-#include <filesystem>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/sim_env.h"
+#include "base/testing.h"
 #include "cognitive/engine.h"
 #include "cognitive/rules/rules.h"
 #include "store/sqlite/sqlite_store.h"
@@ -18,9 +17,7 @@ using ::testing::HasSubstr;
 class CognitiveServiceTest : public ::testing::Test {
  protected:
   CognitiveServiceTest() {
-    dir_ = ::testing::TempDir() + "cognitive_serviceXXXXXX";
-    EXPECT_NE(mkdtemp(dir_.data()), nullptr);
-    auto store = store::sqlite::OpenSqliteStore({.path = dir_ + "/s.db"}, env_, metrics_);
+    auto store = store::sqlite::OpenSqliteStore({.path = folder_.File("s.db")}, env_, metrics_);
     EXPECT_TRUE(store) << ToString(store.error());
     store_ = std::move(*store);
     engine_ = std::make_unique<cognitive::Engine>(
@@ -28,10 +25,6 @@ class CognitiveServiceTest : public ::testing::Test {
         settings::CognitiveSettings{});
     service_ = std::make_unique<CognitiveService>(*engine_, env_);
     routes_ = Routes(CognitiveOperations(), *service_);
-  }
-  ~CognitiveServiceTest() override {
-    store_.reset();
-    std::filesystem::remove_all(dir_);
   }
 
   net::Response Send(net::Method method, const std::string& path, std::string body = {}) {
@@ -54,7 +47,7 @@ class CognitiveServiceTest : public ::testing::Test {
   SimEnv env_;
   Metrics metrics_;
   CallContext call_;
-  std::string dir_;
+  test::TemporaryFolder folder_;
   std::unique_ptr<store::Store> store_;
   cognitive::rules::RulesProvider rules_{env_};
   std::unique_ptr<cognitive::Engine> engine_;

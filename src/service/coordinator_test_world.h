@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "base/sim_env.h"
+#include "base/testing.h"
 #include "service/coordinator.h"
 #include "service/coordinator_impl.h"
 #include "service/task_route.h"
@@ -31,12 +32,9 @@ class CoordinatorTest : public testing::Test {
   ~CoordinatorTest() override {
     service_.reset();
     store_.reset();
-    std::filesystem::remove_all(folder_);
   }
   CoordinatorTest() {
-    folder_ = (std::filesystem::temp_directory_path() / "coordinator_XXXXXX").string();
-    if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary folder: " + folder_);
-    auto opened = store::sqlite::OpenSqliteStore({.path = folder_ + "/seedcore.db"}, env_, metrics_);
+    auto opened = store::sqlite::OpenSqliteStore({.path = folder_.File("seedcore.db")}, env_, metrics_);
     if (!opened) throw std::runtime_error(ToString(opened.error()));
     store_ = std::move(*opened);
     const Transport transport = [this](net::Method, const std::string& path, const std::string& body,
@@ -159,7 +157,7 @@ class CoordinatorTest : public testing::Test {
     return task;
   }
   void UseRules(const std::string& routing, const std::string& mutations = "[{when: '1', do: hold}]") {
-    const std::string file = folder_ + "/rules.yaml";
+    const std::string file = folder_.File("rules.yaml");
     std::ofstream(file) << "routing: " << routing << "\nmutations: " << mutations << "\n";
     coordinator::RuleBook& book = file_rules_.emplace_back(env_, file);
     ASSERT_TRUE(book.Load());
@@ -201,7 +199,7 @@ class CoordinatorTest : public testing::Test {
 
   SimEnv env_;
   Metrics metrics_;
-  std::string folder_;
+  test::TemporaryFolder folder_;
   std::unique_ptr<store::Store> store_;
   store::StepStore* steps_ = nullptr;
   coordinator::RuleBook rules_{env_};

@@ -1,13 +1,11 @@
 #include "service/organism.h"
 
-#include <filesystem>
-#include <unistd.h>
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/metrics.h"
 #include "base/sim_env.h"
+#include "base/testing.h"
 #include "organism/executors/executors.h"
 #include "organism/organism.h"
 #include "service/peer.h"
@@ -19,9 +17,7 @@ namespace {
 class OrganismServiceTest : public testing::Test {
  protected:
   OrganismServiceTest() {
-    directory_ = std::filesystem::temp_directory_path() / fmt::format("seedcore-{}-{}", ::getpid(), RealEnv().NewId());
-    std::filesystem::create_directories(directory_);
-    auto opened = store::sqlite::OpenSqliteStore({.path = (directory_ / "seedcore.db").string()}, env, metrics);
+    auto opened = store::sqlite::OpenSqliteStore({.path = folder_.File("seedcore.db")}, env, metrics);
     if (!opened) throw std::runtime_error(ToString(opened.error()));
     store = std::move(*opened);
     organism.emplace(organism::DefaultOrganismConfig(), organism::OrganismSettings{}, env, *store, metrics);
@@ -40,7 +36,6 @@ class OrganismServiceTest : public testing::Test {
     service.reset();
     organism.reset();
     store.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   /// Through the operation table, as HTTP does it.
@@ -75,7 +70,7 @@ class OrganismServiceTest : public testing::Test {
   CallContext call;
 
  private:
-  std::filesystem::path directory_;
+  test::TemporaryFolder folder_;
 };
 
 TEST_F(OrganismServiceTest, HealthIs503UntilInitialized) {

@@ -1,11 +1,10 @@
 #include "service/queues.h"
 
-#include <filesystem>
-
 #include <gmock/gmock.h>
 
 #include "base/metrics.h"
 #include "base/sim_env.h"
+#include "base/testing.h"
 #include "service/tasks.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -15,25 +14,17 @@ namespace {
 class QueuesTest : public testing::Test {
  protected:
   QueuesTest() {
-    folder_ = "/tmp/seedcore-queues-XXXXXX";
-    if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary directory");
-    store_ = store::sqlite::OpenSqliteStore({.path = folder_ + "/seedcore.db"}, env_, metrics_).value();
+    store_ = store::sqlite::OpenSqliteStore({.path = folder_.File("seedcore.db")}, env_, metrics_).value();
     queues_ = std::make_unique<QueueService>(store_->queues());
     tasks_ = std::make_unique<TaskService>(TaskService::Dependencies{
         .tasks = &store_->tasks(), .default_retry = {}, .on_cancelled = {}, .check_type = {}});
-  }
-  ~QueuesTest() override {
-    tasks_.reset();
-    queues_.reset();
-    store_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   TaskRead Submit(TaskCreate task) { return tasks_->Submit(task, {}).value(); }
 
   SimEnv env_;
   Metrics metrics_;
-  std::string folder_;
+  test::TemporaryFolder folder_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<QueueService> queues_;
   std::unique_ptr<TaskService> tasks_;

@@ -1,11 +1,10 @@
 #include "service/schedules.h"
 
-#include <filesystem>
-
 #include <gmock/gmock.h>
 
 #include "base/metrics.h"
 #include "base/sim_env.h"
+#include "base/testing.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace seedcore::service {
@@ -18,9 +17,7 @@ using testing::ElementsAre;
 class SchedulesTest : public testing::Test {
  protected:
   SchedulesTest() {
-    folder_ = "/tmp/seedcore-schedules-XXXXXX";
-    if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary directory");
-    store_ = store::sqlite::OpenSqliteStore({.path = folder_ + "/seedcore.db"}, env_, metrics_).value();
+    store_ = store::sqlite::OpenSqliteStore({.path = folder_.File("seedcore.db")}, env_, metrics_).value();
     schedules_ = std::make_unique<ScheduleService>(
         ScheduleService::Dependencies{.env = &env_,
                                       .schedules = &store_->schedules(),
@@ -29,11 +26,6 @@ class SchedulesTest : public testing::Test {
                                         if (type != "unknown") return {};
                                         return Fail(ErrorCode::kInvalidArgument, "no executor", "type");
                                       }});
-  }
-  ~SchedulesTest() override {
-    schedules_.reset();
-    store_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   static SchedulePut Hourly() {
@@ -44,7 +36,7 @@ class SchedulesTest : public testing::Test {
 
   SimEnv env_;
   Metrics metrics_;
-  std::string folder_;
+  test::TemporaryFolder folder_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<ScheduleService> schedules_;
 };

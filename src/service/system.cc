@@ -1,17 +1,14 @@
 #include "service/system.h"
 
 #include <chrono>
-#include <fstream>
-#include <unistd.h>
+
+#include "base/proc.h"
 
 namespace seedcore::service {
 namespace {
 
 double ResidentMib() {
-  std::ifstream statm("/proc/self/statm");
-  std::int64_t total_pages = 0, resident_pages = 0;
-  if (!(statm >> total_pages >> resident_pages)) return 0.0;
-  return static_cast<double>(resident_pages) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1024.0 * 1024.0);
+  return static_cast<double>(NumberAfter(ReadKernelFile("/proc/self/status"), "VmRSS:").value_or(0)) / 1024.0;
 }
 
 double Seconds(auto duration) { return std::chrono::duration<double>(duration).count(); }

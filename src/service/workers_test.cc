@@ -1,12 +1,12 @@
 #include "service/workers.h"
 
-#include <filesystem>
 #include <thread>
 
 #include <gmock/gmock.h>
 
 #include "base/metrics.h"
 #include "base/sim_env.h"
+#include "base/testing.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace seedcore::service {
@@ -19,18 +19,11 @@ using testing::HasSubstr;
 class WorkersTest : public testing::Test {
  protected:
   WorkersTest() {
-    folder_ = "/tmp/seedcore-workers-XXXXXX";
-    if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary directory");
-    auto opened = store::sqlite::OpenSqliteStore({.path = folder_ + "/seedcore.db"}, env_, metrics_);
+    auto opened = store::sqlite::OpenSqliteStore({.path = folder_.File("seedcore.db")}, env_, metrics_);
     if (!opened) throw std::runtime_error(ToString(opened.error()));
     store_ = std::move(*opened);
     workers_ = std::make_unique<WorkerService>(WorkerService::Dependencies{
         .env = &env_, .tasks = &store_->tasks(), .steps = &store_->steps(), .metrics = &metrics_});
-  }
-  ~WorkersTest() override {
-    workers_.reset();
-    store_.reset();
-    std::filesystem::remove_all(folder_);
   }
 
   std::string Submit(store::NewTask task = {}) {
@@ -51,7 +44,7 @@ class WorkersTest : public testing::Test {
 
   SimEnv env_;
   Metrics metrics_;
-  std::string folder_;
+  test::TemporaryFolder folder_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<WorkerService> workers_;
 };

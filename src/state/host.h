@@ -7,19 +7,12 @@
 #include <string_view>
 
 #include "base/env.h"
+#include "base/proc.h"
 #include "state/unified_state.h"
 
 /// Measurements of the machine, from the Linux /proc file system.
 namespace seedcore::state {
 
-/// Jiffies of all CPUs since boot, from the first line of /proc/stat.
-struct CpuTimes {
-  std::uint64_t busy = 0;
-  std::uint64_t total = 0;
-};
-[[nodiscard]] std::optional<CpuTimes> ParseCpuTimes(std::string_view proc_stat);
-/// 100 * (1 - MemAvailable / MemTotal), from /proc/meminfo.
-[[nodiscard]] std::optional<double> ParseMemoryPercent(std::string_view proc_meminfo);
 /// First field of /proc/loadavg.
 [[nodiscard]] std::optional<double> ParseLoad(std::string_view proc_loadavg);
 /// Resident set in bytes, from the VmRSS line of /proc/self/status.

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/sim_env.h"
+#include "base/testing.h"
 
 namespace seedcore::state {
 namespace {
@@ -14,23 +15,21 @@ namespace {
 class HostSamplerTest : public testing::Test {
  protected:
   void SetUp() override {
-    proc_ = std::filesystem::temp_directory_path() / ("seedcore_host_" + RealEnv().NewId());
-    std::filesystem::create_directories(proc_ / "self");
+    std::filesystem::create_directories(folder_.path() / "self");
     Write("stat", "cpu  100 0 100 800 0 0 0 0 0 0\ncpu0 1 2 3 4\n");
     Write("meminfo", "MemTotal:       1000 kB\nMemFree: 10 kB\nMemAvailable:    250 kB\n");
     Write("loadavg", "1.25 0.5 0.25 2/300 4000\n");
     Write("self/status", "Name:\tseedcore\nVmRSS:\t    2048 kB\n");
   }
-  void TearDown() override { std::filesystem::remove_all(proc_); }
 
-  void Write(const std::string& name, std::string_view text) { std::ofstream(proc_ / name) << text; }
+  void Write(const std::string& name, std::string_view text) { std::ofstream(folder_.path() / name) << text; }
 
-  std::filesystem::path proc_;
+  test::TemporaryFolder folder_;
   SimEnv env_;
 };
 
 TEST_F(HostSamplerTest, ReadsEveryFigure) {
-  HostSampler sampler(env_, "/", proc_.string());
+  HostSampler sampler(env_, "/", folder_.path().string());
   const HostState host = sampler.Sample();
   EXPECT_DOUBLE_EQ(host.cpu_percent.value(), 20.0);
   EXPECT_DOUBLE_EQ(host.memory_percent.value(), 75.0);
@@ -40,7 +39,7 @@ TEST_F(HostSamplerTest, ReadsEveryFigure) {
 }
 
 TEST_F(HostSamplerTest, CpuUseIsThatSinceTheLastReading) {
-  HostSampler sampler(env_, "", proc_.string());
+  HostSampler sampler(env_, "", folder_.path().string());
   (void)sampler.Sample();
   Write("stat", "cpu  190 0 100 810 0 0 0 0 0 0\n");
   env_.Advance(std::chrono::seconds(2));
@@ -48,7 +47,7 @@ TEST_F(HostSamplerTest, CpuUseIsThatSinceTheLastReading) {
 }
 
 TEST_F(HostSamplerTest, ReadsAtMostOnceASecond) {
-  HostSampler sampler(env_, "", proc_.string());
+  HostSampler sampler(env_, "", folder_.path().string());
   (void)sampler.Sample();
   Write("loadavg", "9.0 0 0 1/1 1\n");
   env_.Advance(std::chrono::milliseconds(900));
@@ -63,11 +62,15 @@ TEST_F(HostSamplerTest, WhatCannotBeReadIsAbsent) {
   EXPECT_FALSE(host.cpu_percent || host.memory_percent || host.load_1m || host.process_rss_bytes || host.disk_percent);
 }
 
-TEST(ProcTest, GarbageIsNotAFigure) {
-  EXPECT_FALSE(ParseCpuTimes("cpu  x y"));
-  EXPECT_FALSE(ParseCpuTimes(""));
-  EXPECT_FALSE(ParseMemoryPercent("MemTotal: 0 kB\nMemAvailable: 0 kB\n"));
-  EXPECT_FALSE(ParseMemoryPercent("MemTotalX: 5 kB\n"));
+TEST_F(HostSamplerTest, CountersThatGoBackAreNoFigure) {
+  HostSampler sampler(env_, "", folder_.path().string());
+  (void)sampler.Sample();
+  Write("stat", "cpu  90 0 100 910 0 0 0 0 0 0\n");
+  env_.Advance(std::chrono::seconds(2));
+  EXPECT_FALSE(sampler.Sample().cpu_percent);
+}
+
+TEST(HostFiguresTest, GarbageIsNotAFigure) {
   EXPECT_FALSE(ParseLoad("load"));
   EXPECT_FALSE(ParseResidentBytes("VmSize: 3 kB"));
 }

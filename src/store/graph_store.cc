@@ -19,6 +19,7 @@ constexpr std::size_t kMaxPropsBytes = 65'536;
 constexpr std::size_t kMaxDimensions = 4096;
 constexpr int kMaxFanout = 10'000;
 constexpr int kMaxScan = 10'000;
+constexpr int kMaxSync = 10'000;
 
 // In the order of NodeKind.
 constexpr std::array<NodeTable, kNodeKinds> kNodeTables = {{
@@ -89,6 +90,11 @@ Result<void> CheckText(std::string_view text, std::size_t most, const char* fiel
     return Fail(ErrorCode::kInvalidArgument, fmt::format("at most {} bytes, got {}", most, text.size()), field);
   }
   return {};
+}
+
+Result<void> CheckLimit(int limit, int most) {
+  if (limit >= 1 && limit <= most) return {};
+  return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to {}, got {}", most, limit), "limit");
 }
 
 bool IsCanonicalUuid(std::string_view text) {
@@ -222,11 +228,10 @@ Result<void> CheckEmbeddings(std::span<const NodeEmbedding> embeddings) {
 
 Result<void> CheckScan(const EmbeddingScan& scan) {
   SEEDCORE_RETURN_IF_ERROR(CheckText(scan.model, kMaxIdBytes, "model"));
-  if (scan.limit < 1 || scan.limit > kMaxScan) {
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to {}, got {}", kMaxScan, scan.limit), "limit");
-  }
-  return {};
+  return CheckLimit(scan.limit, kMaxScan);
 }
+
+Result<void> CheckSync(int limit) { return CheckLimit(limit, kMaxSync); }
 
 std::string WriteVector(std::span<const float> vector) {
   std::string out = "[";

@@ -276,6 +276,7 @@ void SortNeighbours(std::vector<Neighbour>& neighbours);
 [[nodiscard]] Result<void> CheckQuery(std::span<const NodeRef> nodes, const EdgeQuery& query);
 [[nodiscard]] Result<void> CheckEmbeddings(std::span<const NodeEmbedding> embeddings);
 [[nodiscard]] Result<void> CheckScan(const EmbeddingScan& scan);
+[[nodiscard]] Result<void> CheckSync(int limit);
 
 /// JSON, with as many digits as bring the number back.
 [[nodiscard]] std::string WriteVector(std::span<const float> vector);

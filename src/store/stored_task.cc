@@ -1,5 +1,6 @@
 #include "store/stored_task.h"
 
+#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
@@ -27,6 +28,35 @@ Result<Task> ToTask(TaskRow row) {
     SEEDCORE_ASSIGN_OR_RETURN(row.task.depends_on, ParseStoredStrings(row.depends_on, "depends_on"));
   }
   return std::move(row.task);
+}
+
+Result<Task> ToTask(Result<TaskRow> row) {
+  if (!row) return std::unexpected(std::move(row.error()));
+  return ToTask(std::move(*row));
+}
+
+Result<std::int64_t> ParseTaskCursor(const std::string& cursor) {
+  std::int64_t before = 0;
+  if (cursor.empty()) return before;
+  const char* const end = cursor.data() + cursor.size();
+  const auto [stop, error] = std::from_chars(cursor.data(), end, before);
+  if (error != std::errc{} || stop != end || before < 1) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a cursor of an earlier page", cursor), "cursor");
+  }
+  return before;
+}
+
+Result<TaskPage> ToTaskPage(std::vector<TaskRow> rows, int limit) {
+  TaskPage page;
+  if (rows.size() > static_cast<std::size_t>(limit)) {
+    rows.resize(static_cast<std::size_t>(limit));
+    page.next_cursor = std::to_string(rows.back().seq);
+  }
+  page.items.reserve(rows.size());
+  for (TaskRow& row : rows) {
+    SEEDCORE_ASSIGN_OR_RETURN(page.items.emplace_back(), ToTask(std::move(row)));
+  }
+  return page;
 }
 
 TaskStatus StatusFromName(std::string_view name, bool& damaged) {

@@ -26,6 +26,13 @@ struct TaskRow {
 
 /// kCorrupt when a column is damaged or the stored JSON is not JSON.
 [[nodiscard]] Result<Task> ToTask(TaskRow row);
+[[nodiscard]] Result<Task> ToTask(Result<TaskRow> row);
+
+/// The place of the last task of a page in the order of submission; to callers it is opaque. 0 for the first page;
+/// kInvalidArgument: not a cursor of ours.
+[[nodiscard]] Result<std::int64_t> ParseTaskCursor(const std::string& cursor);
+/// A page out of `limit` rows and one more, which tells that there is another page.
+[[nodiscard]] Result<TaskPage> ToTaskPage(std::vector<TaskRow> rows, int limit);
 
 /// The status called `name`; sets `damaged` when there is none.
 [[nodiscard]] TaskStatus StatusFromName(std::string_view name, bool& damaged);

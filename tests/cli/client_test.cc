@@ -1,5 +1,9 @@
 // The commands that talk to a running platform: what they print and what they exit with.
+#include <csignal>
+
+#include "base/metrics.h"
 #include "program.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace seedcore::test {
 namespace {
@@ -58,6 +62,26 @@ TEST(Client, SchedulesArePutListedPausedRunAndDeleted) {
   EXPECT_TRUE(Contains(refused.err, "no date ever matches")) << refused.err;
 }
 
+TEST(Client, QueuesArePausedLimitedAndListedWithTheLimitsOfKeys) {
+  Served served;
+  Program& seedcore = served.program;
+  EXPECT_TRUE(Contains(seedcore.Run({"queues"}).out, "nothing waits or runs"));
+  EXPECT_TRUE(Contains(seedcore.Run({"queues", "pause", "resize", "--reason", "disk swap"}).out, "paused: disk swap"));
+  EXPECT_TRUE(Contains(
+      seedcore
+          .Run({"queues", "limit", "resize", "--max-running", "4", "--rate", "60", "--interval", "30", "--burst", "10"})
+          .out,
+      "type resize  at most 4 running  60 per 30 s, 10 at once"));
+  EXPECT_EQ(seedcore.Json({"queues", "limit", "*", "--key", "--max-running", "1"}).at("scope"), "key");
+  const Outcome listed = seedcore.Run({"queues"});
+  EXPECT_TRUE(Contains(listed.out, "paused: disk swap") && Contains(listed.out, "at most 4 running")) << listed.out;
+  EXPECT_TRUE(Contains(listed.out, "key *  at most 1 running")) << listed.out;
+  EXPECT_EQ(seedcore.Json({"queues"}).at("key_limits").as_array().size(), 1U);
+  EXPECT_EQ(seedcore.Run({"queues", "unlimit", "*", "--key"}).code, 0);
+  EXPECT_EQ(seedcore.Run({"queues", "unlimit", "*", "--key"}).code, 3);
+  EXPECT_FALSE(Contains(seedcore.Run({"queues", "resume", "resize"}).out, "paused"));
+}
+
 TEST(Client, WithoutATerminalNothingIsColoredAndOnOneItIs) {
   Served served;
   Program& seedcore = served.program;
@@ -105,6 +129,64 @@ TEST(Client, ExitCodesTellWhatHappened) {
   EXPECT_EQ(seedcore.Run({"submit", "a", "--priority", "high"}).code, 2);
   EXPECT_EQ(seedcore.Run({"tasks", "--since", "yesterday"}).code, 2);
   EXPECT_EQ(seedcore.Run({"tasks", "--status", "finished"}).code, 2);
+}
+
+TEST(Client, RetryAndCancelOfATaskThatHasEndedOtherwiseSaySo) {
+  Served served;
+  Program& seedcore = served.program;
+  const std::string completed(
+      seedcore.Json({"submit", "general_query", "--description", "6 * 7", "--wait"}).at("id").as_string());
+  const Outcome retried = seedcore.Run({"retry", completed});
+  EXPECT_EQ(retried.code, 6) << retried.out;
+  EXPECT_TRUE(Contains(retried.err, completed + " is completed: there is nothing to retry")) << retried.err;
+  EXPECT_EQ(retried.out, "");
+  const Outcome too_late = seedcore.Run({"cancel", completed, "--json"});
+  EXPECT_EQ(too_late.code, 6) << too_late.out;
+  EXPECT_TRUE(Contains(too_late.err, "has completed before it could be cancelled")) << too_late.err;
+
+  const std::string failed(seedcore.Json({"submit", "make_coffee", "--wait"}, 1).at("id").as_string());
+  EXPECT_EQ(seedcore.Run({"cancel", failed}).code, 6);
+  const std::string held(seedcore.Json({"submit", "health_check", "--hold"}).at("id").as_string());
+  EXPECT_EQ(seedcore.Run({"cancel", held}).code, 0);
+  EXPECT_EQ(seedcore.Run({"cancel", held}).code, 0) << "it is as was asked for";
+  EXPECT_EQ(seedcore.Run({"retry", failed}).code, 0);
+}
+
+TEST(Client, RetryTakesATaskOrTheDeadLetters) {
+  Program seedcore;
+  EXPECT_EQ(seedcore.Run({"retry"}).code, 2);
+  EXPECT_EQ(seedcore.Run({"retry", "ffffffff", "--dead"}).code, 2) << "neither is silently left out";
+  EXPECT_EQ(seedcore.Run({"retry", "ffffffff", "--type", "health_check"}).code, 2);
+}
+
+/// Stores so many tasks of this type that have failed for good.
+void StoreDeadLetters(const std::string& file, const std::string& type, int count) {
+  Metrics metrics;
+  const auto store = store::sqlite::OpenSqliteStore({.path = file}, RealEnv(), metrics);
+  ASSERT_TRUE(store) << ToString(store.error());
+  const std::vector<store::NewTask> tasks(static_cast<std::size_t>(count), {.type = type});
+  ASSERT_TRUE((*store)->tasks().Submit(tasks));
+  const auto claims = (*store)->tasks().ClaimTasks({.owner_id = "test", .limit = count});
+  ASSERT_TRUE(claims);
+  std::vector<store::Finish> finishes;
+  for (const auto& claim : *claims) {
+    finishes.push_back({claim.lease(), store::FailedForGood{{ErrorCode::kNonRetryable, "no beans", {}}, {}}, {}});
+  }
+  ASSERT_TRUE((*store)->tasks().FinishTasks(finishes));
+}
+
+TEST(Client, RetryOfTheDeadLettersTakesThemAll) {
+  Program seedcore;
+  std::filesystem::create_directory(seedcore.folder() / "data");
+  constexpr int kDead = 2'100;  // the server takes a thousand at a time
+  StoreDeadLetters((seedcore.folder() / "data/seedcore.db").string(), "make_coffee", kDead);
+  seedcore.Set("SEEDCORE_EXTERNAL_TYPES", "make_coffee");  // nobody claims them
+  const auto up = StartUp(seedcore);
+  EXPECT_EQ(seedcore.Json({"retry", "--dead", "--type", "health_check"}).at("requeued"), 0);
+  EXPECT_EQ(seedcore.Json({"retry", "--dead"}).at("requeued"), kDead);
+  EXPECT_EQ(seedcore.Json({"status"}).at("dead_letters"), 0);
+  up->Signal(SIGTERM);
+  EXPECT_EQ(up->Wait(), 0) << up->err();
 }
 
 TEST(Client, WithoutAServerTheCodeAndTheHintSaySo) {

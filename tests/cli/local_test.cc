@@ -165,10 +165,14 @@ TEST(Demo, RunsTheExampleToTheEndAndLeavesNothingBehind) {
   part.close();
 
   const Program seedcore;
-  const json::value report = seedcore.Json(
-      {"demo", "--example", example.path().string(), "--listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0"});
+  const std::vector<std::string> demo{"demo",         "--example",  example.path().string(), "--listen", "127.0.0.1:0",
+                                      "--api-listen", "127.0.0.1:0"};
+  const json::value report = seedcore.Json(demo);
   EXPECT_EQ(report.at("failed"), 0) << WriteJson(report);
   EXPECT_GT(report.at("tasks").as_int64(), 40) << WriteJson(report);
+  const Outcome text = seedcore.Run(demo);
+  EXPECT_TRUE(Contains(text.out, "0 failed")) << text.out;
+  EXPECT_FALSE(Contains(text.out, "http://")) << "nothing listens any more: " << text.out;
   EXPECT_TRUE(std::filesystem::is_empty(seedcore.folder()));
   EXPECT_EQ(seedcore.Run({"demo", "--example", "/no/such/folder"}).code, 3);
 }

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <regex>
 
 namespace seedcore::test {
 
@@ -66,6 +67,15 @@ Served::Served(const std::vector<std::string>& more, const std::map<std::string,
 Served::~Served() {
   up_->Signal(SIGTERM);
   up_->Wait();
+}
+
+std::unique_ptr<Process> StartUp(Program& program) {
+  auto up = program.Start(UpArguments(program.folder()));
+  const std::string ready = up->AwaitLine("ready");
+  std::smatch match;
+  EXPECT_TRUE(std::regex_search(ready, match, std::regex("api=(\\S+)"))) << up->err();
+  program.Set("SEEDCORE_API", match[1]);
+  return up;
 }
 
 bool Contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }

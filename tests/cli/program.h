@@ -8,8 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "base/json.h"
+#include "base/testing.h"
 #include "support/process.h"
-#include "support/temporary_folder.h"
 
 /// The real `seedcore` program.
 namespace seedcore::test {
@@ -51,6 +51,9 @@ class Served {
   std::unique_ptr<Process> up_;
   std::string api_url_;
 };
+
+/// Starts `up` on the data of `program` and tells the program where its task API is.
+[[nodiscard]] std::unique_ptr<Process> StartUp(Program& program);
 
 /// Arguments for `up` on free ports with data in `folder`.
 [[nodiscard]] std::vector<std::string> UpArguments(const std::filesystem::path& folder);

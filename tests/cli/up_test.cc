@@ -52,11 +52,7 @@ TEST(Up, TasksSurviveASigtermAndASecondStart) {
   Program program;
   std::string id;
   for (int start = 0; start < 2; ++start) {
-    const auto up = program.Start(UpArguments(program.folder()));
-    const std::string ready = up->AwaitLine("ready");
-    std::smatch match;
-    ASSERT_TRUE(std::regex_search(ready, match, std::regex("api=(\\S+)"))) << up->err();
-    program.Set("SEEDCORE_API", match[1]);
+    const auto up = StartUp(program);
     if (start == 0) {
       id = program.Json({"submit", "general_query", "--description", "6 * 7", "--wait"}).at("id").as_string();
     } else {
@@ -65,16 +61,6 @@ TEST(Up, TasksSurviveASigtermAndASecondStart) {
     up->Signal(SIGTERM);
     ASSERT_EQ(up->Wait(), 0) << up->err();
   }
-}
-
-/// Starts `up` on the data of `program` and tells the program where it is.
-std::unique_ptr<Process> StartUp(Program& program) {
-  auto up = program.Start(UpArguments(program.folder()));
-  const std::string ready = up->AwaitLine("ready");
-  std::smatch match;
-  EXPECT_TRUE(std::regex_search(ready, match, std::regex("api=(\\S+)"))) << up->err();
-  program.Set("SEEDCORE_API", match[1]);
-  return up;
 }
 
 TEST(Up, AMachineWithoutATimeZoneDatabaseGoesOnWithWhatNeedsNone) {

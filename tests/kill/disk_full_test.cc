@@ -27,9 +27,9 @@
 
 #include "base/env.h"
 #include "base/log.h"
+#include "base/testing.h"
 #include "kill/client.h"
 #include "store/postgres/testing.h"
-#include "support/temporary_folder.h"
 
 namespace seedcore {
 namespace {

@@ -7,9 +7,9 @@
 
 #include "app/platform.h"
 #include "base/json.h"
+#include "base/testing.h"
 #include "net/client.h"
 #include "settings/settings.h"
-#include "support/temporary_folder.h"
 
 /// The whole platform in this process, and clients that talk to it as anybody else would.
 namespace seedcore::test {

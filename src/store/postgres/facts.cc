@@ -1,6 +1,4 @@
-#include <algorithm>
-#include <cctype>
-
+#include "store/fact_query.h"
 #include "store/postgres/knowledge_stores.h"
 #include "store/postgres/knowledge_writes.h"
 #include "store/postgres/task_row.h"
@@ -53,13 +51,6 @@ Result<Fact> ReadFact(const Rows& rows, int row) {
               .updated_at = rows.Time(row, 6)};
 }
 
-bool HasWord(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x80 || std::isalnum(byte) != 0;
-  });
-}
-
 Result<Rows> Query(Connection& connection, const FactQuery& query) {
   const std::int64_t limit = query.limit, offset = query.offset;
   const bool words = !query.text.empty();
@@ -100,10 +91,8 @@ Result<Fact> PostgresFactStore::Get(const std::string& id_or_prefix) {
 }
 
 Result<std::vector<Fact>> PostgresFactStore::Search(const FactQuery& query) {
-  if (query.limit < 1 || query.limit > 1000) return Fail(ErrorCode::kInvalidArgument, "expected 1 to 1000", "limit");
-  if (query.offset < 0) return Fail(ErrorCode::kInvalidArgument, "expected 0 or more", "offset");
-  // Words were asked for, but what was given has none: nothing matches.
-  if (!query.text.empty() && !HasWord(query.text)) return std::vector<Fact>();
+  SEEDCORE_RETURN_IF_ERROR(CheckQuery(query));
+  if (AsksForNothing(query)) return std::vector<Fact>();
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows,
                             database_.Read([&](Connection& connection) { return Query(connection, query); }));
   std::vector<Fact> facts;

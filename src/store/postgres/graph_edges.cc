@@ -1,20 +1,10 @@
 #include <fmt/format.h>
 
+#include "store/graph_sql.h"
 #include "store/postgres/graph_store.h"
 
 namespace seedcore::store::postgres {
 namespace {
-
-/// One text per kind of edge, made once: prepared statements go by address.
-template <class Make>
-const char* PerKind(EdgeKind kind, Make make) {
-  static const std::vector<std::string> texts = [&make] {
-    std::vector<std::string> made;
-    for (const auto& [each, name] : EnumNames(EdgeKind{})) made.push_back(make(TableOf(each)));
-    return made;
-  }();
-  return texts[static_cast<std::size_t>(kind)].c_str();
-}
 
 /// In the view of the ledger, ids of tasks are text.
 std::string_view ColumnCast(const EdgeTable& table, NodeKind kind) {

@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 
 #include "base/json_binding.h"
+#include "store/graph_sql.h"
 #include "store/postgres/graph_store.h"
 #include "store/stored_task.h"
 
 namespace seedcore::store::postgres {
 namespace {
-
-constexpr int kMaxSync = 10'000;
-
-std::string_view MapColumn(NodeKind kind) { return TableOf(kind).has_uuid ? "ext_uuid" : "ext_text_id"; }
 
 /// Label, text and priority of a node of table `t`; the payload of a task is `p`.
 std::string_view KnownColumns(NodeKind kind) {
@@ -27,20 +24,10 @@ std::string_view KnownColumns(NodeKind kind) {
   }
 }
 
-/// One text per kind of node, made once: the statement cache goes by address.
-template <class Make>
-const char* PerKind(NodeKind kind, Make make) {
-  static const std::vector<std::string> texts = [&make] {
-    std::vector<std::string> made;
-    for (const auto& [each, name] : EnumNames(NodeKind{})) made.push_back(make(TableOf(each), name));
-    return made;
-  }();
-  return texts[static_cast<std::size_t>(kind)].c_str();
-}
-
 // $1 ids
 const char* DescribeSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view name) {
+  return PerKind(kind, [](const NodeTable& table) {
+    const std::string_view name = EnumToString(table.kind);
     return fmt::format(
         "SELECT t.{1}::text, coalesce(n.node_id, 0), t.created_at, {2} FROM unnest($1::text[]) f (id) JOIN {0} t ON "
         "t.{1} = f.id{6} {3}LEFT JOIN graph_node_map n ON n.node_type = '{4}' AND n.{5} = t.{1}",
@@ -52,7 +39,8 @@ const char* DescribeSql(NodeKind kind) {
 
 // $1 ids, $2 now. In the order of ids, so that two who do it at once wait for each other and not in a circle.
 const char* MapSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view name) {
+  return PerKind(kind, [](const NodeTable& table) {
+    const std::string_view name = EnumToString(table.kind);
     return fmt::format(
         "INSERT INTO graph_node_map (node_type, ext_table, {3}, created_at, updated_at) SELECT '{2}', '{0}', t.{1}, "
         "$2, $2 FROM {0} t WHERE t.{1} = ANY ($1::text[]{4}) AND NOT EXISTS (SELECT 1 FROM graph_node_map n WHERE "
@@ -62,7 +50,8 @@ const char* MapSql(NodeKind kind) {
 }
 
 const char* MappedSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view name) {
+  return PerKind(kind, [](const NodeTable& table) {
+    const std::string_view name = EnumToString(table.kind);
     return fmt::format(
         "SELECT f.at - 1, n.node_id FROM unnest($1::text[]) WITH ORDINALITY f (id, at) JOIN graph_node_map n ON "
         "n.node_type = '{}' AND n.{} = f.id{}",
@@ -72,7 +61,7 @@ const char* MappedSql(NodeKind kind) {
 
 // $1 after, $2 limit
 const char* PageSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view) {
+  return PerKind(kind, [](const NodeTable& table) {
     return fmt::format(
         "SELECT count(*), coalesce((array_agg(id ORDER BY id DESC))[1]::text, '') FROM (SELECT {1} AS id FROM {0} "
         "WHERE {1} > $1::text{2} ORDER BY {1} LIMIT $2) page",
@@ -82,7 +71,8 @@ const char* PageSql(NodeKind kind) {
 
 // $1 after, $2 last, $3 now
 const char* SyncSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view name) {
+  return PerKind(kind, [](const NodeTable& table) {
+    const std::string_view name = EnumToString(table.kind);
     return fmt::format(
         "INSERT INTO graph_node_map (node_type, ext_table, {3}, created_at, updated_at) SELECT '{2}', '{0}', t.{1}, "
         "$3, $3 FROM {0} t WHERE t.{1} > $1::text{4} AND t.{1} <= $2::text{4} AND NOT EXISTS (SELECT 1 FROM "
@@ -93,7 +83,7 @@ const char* SyncSql(NodeKind kind) {
 
 // $1 names, $2 now
 const char* NameSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view) {
+  return PerKind(kind, [](const NodeTable& table) {
     return fmt::format(
         "INSERT INTO {0} ({1}, meta, created_at, updated_at) SELECT f.id, '{{}}', $2, $2 FROM (SELECT "
         "DISTINCT id FROM unnest($1::text[]) g (id)) f ORDER BY f.id ON CONFLICT DO NOTHING",
@@ -102,7 +92,7 @@ const char* NameSql(NodeKind kind) {
 }
 
 const char* DeleteSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view) {
+  return PerKind(kind, [](const NodeTable& table) {
     return fmt::format("DELETE FROM {} WHERE {} = $1::text{}", table.table, table.id_column, CastOf(table.kind));
   });
 }
@@ -136,7 +126,7 @@ constexpr char kMemoryCellTaken[] =
 
 // $1 name, $2 meta, $3 now
 const char* PutNamedSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view) {
+  return PerKind(kind, [](const NodeTable& table) {
     return fmt::format(
         "INSERT INTO {0} ({1}, meta, created_at, updated_at) VALUES ($1, $2, $3, $3) ON CONFLICT ({1}) DO UPDATE SET "
         "meta = excluded.meta, updated_at = excluded.updated_at",
@@ -253,9 +243,7 @@ Result<std::vector<std::int64_t>> PostgresGraphStore::EnsureNodes(std::span<cons
 
 Result<SyncedNodes> PostgresGraphStore::SyncNodes(NodeKind kind, const std::string& after, int limit) {
   constexpr char kBeforeAll[] = "00000000-0000-0000-0000-000000000000";
-  if (limit < 1 || limit > kMaxSync) {
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to {}, got {}", kMaxSync, limit), "limit");
-  }
+  SEEDCORE_RETURN_IF_ERROR(CheckSync(limit));
   const std::string from = after.empty() && TableOf(kind).has_uuid ? kBeforeAll : after;
   return database_.Write([&](WriteContext& context) -> Result<SyncedNodes> {
     SyncedNodes synced;

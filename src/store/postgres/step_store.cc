@@ -140,11 +140,6 @@ Result<void> Requeue(WriteContext& context, const std::string& task_id, std::opt
   return {};
 }
 
-Result<Task> Parsed(Result<TaskRow> row) {
-  if (!row) return std::unexpected(std::move(row.error()));
-  return ToTask(std::move(*row));
-}
-
 }  // namespace
 
 Result<void> WriteStepsOf(WriteContext& context, const Lease& lease, std::span<const PreparedStepWrite> writes) {
@@ -211,7 +206,7 @@ Result<std::vector<TaskStep>> PostgresStepStore::Steps(const std::string& task_i
 }
 
 Result<Task> PostgresStepStore::Answer(const std::string& task_id, const std::string& step, const StepAnswer& answer) {
-  return Parsed(database_.Write([&](WriteContext& context) -> Result<TaskRow> {
+  return ToTask(database_.Write([&](WriteContext& context) -> Result<TaskRow> {
     SEEDCORE_ASSIGN_OR_RETURN(const LockedTask task, LockByPrefix(context, task_id));
     if (IsTerminal(task.status)) return std::unexpected(TaskHasEnded(task.status));
     SEEDCORE_ASSIGN_OR_RETURN(const auto rows, ReadSteps(context.db, task.seq, false));
@@ -223,7 +218,7 @@ Result<Task> PostgresStepStore::Answer(const std::string& task_id, const std::st
 }
 
 Result<Task> PostgresStepStore::Replay(const std::string& task_id, const std::string& from_step) {
-  return Parsed(database_.Write([&](WriteContext& context) -> Result<TaskRow> {
+  return ToTask(database_.Write([&](WriteContext& context) -> Result<TaskRow> {
     SEEDCORE_ASSIGN_OR_RETURN(const LockedTask task, LockByPrefix(context, task_id));
     if (!IsTerminal(task.status)) return std::unexpected(TaskHasNotEnded(task.status));
     SEEDCORE_ASSIGN_OR_RETURN(const auto rows, ReadSteps(context.db, task.seq, false));
@@ -236,7 +231,7 @@ Result<Task> PostgresStepStore::Replay(const std::string& task_id, const std::st
 }
 
 Result<Task> PostgresStepStore::Fork(const std::string& task_id, const std::string& from_step) {
-  return Parsed(database_.Write([&](WriteContext& context) -> Result<TaskRow> {
+  return ToTask(database_.Write([&](WriteContext& context) -> Result<TaskRow> {
     SEEDCORE_ASSIGN_OR_RETURN(const LockedTask origin, LockByPrefix(context, task_id));
     SEEDCORE_ASSIGN_OR_RETURN(const auto rows, ReadSteps(context.db, origin.seq, true));
     SEEDCORE_ASSIGN_OR_RETURN(const StepChanges changes, ForkChanges(rows, from_step, origin.id));

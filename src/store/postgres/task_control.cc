@@ -75,19 +75,14 @@ Result<int> RedriveTasks(WriteContext& context, const TaskFilter& filter, int li
   return done;
 }
 
-Result<Task> Parsed(Result<TaskRow> row) {
-  if (!row) return std::unexpected(std::move(row.error()));
-  return ToTask(std::move(*row));
-}
-
 }  // namespace
 
 Result<Task> PostgresTaskStore::Cancel(const std::string& id) {
-  return Parsed(database_.Write([&](WriteContext& context) { return CancelTask(context, id); }));
+  return ToTask(database_.Write([&](WriteContext& context) { return CancelTask(context, id); }));
 }
 
 Result<Task> PostgresTaskStore::Run(const std::string& id) {
-  return Parsed(database_.Write([&](WriteContext& context) { return RunTask(context, id); }));
+  return ToTask(database_.Write([&](WriteContext& context) { return RunTask(context, id); }));
 }
 
 Result<int> PostgresTaskStore::Redrive(const TaskFilter& filter, int limit) {

@@ -1,7 +1,4 @@
-#include <cctype>
-
-#include <fmt/format.h>
-
+#include "store/fact_query.h"
 #include "store/sqlite/ids.h"
 #include "store/sqlite/knowledge_stores.h"
 #include "store/sqlite/knowledge_writes.h"
@@ -70,9 +67,7 @@ std::string MatchExpression(std::string_view text) {
     in_word = false;
   };
   for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool letter = byte >= 0x80 || std::isalnum(byte) != 0;
-    if (!letter) {
+    if (!IsWordByte(c)) {
       end_word();
       continue;
     }
@@ -121,10 +116,8 @@ Result<Fact> SqliteFactStore::Get(const std::string& id_or_prefix) {
 }
 
 Result<std::vector<Fact>> SqliteFactStore::Search(const FactQuery& query) {
-  if (query.limit < 1 || query.limit > 1000) return Fail(ErrorCode::kInvalidArgument, "expected 1 to 1000", "limit");
-  if (query.offset < 0) return Fail(ErrorCode::kInvalidArgument, "expected 0 or more", "offset");
-  // Words were asked for, but what was given has none: nothing matches.
-  if (!query.text.empty() && MatchExpression(query.text).empty()) return std::vector<Fact>();
+  SEEDCORE_RETURN_IF_ERROR(CheckQuery(query));
+  if (AsksForNothing(query)) return std::vector<Fact>();
   SEEDCORE_ASSIGN_OR_RETURN(std::vector<FactRow> rows,
                             readers_.Run([&](Database& database) -> Result<std::vector<FactRow>> {
                               SEEDCORE_ASSIGN_OR_RETURN(Statement found, Query(database, query));

@@ -3,22 +3,12 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "store/graph_sql.h"
 #include "store/sqlite/graph_store.h"
 #include "store/stored_task.h"
 
 namespace seedcore::store::sqlite {
 namespace {
-
-/// One text per kind of edge, made once: the statement cache goes by address.
-template <class Make>
-const char* PerKind(EdgeKind kind, Make make) {
-  static const std::vector<std::string> texts = [&make] {
-    std::vector<std::string> made;
-    for (const auto& [each, name] : EnumNames(EdgeKind{})) made.push_back(make(TableOf(each)));
-    return made;
-  }();
-  return texts[static_cast<std::size_t>(kind)].c_str();
-}
 
 /// For each of ?1 the newest ?2 on the other side, as JSON. The order is that of an index, so a node with a million
 /// edges costs as much as one with ?2.

@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 
 #include "base/json_binding.h"
+#include "store/graph_sql.h"
 #include "store/sqlite/graph_store.h"
 #include "store/stored_task.h"
 
 namespace seedcore::store::sqlite {
 namespace {
-
-constexpr int kMaxSync = 10'000;
-
-std::string_view MapColumn(NodeKind kind) { return TableOf(kind).has_uuid ? "ext_uuid" : "ext_text_id"; }
 
 /// Label, text and priority of a node of table `t`; the payload of a task is `p`.
 std::string_view KnownColumns(NodeKind kind) {
@@ -27,20 +24,10 @@ std::string_view KnownColumns(NodeKind kind) {
   }
 }
 
-/// One text per kind of node, made once: the statement cache goes by address.
-template <class Make>
-const char* PerKind(NodeKind kind, Make make) {
-  static const std::vector<std::string> texts = [&make] {
-    std::vector<std::string> made;
-    for (const auto& [each, name] : EnumNames(NodeKind{})) made.push_back(make(TableOf(each), name));
-    return made;
-  }();
-  return texts[static_cast<std::size_t>(kind)].c_str();
-}
-
 // CROSS JOIN keeps the order of the join: first what was asked for.
 const char* DescribeSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view name) {
+  return PerKind(kind, [](const NodeTable& table) {
+    const std::string_view name = EnumToString(table.kind);
     return fmt::format(
         "SELECT t.{1}, coalesce(n.node_id, 0), t.created_at, {2} FROM json_each(?1) f CROSS JOIN {0} t ON t.{1} = "
         "f.value {3}LEFT JOIN graph_node_map n ON n.node_type = '{4}' AND n.{5} = t.{1}",
@@ -51,7 +38,8 @@ const char* DescribeSql(NodeKind kind) {
 
 // ?1 ids, ?2 now
 const char* MapSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view name) {
+  return PerKind(kind, [](const NodeTable& table) {
+    const std::string_view name = EnumToString(table.kind);
     return fmt::format(
         "INSERT INTO graph_node_map (node_type, ext_table, {3}, created_at, updated_at) SELECT '{2}', '{0}', t.{1}, "
         "?2, ?2 FROM json_each(?1) f CROSS JOIN {0} t ON t.{1} = f.value WHERE true ON CONFLICT DO NOTHING",
@@ -60,7 +48,8 @@ const char* MapSql(NodeKind kind) {
 }
 
 const char* MappedSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view name) {
+  return PerKind(kind, [](const NodeTable& table) {
+    const std::string_view name = EnumToString(table.kind);
     return fmt::format(
         "SELECT f.key, n.node_id FROM json_each(?1) f CROSS JOIN graph_node_map n ON n.node_type = '{}' AND n.{} = "
         "f.value",
@@ -70,7 +59,7 @@ const char* MappedSql(NodeKind kind) {
 
 // ?1 after, ?2 limit
 const char* PageSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view) {
+  return PerKind(kind, [](const NodeTable& table) {
     return fmt::format(
         "SELECT count(*), coalesce(max(id), '') FROM (SELECT {1} AS id FROM {0} WHERE {1} > ?1 ORDER BY {1} LIMIT ?2)",
         table.table, table.id_column);
@@ -79,7 +68,8 @@ const char* PageSql(NodeKind kind) {
 
 // ?1 after, ?2 last, ?3 now
 const char* SyncSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view name) {
+  return PerKind(kind, [](const NodeTable& table) {
+    const std::string_view name = EnumToString(table.kind);
     return fmt::format(
         "INSERT INTO graph_node_map (node_type, ext_table, {3}, created_at, updated_at) SELECT '{2}', '{0}', t.{1}, "
         "?3, ?3 FROM {0} t WHERE t.{1} > ?1 AND t.{1} <= ?2 AND NOT EXISTS (SELECT 1 FROM graph_node_map n WHERE "
@@ -90,7 +80,7 @@ const char* SyncSql(NodeKind kind) {
 
 // ?1 name, ?2 now
 const char* NameSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view) {
+  return PerKind(kind, [](const NodeTable& table) {
     return fmt::format(
         "INSERT INTO {0} ({1}, meta, created_at, updated_at) SELECT f.value, '{{}}', ?2, ?2 FROM json_each(?1) f WHERE "
         "true ON CONFLICT DO NOTHING",
@@ -99,7 +89,7 @@ const char* NameSql(NodeKind kind) {
 }
 
 const char* DeleteSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view) {
+  return PerKind(kind, [](const NodeTable& table) {
     return fmt::format("DELETE FROM {} WHERE {} = ?1", table.table, table.id_column);
   });
 }
@@ -126,7 +116,7 @@ constexpr char kMemoryCellTaken[] =
 
 // ?1 name, ?2 meta, ?3 now
 const char* PutNamedSql(NodeKind kind) {
-  return PerKind(kind, [](const NodeTable& table, std::string_view) {
+  return PerKind(kind, [](const NodeTable& table) {
     return fmt::format(
         "INSERT INTO {0} ({1}, meta, created_at, updated_at) VALUES (?1, ?2, ?3, ?3) ON CONFLICT ({1}) DO UPDATE SET "
         "meta = excluded.meta, updated_at = excluded.updated_at",
@@ -237,9 +227,7 @@ Result<std::vector<std::int64_t>> SqliteGraphStore::EnsureNodes(std::span<const 
 }
 
 Result<SyncedNodes> SqliteGraphStore::SyncNodes(NodeKind kind, const std::string& after, int limit) {
-  if (limit < 1 || limit > kMaxSync) {
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to {}, got {}", kMaxSync, limit), "limit");
-  }
+  SEEDCORE_RETURN_IF_ERROR(CheckSync(limit));
   return writer_.Run([&](WriteContext& context) -> Result<SyncedNodes> {
     SyncedNodes synced;
     {

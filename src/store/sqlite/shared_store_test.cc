@@ -1,6 +1,5 @@
 #include <atomic>
 #include <condition_variable>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "base/env.h"
 #include "base/metrics.h"
+#include "base/testing.h"
 #include "store/sqlite/sqlite_store.h"
 
 // Several stores on one file. flock and SQLite's locks belong to the open file, so two stores of one process stand to
@@ -22,15 +22,8 @@ using std::chrono::milliseconds;
 
 class SharedStoreTest : public testing::Test {
  protected:
-  SharedStoreTest() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    directory_ = std::filesystem::temp_directory_path() / ("seedcore-shared-" + std::string(test->name()));
-    std::filesystem::remove_all(directory_);
-  }
-  ~SharedStoreTest() override { std::filesystem::remove_all(directory_); }
-
   Result<std::unique_ptr<Store>> Open(bool shared) {
-    const SqliteSettings settings{.path = (directory_ / "seedcore.db").string(),
+    const SqliteSettings settings{.path = folder_.File("seedcore.db"),
                                   .readers = 2,
                                   .shared = shared,
                                   .busy_timeout = milliseconds(20'000),
@@ -38,7 +31,7 @@ class SharedStoreTest : public testing::Test {
     return OpenSqliteStore(settings, RealEnv(), metrics_);
   }
 
-  std::filesystem::path directory_;
+  test::TemporaryFolder folder_;
   Metrics metrics_;
 };
 

@@ -67,11 +67,6 @@ Result<TaskHead> UnderLease(WriteContext& context, const Lease& lease) {
   return std::unexpected(StepLeaseLost(lease, task.status, task.fencing_token));
 }
 
-Result<Task> Parsed(Result<TaskRow> row) {
-  if (!row) return std::unexpected(std::move(row.error()));
-  return ToTask(std::move(*row));
-}
-
 }  // namespace
 
 Result<std::vector<StepRow>> ReadSteps(Database& database, std::int64_t task_seq, StepResults results) {
@@ -183,7 +178,7 @@ Result<std::vector<TaskStep>> SqliteStepStore::Steps(const std::string& task_id)
 }
 
 Result<Task> SqliteStepStore::Answer(const std::string& task_id, const std::string& step, const StepAnswer& answer) {
-  return Parsed(writer_.Run([&](WriteContext& context) -> Result<TaskRow> {
+  return ToTask(writer_.Run([&](WriteContext& context) -> Result<TaskRow> {
     SEEDCORE_ASSIGN_OR_RETURN(const TaskHead task, FindTaskHead(context.db, task_id));
     if (IsTerminal(task.status)) return std::unexpected(TaskHasEnded(task.status));
     SEEDCORE_ASSIGN_OR_RETURN(const auto rows, ReadSteps(context.db, task.seq, StepResults::kWithout));
@@ -195,7 +190,7 @@ Result<Task> SqliteStepStore::Answer(const std::string& task_id, const std::stri
 }
 
 Result<Task> SqliteStepStore::Replay(const std::string& task_id, const std::string& from_step) {
-  return Parsed(writer_.Run([&](WriteContext& context) -> Result<TaskRow> {
+  return ToTask(writer_.Run([&](WriteContext& context) -> Result<TaskRow> {
     SEEDCORE_ASSIGN_OR_RETURN(TaskHead task, FindTaskHead(context.db, task_id));
     if (!IsTerminal(task.status)) return std::unexpected(TaskHasNotEnded(task.status));
     SEEDCORE_ASSIGN_OR_RETURN(const auto rows, ReadSteps(context.db, task.seq, StepResults::kWithout));
@@ -212,7 +207,7 @@ Result<Task> SqliteStepStore::Replay(const std::string& task_id, const std::stri
 }
 
 Result<Task> SqliteStepStore::Fork(const std::string& task_id, const std::string& from_step) {
-  return Parsed(writer_.Run([&](WriteContext& context) -> Result<TaskRow> {
+  return ToTask(writer_.Run([&](WriteContext& context) -> Result<TaskRow> {
     SEEDCORE_ASSIGN_OR_RETURN(const TaskHead origin, FindTaskHead(context.db, task_id));
     SEEDCORE_ASSIGN_OR_RETURN(const auto rows, ReadSteps(context.db, origin.seq, StepResults::kWith));
     SEEDCORE_ASSIGN_OR_RETURN(const StepChanges changes, ForkChanges(rows, from_step, origin.id));

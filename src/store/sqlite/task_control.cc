@@ -101,19 +101,14 @@ Result<void> DeleteOne(WriteContext& context, std::int64_t seq) {
   return {};
 }
 
-Result<Task> Parsed(Result<TaskRow> row) {
-  if (!row) return std::unexpected(std::move(row.error()));
-  return ToTask(std::move(*row));
-}
-
 }  // namespace
 
 Result<Task> SqliteTaskStore::Cancel(const std::string& id) {
-  return Parsed(writer_.Run([&](WriteContext& context) { return CancelTask(context, id); }));
+  return ToTask(writer_.Run([&](WriteContext& context) { return CancelTask(context, id); }));
 }
 
 Result<Task> SqliteTaskStore::Run(const std::string& id) {
-  return Parsed(writer_.Run([&](WriteContext& context) { return RunTask(context, id); }));
+  return ToTask(writer_.Run([&](WriteContext& context) { return RunTask(context, id); }));
 }
 
 Result<int> SqliteTaskStore::Redrive(const TaskFilter& filter, int limit) {

@@ -1,4 +1,3 @@
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -75,18 +74,6 @@ Result<TaskCounts> ReadCounts(Database& database) {
   return out;
 }
 
-/// The cursor is the place in the order of submission; to callers it is opaque.
-Result<std::int64_t> ParseCursor(const std::string& cursor) {
-  std::int64_t before = 0;
-  if (cursor.empty()) return before;
-  const char* const end = cursor.data() + cursor.size();
-  const auto [stop, error] = std::from_chars(cursor.data(), end, before);
-  if (error != std::errc{} || stop != end || before < 1) {
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a cursor of an earlier page", cursor), "cursor");
-  }
-  return before;
-}
-
 }  // namespace
 
 Result<Task> SqliteTaskStore::Get(const std::string& id_or_prefix) {
@@ -99,7 +86,7 @@ Result<Task> SqliteTaskStore::Get(const std::string& id_or_prefix) {
 
 Result<TaskPage> SqliteTaskStore::List(const TaskFilter& filter, int limit, const std::string& cursor) {
   if (limit < 1) return Fail(ErrorCode::kInvalidArgument, "expected at least 1", "limit");
-  SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t before, ParseCursor(cursor));
+  SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t before, ParseTaskCursor(cursor));
   SEEDCORE_ASSIGN_OR_RETURN(
       std::vector<TaskRow> rows, readers_.Run([&](Database& database) -> Result<std::vector<TaskRow>> {
         // One more than asked for tells whether there is another page.
@@ -111,16 +98,7 @@ Result<TaskPage> SqliteTaskStore::List(const TaskFilter& filter, int limit, cons
           out.push_back(ReadTaskRow(found));
         }
       }));
-  TaskPage page;
-  if (rows.size() > static_cast<std::size_t>(limit)) {
-    rows.resize(static_cast<std::size_t>(limit));
-    page.next_cursor = std::to_string(rows.back().seq);
-  }
-  page.items.reserve(rows.size());
-  for (TaskRow& row : rows) {
-    SEEDCORE_ASSIGN_OR_RETURN(page.items.emplace_back(), ToTask(std::move(row)));
-  }
-  return page;
+  return ToTaskPage(std::move(rows), limit);
 }
 
 Result<std::vector<TaskEvent>> SqliteTaskStore::Events(const std::string& task_id) {
