@@ -45,9 +45,12 @@ class ServiceReplica:
     service: str = ""
 
     def __init__(self, args: ServiceArgs) -> None:
-        replicas = serve.get_replica_context().world_size
-        if self.service in SINGLETONS and replicas != 1:
-            raise ValueError(f"the {self.service} service is one replica and no more; num_replicas is {replicas}")
+        context = serve.get_replica_context()
+        if self.service in SINGLETONS and context.world_size != 1:
+            raise ValueError(
+                f"{context.deployment}: set num_replicas to 1, it is {context.world_size}: "
+                f"the state of the {self.service} service is in the memory of its one replica"
+            )
         self._args = args
         self._engine = Engine(
             self.service,

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "app/cluster_token.h"
+#include "app/liveness_probe.h"
 #include "app/section_settings.h"
 #include "app/service_unit.h"
 #include "base/log.h"
@@ -55,7 +56,8 @@ json::object View(const net::Upstream& upstream) {
 
 Forwarding::Forwarding(const settings::Settings& settings, Foundation& foundation, std::string token,
                        std::unique_ptr<ReplicaDirectory> own, ReplicaDirectory& directory)
-    : settings_(settings.gateway),
+    : gateway_(settings.gateway),
+      direct_(settings.direct),
       foundation_(foundation),
       token_(std::move(token)),
       own_(std::move(own)),
@@ -83,9 +85,12 @@ std::shared_ptr<net::Forwarder> Forwarding::To(std::string_view service) {
   return std::make_shared<net::Forwarder>(
       net::ForwarderOptions{.name = std::string(service),
                             .token = token_,
-                            .max_retries = settings_.max_retries,
-                            .retry_budget = {.share = settings_.retry_budget},
-                            .connect = settings_.connect_timeout},
+                            .max_retries = gateway_.max_retries,
+                            .retry_budget = {.share = gateway_.retry_budget},
+                            .connect = gateway_.connect_timeout,
+                            .alive_target = kAlivePath,
+                            .probe_after = direct_.probe_after,
+                            .probe_timeout = direct_.probe_timeout},
       directory_.Of(service), [this] { directory_.RefreshSoon(); }, foundation_.env, foundation_.metrics);
 }
 

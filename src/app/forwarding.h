@@ -49,7 +49,8 @@ class Forwarding {
   [[nodiscard]] net::Response Health() const;
   [[nodiscard]] net::Response Replicas() const;
 
-  const settings::GatewaySettings settings_;
+  const settings::GatewaySettings gateway_;
+  const settings::DirectSettings direct_;
   Foundation& foundation_;
   const std::string token_;
   const std::unique_ptr<ReplicaDirectory> own_;  // null: somebody else's

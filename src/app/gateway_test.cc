@@ -5,15 +5,18 @@
 #include <thread>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "app/cluster_token.h"
 #include "app/engine.h"
 #include "app/foundation.h"
+#include "app/listener_presence.h"
 #include "app/platform.h"
 #include "base/testing.h"
 #include "net/client.h"
+#include "net/testing.h"
 
 namespace seedcore::app {
 namespace {
@@ -56,11 +59,15 @@ class GatewayTest : public testing::Test {
     client_ = std::make_unique<net::Client>(options, RealEnv());
     return *client_;
   }
-  /// From now on asks the listener of `replica` itself, with the cluster token, or with `token`.
-  void AskAt(const ServiceEngine& replica, std::string token = "") {
+  /// The store of the replicas, for this test itself.
+  void OpenStore() {
     settings::StoreSettings store = Settings().store;
     store.shared = true;
     foundation_ = *Foundation::Open(store, RealEnv());
+  }
+  /// From now on asks the listener of `replica` itself, with the cluster token, or with `token`.
+  void AskAt(const ServiceEngine& replica, std::string token = "") {
+    OpenStore();
     if (token.empty()) token = *ClusterToken({}, foundation_->store->streams());
     net::ClientOptions options{.base_url = "http://" + replica.DirectAddress(), .token = std::move(token)};
     options.retry.max_retries = 0;
@@ -186,6 +193,31 @@ TEST_F(GatewayTest, ADrainedReplicaGetsNothingNewAndNoRequestIsLostOverIt) {
   EXPECT_EQ(bad, 0);
   ASSERT_EQ(Replicas("energy").size(), 1U);
   EXPECT_EQ(Replicas("energy")[0].at("address").as_string(), staying->DirectAddress());
+}
+
+TEST_F(GatewayTest, AFrozenReplicaHoldsARequestNoLongerThanItsProbes) {
+  const net::testing::LoopbackListener frozen;  // connections are made by the kernel, and nobody reads them
+  const auto energy = Replica("energy");
+  auto settings = Settings();
+  settings.direct.probe_after = settings.direct.probe_timeout = milliseconds(100);
+  settings.gateway.eject_for = seconds(60);
+  Open(settings);
+  store::Instance listener;
+  listener.logical_id = "service:energy";
+  listener.service = "energy";
+  listener.address = fmt::format("127.0.0.1:{}", frozen.port());
+  OpenStore();
+  ListenerPresence presence(foundation_->store->registry(), listener, RealEnv());
+  ASSERT_TRUE(presence.Enter());
+  ASSERT_TRUE(gateway_->Refresh());
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(Ask("/energy/health").status, 200);
+  int ejected = 0;
+  for (const json::value& replica : Replicas("energy")) {
+    if (replica.at("address").as_string() != listener.address) continue;
+    EXPECT_EQ(replica.at("requests").to_number<int>(), 1);
+    ejected += replica.at("state").as_string() == "ejected" ? 1 : 0;
+  }
+  EXPECT_EQ(ejected, 1);
 }
 
 TEST_F(GatewayTest, WhenTheRegistryForgetsAReplicaTheGatewayDoesToo) {

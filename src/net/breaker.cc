@@ -20,16 +20,22 @@ void CircuitBreaker::Report(Permit permit, Outcome outcome) {
   if (permit.era != era_) return;
   const bool failed = outcome == Outcome::kFailure || outcome == Outcome::kDead;
   if (state_ == State::kHalfOpen) {
+    if (failed) return Open();
     // After an abandoned probe the next call is the probe, without another wait: probe_at_ has passed.
-    if (failed) {
-      ++failed_probes_;
-      probe_at_ = env_.Now() + NextWait();
-    }
-    MoveTo(outcome == Outcome::kSuccess ? State::kClosed : State::kOpen);
-    return;
+    return MoveTo(outcome == Outcome::kSuccess ? State::kClosed : State::kOpen);
   }
   if (outcome == Outcome::kSuccess) failures_ = 0;
   if (!failed || (++failures_ < settings_.failures_to_open && outcome != Outcome::kDead)) return;
+  Open();
+}
+
+void CircuitBreaker::Trip() {
+  const std::scoped_lock lock(mutex_);
+  if (state_ != State::kOpen) Open();
+}
+
+void CircuitBreaker::Open() {
+  if (state_ == State::kHalfOpen) ++failed_probes_;
   probe_at_ = env_.Now() + NextWait();
   MoveTo(State::kOpen);
 }

@@ -38,11 +38,14 @@ class CircuitBreaker {
   /// kUnavailable "circuit breaker is open" when the call must not be made.
   [[nodiscard]] Result<Permit> Admit();
   void Report(Permit permit, Outcome outcome);
+  /// Opens it: something else than a call has shown that the peer is dead.
+  void Trip();
   [[nodiscard]] State state() const;
   /// How long until a probe may pass; zero when a call may pass now, or one is probing.
   [[nodiscard]] std::chrono::nanoseconds OpenFor() const;
 
  private:
+  void Open();
   void MoveTo(State state);
   std::chrono::nanoseconds NextWait() const;
 

@@ -141,6 +141,23 @@ TEST(Breaker, ProbesSoonAndThenLessAndLessOften) {
   EXPECT_EQ(breaker.OpenFor(), 1s) << "the peer was back meanwhile";
 }
 
+TEST(Breaker, OpensWhenSomethingElseShowsThatThePeerIsDead) {
+  SimEnv env;
+  CircuitBreaker breaker({.failures_to_open = 5, .open_for = 1s, .longest_open = 30s}, env);
+  const auto under_way = breaker.Admit();
+  breaker.Trip();
+  EXPECT_EQ(breaker.state(), State::kOpen);
+  breaker.Report(*under_way, kSuccess);
+  EXPECT_EQ(breaker.state(), State::kOpen) << "it is about the time before";
+  env.Advance(500ms);
+  breaker.Trip();
+  EXPECT_EQ(breaker.OpenFor(), 500ms) << "that is known";
+  env.Advance(500ms);
+  ASSERT_TRUE(breaker.Admit());
+  breaker.Trip();
+  EXPECT_EQ(breaker.OpenFor(), 2s) << "a probe that failed";
+}
+
 TEST(Breaker, ManyCallersDoNotProbeAtTheSameMoment) {
   SimEnv env;
   std::set<std::chrono::nanoseconds> waits;

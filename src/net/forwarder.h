@@ -26,6 +26,10 @@ struct ForwarderOptions {
   std::chrono::milliseconds connect{1'000};           ///< to be connected; then another replica is tried
   std::chrono::milliseconds stalled{10'000};          ///< no answer for so long at the deadline counts as a failure
   std::size_t max_response_bytes = 64 * 1024 * 1024;  ///< larger answers are refused; not of streams
+  /// What a server answers at once for as long as it lives, however much it has to do. Empty: it is not asked.
+  std::string alive_target;
+  std::chrono::milliseconds probe_after{2'000};    ///< without a byte from a server, until it is asked that
+  std::chrono::milliseconds probe_timeout{5'000};  ///< to answer it; then what waits there is lost, and it is ejected
 };
 
 /// Has the requests of a route answered by one of several servers: a reverse proxy. A forwarded request lives on the
@@ -35,6 +39,8 @@ struct ForwarderOptions {
 /// error; server-sent events pass as they come. A request is sent again, to another server if there is one, when it
 /// has not been sent in full, and when it was lost or answered with 502, 503 or 504 and repeating it is harmless
 /// (IsRepeatable); all this within a budget, so that a service that fails is not asked many times as much for it.
+/// A server that leaves requests unanswered is asked beside them whether it lives, once for all of them; when it does
+/// not answer that either, they are lost. One that answers may work on a request until its deadline.
 /// A request that another forwarder has sent here goes no further (503).
 /// Answers of its own: 503 with Retry-After when there is no server to ask, 502 when the one that was
 /// asked is lost and the request may have been executed.

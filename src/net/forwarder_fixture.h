@@ -19,11 +19,12 @@ namespace seedcore::net::testing {
 /// A front server whose routes are forwarded to the servers that a test names.
 class ForwarderTest : public ::testing::Test {
  protected:
+  explicit ForwarderTest(Env& env = RealEnv()) : env_(env) {}
+
   void Forward(const std::vector<std::uint16_t>& ports, ForwarderOptions options = {}, ServerOptions server = {}) {
     options.name = "svc";
     UpstreamsAre(ports);
-    forwarder_ =
-        std::make_shared<Forwarder>(options, upstreams_, [this] { ++trouble_; }, RealEnv(), forwarder_metrics_);
+    forwarder_ = std::make_shared<Forwarder>(options, upstreams_, [this] { ++trouble_; }, env_, forwarder_metrics_);
     std::vector<Route> routes;
     for (const Method method : {Method::kGet, Method::kPost, Method::kPut}) {
       for (const char* pattern : {"/x/{id}", "/x"}) {
@@ -36,7 +37,7 @@ class ForwarderTest : public ::testing::Test {
         routes.push_back(std::move(route));
       }
     }
-    front_ = std::make_unique<TestServer>(std::move(server), std::move(routes));
+    front_ = std::make_unique<TestServer>(std::move(server), std::move(routes), env_);
   }
   void UpstreamsAre(const std::vector<std::uint16_t>& ports) {
     std::vector<UpstreamAddress> addresses;
@@ -57,10 +58,11 @@ class ForwarderTest : public ::testing::Test {
     return options;
   }
 
+  Env& env_;  // of the front server; those behind it have the real one
   Metrics forwarder_metrics_;
   std::atomic<int> trouble_ = 0;
-  std::shared_ptr<Upstreams> upstreams_ = std::make_shared<Upstreams>(
-      BreakerSettings{.failures_to_open = 3, .open_for = std::chrono::seconds(60)}, RealEnv());
+  std::shared_ptr<Upstreams> upstreams_ =
+      std::make_shared<Upstreams>(BreakerSettings{.failures_to_open = 3, .open_for = std::chrono::seconds(60)}, env_);
   std::shared_ptr<Forwarder> forwarder_;
   std::unique_ptr<TestServer> front_;
 };

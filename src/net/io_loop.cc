@@ -137,6 +137,7 @@ void IoLoop::Join() {
   asio::post(context_, [self = shared_from_this()] {
     self->timer_.cancel();
     self->stopping_ = true;
+    self->upstreams_.Stop();
     self->keep_running_.reset();
   });
   thread_.join();

@@ -1,5 +1,6 @@
 #include "net/upstream_exchange.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <netinet/tcp.h>
@@ -13,6 +14,7 @@
 #include "net/io_loop_internal.h"
 #include "net/retry.h"
 #include "net/same_host.h"
+#include "net/upstream_probe.h"
 
 namespace seedcore::net {
 
@@ -42,7 +44,9 @@ UpstreamExchange::UpstreamExchange(ForwardCaller& caller, std::shared_ptr<Handle
       target_(std::move(target)),
       options_(options),
       env_(env),
-      on_stop_(call_->stop.get_token(), Stopper{this}) {}
+      on_stop_(call_->stop.get_token(), Stopper{this}) {
+  caller_.loop().upstreams().Watch(*this);
+}
 
 bool UpstreamExchange::WasForwarded() const { return net::WasForwarded(call_->request); }
 
@@ -52,18 +56,37 @@ bool UpstreamExchange::IsRepeatable() const {
 
 void UpstreamExchange::OnStop() {
   stopped_ = true;
+  CloseConnection();
+}
+
+void UpstreamExchange::CloseConnection() {
   if (!connection_) return;
   error_code ignored;
   connection_->socket.close(ignored);
 }
 
-asio::awaitable<Fate, LoopExecutor> UpstreamExchange::Attempt(const Upstream& upstream) {
+void UpstreamExchange::Tick(Instant now) {
+  if (upstream_ == nullptr || options_.alive_target.empty() || given_up_) return;
+  switch (upstream_->liveness().Judge(silent_since_, now, options_.probe_after)) {
+    case Liveness::Verdict::kWait: return;
+    case Liveness::Verdict::kAsk: return AskIfAlive(caller_.loop(), *upstream_, options_, env_);
+    case Liveness::Verdict::kDead: break;
+  }
+  given_up_ = true;
+  CloseConnection();
+}
+
+asio::awaitable<Fate, LoopExecutor> UpstreamExchange::Attempt(Upstream& upstream) {
   if (stopped_) co_return Fate::kStopped;
+  upstream_ = &upstream;
+  silent_since_ = env_.Now();
+  given_up_ = false;
   connection_ = caller_.loop().upstreams().Take(upstream.key);
   if (!connection_ && !co_await Connect(upstream.address.where)) {
+    upstream_ = nullptr;
     co_return stopped_ ? Fate::kStopped : Fate::kNotSent;
   }
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(call_->request.call.deadline - env_.Now());
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(call_->request.call.deadline - silent_since_);
   std::string message =
       ForwardedHead(call_->request, target_, {.host = options_.name, .token = options_.token, .time_left = left});
   const std::string& body = call_->request.body;
@@ -73,7 +96,10 @@ asio::awaitable<Fate, LoopExecutor> UpstreamExchange::Attempt(const Upstream& up
   if (sent && !copied) sent = co_await Write(body);
   // A server that refuses early closes while we still send; its answer may be there all the same.
   const Fate fate = co_await Read(upstream.key, sent);
-  if (fate != Fate::kStreaming) connection_.reset();
+  if (fate != Fate::kStreaming) {
+    connection_.reset();
+    upstream_ = nullptr;
+  }
   co_return fate;
 }
 
@@ -139,6 +165,10 @@ asio::awaitable<bool, LoopExecutor> UpstreamExchange::Receive() {
   const auto [error, size] = co_await connection_->socket.async_read_some(
       asio::buffer(buffer.data() + end_, buffer.size() - end_), kAwaitTuple);
   end_ += size;
+  if (size > 0) {
+    silent_since_ = std::max(silent_since_, caller_.loop().CoarseNow());
+    upstream_->liveness().Answered(silent_since_);
+  }
   ended_ = static_cast<bool>(error);
   if (error && error != asio::error::eof) problem_ = error.message();
   co_return !error;
@@ -167,6 +197,7 @@ asio::awaitable<Fate, LoopExecutor> UpstreamExchange::Read(std::uint64_t upstrea
       }
     } else {
       if (stopped_) co_return Fate::kStopped;
+      if (given_up_) co_return Lost(sent, "it does not answer, not even whether it lives");
       if (!ended_) co_return Fate::kBroken;
       state = parser_->End();
       if (!state) co_return Lost(sent, state.error().message);

@@ -28,19 +28,22 @@ enum class Fate {
 
 /// One request on its way to servers and back, in as many attempts as it takes. Lives in the coroutine of its request,
 /// on the loop of its caller.
-class UpstreamExchange {
+class UpstreamExchange final : public Watched {
  public:
   UpstreamExchange(ForwardCaller& caller, std::shared_ptr<HandlerCall> call, std::string target,
                    const ForwarderOptions& options, Env& env);
   UpstreamExchange(const UpstreamExchange&) = delete;
   UpstreamExchange& operator=(const UpstreamExchange&) = delete;
 
-  /// Sends it to `upstream` and reads what comes back.
-  boost::asio::awaitable<Fate, LoopExecutor> Attempt(const Upstream& upstream);
+  /// Sends it to `upstream` and reads what comes back. `upstream` stays until the next attempt, or the end of Stream.
+  boost::asio::awaitable<Fate, LoopExecutor> Attempt(Upstream& upstream);
   /// After kStreaming: passes events on until either side ends.
   Coroutine Stream();
   /// Gives the client its response.
   void Finish(Response response);
+  /// Has the server asked whether it lives when it has been silent for long, and gives it up when it does not.
+  void Tick(Instant now) override;
+  void Stop() override { call_->stop.request_stop(); }
 
   /// As net::WasForwarded, of the request it is about.
   [[nodiscard]] bool WasForwarded() const;
@@ -62,6 +65,7 @@ class UpstreamExchange {
   Fate Lost(bool sent, const std::string& why);
   Fate Judge(std::uint64_t upstream);
   void OnStop();
+  void CloseConnection();
 
   ForwardCaller& caller_;
   const std::shared_ptr<HandlerCall> call_;
@@ -69,6 +73,9 @@ class UpstreamExchange {
   const ForwarderOptions& options_;
   Env& env_;
 
+  Upstream* upstream_ = nullptr;  // of the attempt under way
+  Instant silent_since_;
+  bool given_up_ = false;  // it does not live
   std::unique_ptr<UpstreamConnection> connection_;
   std::optional<ResponseParser> parser_;
   std::size_t begin_ = 0;  // received and not yet parsed: [begin_, end_) of the connection's buffer

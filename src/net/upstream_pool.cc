@@ -42,10 +42,15 @@ void UpstreamPool::Keep(std::uint64_t upstream, std::unique_ptr<UpstreamConnecti
 }
 
 void UpstreamPool::Tick(Instant now) {
+  for (Watched& watched : watched_) watched.Tick(now);
   for (auto& [upstream, kept] : idle_) {
     std::erase_if(kept, [now](const auto& connection) { return now - connection->idle_since > kLongestIdle; });
   }
   std::erase_if(idle_, [](const auto& entry) { return entry.second.empty(); });
+}
+
+void UpstreamPool::Stop() {
+  for (Watched& watched : watched_) watched.Stop();
 }
 
 }  // namespace seedcore::net

@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include <boost/intrusive/list.hpp>
+
 #include "base/env.h"
 #include "net/asio_internal.h"
 
@@ -24,18 +26,33 @@ struct UpstreamConnection {
   std::array<char, 16 * 1024> buffer;
 };
 
-/// Kept connections of one loop to the servers it forwards to. Only on that loop's thread.
+/// What a loop looks after, from UpstreamPool::Watch to its own end. Only on that loop's thread.
+class Watched : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  virtual void Tick(Instant now) = 0;
+  /// The loop is about to end.
+  virtual void Stop() = 0;
+
+ protected:
+  ~Watched() = default;
+};
+
+/// Kept connections of one loop to the servers it forwards to, and what is on its way to them. Only on that loop's
+/// thread.
 class UpstreamPool {
  public:
   /// The connection used last, if the server has not closed it meanwhile; null when there is none.
   [[nodiscard]] std::unique_ptr<UpstreamConnection> Take(std::uint64_t upstream);
   /// For the next request. Dropped when enough are kept.
   void Keep(std::uint64_t upstream, std::unique_ptr<UpstreamConnection> connection, Instant now);
+  void Watch(Watched& watched) { watched_.push_back(watched); }
   /// Closes what was not used for a while.
   void Tick(Instant now);
+  void Stop();
 
  private:
   std::unordered_map<std::uint64_t, std::vector<std::unique_ptr<UpstreamConnection>>> idle_;
+  boost::intrusive::list<Watched, boost::intrusive::constant_time_size<false>> watched_;
 };
 
 }  // namespace seedcore::net

@@ -12,6 +12,7 @@
 #include "base/env.h"
 #include "base/result.h"
 #include "net/breaker.h"
+#include "net/liveness.h"
 #include "net/target.h"
 
 namespace seedcore::net {
@@ -24,7 +25,7 @@ struct UpstreamAddress {
 };
 
 /// One server, with what is known of it from here. Shared by all that talk to it. Thread-safe.
-class Upstream {
+class Upstream : public std::enable_shared_from_this<Upstream> {
  public:
   Upstream(UpstreamAddress a, BreakerSettings breaker, Env& env);
 
@@ -36,10 +37,14 @@ class Upstream {
   [[nodiscard]] std::uint64_t failures() const { return failures_.load(std::memory_order_relaxed); }
   /// Open: it is ejected.
   [[nodiscard]] const CircuitBreaker& breaker() const { return breaker_; }
+  [[nodiscard]] Liveness& liveness() { return liveness_; }
+  /// From now on, as if every request had failed.
+  void Eject() { breaker_.Trip(); }
 
  private:
   friend class Upstreams;
   CircuitBreaker breaker_;
+  Liveness liveness_;
   std::atomic<int> in_flight_{0};
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> failures_{0};

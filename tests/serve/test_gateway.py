@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -90,6 +91,30 @@ def test_a_replica_killed_behind_the_native_gateway_loses_no_request(head: Head,
         return len(now) == 2 and len(now & before) == 1
 
     wait_until(replaced, 60, "the successor is registered, and the dead one is forgotten")
+
+
+def test_a_replica_frozen_behind_the_native_gateway_holds_no_request_until_its_deadline(
+    head: Head, gateway: str
+) -> None:
+    wait_until(lambda: len(_replicas(gateway, "cognitive")) == 2, 60, "two replicas of cognitive are registered")
+    victim = head.replicas("cognitive")[0]
+    os.kill(victim, signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            statuses = list(pool.map(lambda _: request(gateway + "/cognitive/info").status, range(64)))
+        assert statuses == [200] * 64
+        assert time.monotonic() - begun < 20, "the deadline of a request is 30 s"
+        states = sorted(replica["state"] for replica in _replicas(gateway, "cognitive"))
+        assert states in (["ejected", "serving"], ["probing", "serving"])
+    finally:
+        os.kill(victim, signal.SIGCONT)
+
+    def is_back() -> bool:
+        assert request(gateway + "/cognitive/info").status == 200
+        return [replica["state"] for replica in _replicas(gateway, "cognitive")] == ["serving"] * 2
+
+    wait_until(is_back, 60, "it is used again")
 
 
 def test_serve_scales_by_the_load_that_does_not_go_through_it(head: Head, gateway: str) -> None:

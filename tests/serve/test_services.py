@@ -47,6 +47,30 @@ def _assert_contains(effective: object, asked: object, path: str) -> None:
         assert effective == asked, path
 
 
+def test_two_replicas_of_the_organism_are_refused_in_one_line_that_says_what_to_set(head: Head) -> None:
+    config = head.config()
+    (organism,) = [application for application in config["applications"] if application["name"] == "organism"]
+    organism.update(name="two_organisms", route_prefix="/two-organisms")
+    (deployment,) = organism["deployments"]
+    deployment["num_replicas"] = 2
+    config["applications"] = [*head.config()["applications"], organism]
+    head.submit(config)
+    try:
+        wait_until(lambda: _status(head, "two_organisms") == "DEPLOY_FAILED", 120, "it is not deployed")
+        (refused,) = head.applications()["two_organisms"]["deployments"].values()
+        assert [line for line in refused["message"].splitlines() if "num_replicas" in line] == [
+            "ValueError: OrganismManager: set num_replicas to 1, it is 2: "
+            "the state of the organism service is in the memory of its one replica"
+        ]
+        assert request(head.gateway_url + "/organism/health").status == 200, "the one that was there works on"
+    finally:
+        head.deploy(head.config())
+
+
+def _status(head: Head, application: str) -> str:
+    return str(head.applications().get(application, {}).get("status"))
+
+
 def test_a_task_is_routed_executed_and_accounted_for(head: Head) -> None:
     answer = request(
         head.gateway_url + "/pipeline/route-and-execute",

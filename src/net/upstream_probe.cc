@@ -1,0 +1,75 @@
+#include "net/upstream_probe.h"
+
+#include <memory>
+#include <utility>
+
+#include "base/log.h"
+#include "net/io_loop_internal.h"
+#include "net/upstream_exchange.h"
+
+namespace seedcore::net {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Who asks: until the answer, the end of patience, or that of the loop.
+class Asker final : public ForwardCaller, public Watched {
+ public:
+  Asker(IoLoop& loop, std::shared_ptr<Upstream> upstream, const ForwarderOptions& options, Env& env)
+      : loop_(loop), upstream_(std::move(upstream)), asked_(env.Now()) {
+    call_->request.call.request_id = env.NewId();
+    call_->request.call.deadline = asked_ + options.probe_timeout;
+    loop_.upstreams().Watch(*this);
+  }
+  ~Asker() override { upstream_->liveness().Asked(); }
+
+  [[nodiscard]] const std::shared_ptr<HandlerCall>& call() const { return call_; }
+  [[nodiscard]] Upstream& upstream() { return *upstream_; }
+  [[nodiscard]] Instant asked() const { return asked_; }
+  [[nodiscard]] bool is_over() const { return over_; }
+
+  IoLoop& loop() override { return loop_; }
+  std::shared_ptr<EventBuffer> OpenStream() override { return nullptr; }
+  void Answered(const std::shared_ptr<HandlerCall>&) override {}
+  void Tick(Instant now) override {
+    if (now >= call_->request.call.deadline) call_->stop.request_stop();
+  }
+  void Stop() override {
+    over_ = true;
+    call_->stop.request_stop();
+  }
+
+ private:
+  IoLoop& loop_;
+  const std::shared_ptr<Upstream> upstream_;
+  const Instant asked_;
+  const std::shared_ptr<HandlerCall> call_ = std::make_shared<HandlerCall>();
+  bool over_ = false;  // the loop is
+};
+
+/// Whatever comes back is a sign of life.
+bool IsSilence(Fate fate) { return fate == Fate::kNotSent || fate == Fate::kLost || fate == Fate::kStopped; }
+
+Coroutine Ask(std::unique_ptr<Asker> asker, ForwarderOptions options, Env& env) {
+  Upstream& upstream = asker->upstream();
+  // Nobody asks whether the answer to the question will come.
+  UpstreamExchange exchange(*asker, asker->call(), std::exchange(options.alive_target, {}), options, env);
+  Fate fate = co_await exchange.Attempt(upstream);
+  // It may have been closing the kept connection at that moment.
+  if (fate == Fate::kLost || fate == Fate::kNotSent) fate = co_await exchange.Attempt(upstream);
+  if (!IsSilence(fate) || asker->is_over() || !upstream.liveness().Silent(asker->asked(), env.Now())) co_return;
+  upstream.Eject();
+  log::Warning("replica does not answer whether it lives",
+               {{"service", options.name}, {"address", upstream.address.where.ToString()}});
+}
+
+}  // namespace
+
+void AskIfAlive(IoLoop& loop, Upstream& upstream, const ForwarderOptions& options, Env& env) {
+  asio::co_spawn(loop.context(),
+                 Ask(std::make_unique<Asker>(loop, upstream.shared_from_this(), options, env), options, env),
+                 asio::detached);
+}
+
+}  // namespace seedcore::net
