@@ -50,19 +50,6 @@ class InFlight {
 
 }  // namespace
 
-Coroutine Wakeup::Wait() {
-  if (!notified_) {
-    co_await asio::async_initiate<const asio::use_awaitable_t<LoopExecutor>, void()>(
-        [this](auto handler) { waiter_ = std::move(handler); }, kAwait);
-  }
-  notified_ = false;
-}
-
-void Wakeup::Notify() {
-  notified_ = true;
-  if (waiter_) std::exchange(waiter_, nullptr)();
-}
-
 Coroutine Connection::Handle() {
   const Route& route = admission_.route->route;
   const InFlight counted(core_);
@@ -128,7 +115,7 @@ void Connection::Dispatch(const Route& route, const std::shared_ptr<HandlerCall>
     return;
   }
   if (forwards_) {
-    route.forwarder->Forward(shared_from_this(), call, parser_.Head().target);
+    route.forwarder->Forward(shared_from_this(), call, parser_.Head().target, route.execution == Execution::kInline);
     return;
   }
   const std::size_t max_bytes = core_.options.limits.body_bytes;

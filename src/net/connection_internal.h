@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -13,19 +12,9 @@
 #include "net/handler_call.h"
 #include "net/io_loop_internal.h"
 #include "net/request_parser.h"
+#include "net/wakeup.h"
 
 namespace seedcore::net {
-
-/// Lets one coroutine wait until something on the same loop wakes it.
-class Wakeup {
- public:
-  Coroutine Wait();
-  void Notify();
-
- private:
-  bool notified_ = false;
-  std::move_only_function<void()> waiter_;
-};
 
 /// One client connection: a coroutine that reads, judges, answers. Lives on one loop; only that loop's thread touches
 /// it.

@@ -82,6 +82,12 @@ std::string ForwardedHead(const Request& request, std::string_view target, const
 
 bool WasForwarded(const Request& request) { return request.headers.Find(kForwarded).has_value(); }
 
+bool IsEventStream(const Response& response) {
+  constexpr std::string_view kType = "text/event-stream";
+  return response.status == 200 &&
+         EqualsIgnoreCase(std::string_view(response.content_type).substr(0, kType.size()), kType);
+}
+
 void StripResponse(Response& response) {
   const auto named = NamedByConnection(response.headers);
   Headers kept;

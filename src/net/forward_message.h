@@ -27,6 +27,8 @@ struct ForwardedFields {
 /// between servers that each take the other for the one that answers.
 [[nodiscard]] bool WasForwarded(const Request& request);
 
+[[nodiscard]] bool IsEventStream(const Response& response);
+
 /// Takes out of a received response what belongs to its connection, and what the answering server writes itself.
 void StripResponse(Response& response);
 

@@ -62,7 +62,8 @@ class Forwarder::Impl {
                                     {{"service", options_.name}});
   }
 
-  Coroutine Run(std::shared_ptr<ForwardCaller> caller, std::shared_ptr<HandlerCall> call, std::string target);
+  Coroutine Run(std::shared_ptr<ForwardCaller> caller, std::shared_ptr<HandlerCall> call, std::string target,
+                bool at_once);
 
  private:
   Coroutine Answer(UpstreamExchange& exchange);
@@ -83,8 +84,8 @@ class Forwarder::Impl {
 };
 
 Coroutine Forwarder::Impl::Run(std::shared_ptr<ForwardCaller> caller, std::shared_ptr<HandlerCall> call,
-                               std::string target) {
-  UpstreamExchange exchange(*caller, call, std::move(target), options_, env_);
+                               std::string target, bool at_once) {
+  UpstreamExchange exchange(*caller, call, std::move(target), at_once, options_, env_);
   try {
     co_await Answer(exchange);
   } catch (const std::exception& error) {
@@ -199,9 +200,9 @@ Forwarder::Forwarder(ForwarderOptions options, std::shared_ptr<Upstreams> upstre
 Forwarder::~Forwarder() = default;
 
 void Forwarder::Forward(std::shared_ptr<ForwardCaller> caller, std::shared_ptr<HandlerCall> call,
-                        std::string_view target) {
+                        std::string_view target, bool at_once) {
   asio::io_context& context = caller->loop().context();
-  asio::co_spawn(context, impl_->Run(std::move(caller), std::move(call), std::string(target)), asio::detached);
+  asio::co_spawn(context, impl_->Run(std::move(caller), std::move(call), std::string(target), at_once), asio::detached);
 }
 
 }  // namespace seedcore::net

@@ -54,9 +54,11 @@ class Forwarder {
   Forwarder(const Forwarder&) = delete;
   Forwarder& operator=(const Forwarder&) = delete;
 
-  /// For the server: begins to forward `call->request`, and tells `caller` when it is answered. `target` as sent. On
-  /// the caller's loop.
-  void Forward(std::shared_ptr<ForwardCaller> caller, std::shared_ptr<HandlerCall> call, std::string_view target);
+  /// For the server: begins to forward `call->request`, and tells `caller` when it is answered. `target` as sent.
+  /// `at_once`: servers answer it without waiting for anything, so that it may share a connection with others. On the
+  /// caller's loop.
+  void Forward(std::shared_ptr<ForwardCaller> caller, std::shared_ptr<HandlerCall> call, std::string_view target,
+               bool at_once);
 
  private:
   class Impl;

@@ -26,13 +26,13 @@ class ForwarderTest : public ::testing::Test {
     UpstreamsAre(ports);
     forwarder_ = std::make_shared<Forwarder>(options, upstreams_, [this] { ++trouble_; }, env_, forwarder_metrics_);
     std::vector<Route> routes;
-    for (const Method method : {Method::kGet, Method::kPost, Method::kPut}) {
+    for (const Method method : {Method::kGet, Method::kPost, Method::kPut, Method::kPatch}) {
       for (const char* pattern : {"/x/{id}", "/x"}) {
         Route route;
         route.method = method;
         route.pattern = pattern;
-        // As an operation may be marked, which is about those who answer it in place.
-        if (method == Method::kPut) route.execution = Execution::kInline;
+        // As operations may be marked that are answered at once.
+        if (method == Method::kPut || method == Method::kPatch) route.execution = Execution::kInline;
         route.forwarder = forwarder_;
         routes.push_back(std::move(route));
       }

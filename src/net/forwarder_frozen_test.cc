@@ -43,6 +43,7 @@ class Happening {
 class FrozenServer {
  public:
   [[nodiscard]] std::uint16_t port() const { return server_.port(); }
+  void OpenDoor() { ASSERT_TRUE(server_.server().ListenOnSameHost({"127.0.0.1", server_.port()})); }
 
   Happening asked;
   Happening probed;
@@ -61,7 +62,7 @@ class FrozenServer {
 
   TestServer server_{ServerOptions{},
                      {Silent(Method::kGet, "/-/alive", probed), Silent(Method::kPost, "/x", asked),
-                      Silent(Method::kGet, "/x", asked)}};
+                      Silent(Method::kPatch, "/x", asked)}};
 };
 
 struct WithSimEnv {
@@ -100,6 +101,25 @@ TEST_F(ForwarderFrozenTest, ItIsAskedOnceForAllThatWaitAndThenTheyAreLostAndItIs
   EXPECT_EQ(frozen.probed.times(), 1);
   EXPECT_TRUE(IsEjected());
   EXPECT_GT(trouble_, 0);
+}
+
+TEST_F(ForwarderFrozenTest, WhatSharesAConnectionIsLostTogether) {
+  FrozenServer frozen;
+  frozen.OpenDoor();
+  Forward({frozen.port()}, kAsking);
+  const std::string patch = "PATCH /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}";
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 4; ++i) clients.push_back(Send(patch));
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(frozen.asked.Await()) << "the first of each of two loops";
+  Advance(2s);
+  ASSERT_TRUE(frozen.probed.Await());
+  Advance(5s);
+  for (const auto& client : clients) {
+    const auto response = client->ReadResponse();
+    EXPECT_EQ(response.status, 502);
+    EXPECT_THAT(response.body, HasSubstr("not even whether it lives; it may have been executed"));
+  }
+  EXPECT_TRUE(IsEjected());
 }
 
 TEST_F(ForwarderFrozenTest, WhatMayBeRepeatedGoesToAnother) {

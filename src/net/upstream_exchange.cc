@@ -29,19 +29,16 @@ constexpr std::size_t kCopiedBody = 64 * 1024;
 /// Of an event stream that has not ended its line.
 constexpr std::size_t kLongestLine = 1024 * 1024;
 
-bool IsEventStream(const Response& response) {
-  constexpr std::string_view kType = "text/event-stream";
-  return response.status == 200 &&
-         EqualsIgnoreCase(std::string_view(response.content_type).substr(0, kType.size()), kType);
-}
+constexpr const char* kNoSignOfLife = "it does not answer, not even whether it lives";
 
 }  // namespace
 
 UpstreamExchange::UpstreamExchange(ForwardCaller& caller, std::shared_ptr<HandlerCall> call, std::string target,
-                                   const ForwarderOptions& options, Env& env)
+                                   bool at_once, const ForwarderOptions& options, Env& env)
     : caller_(caller),
       call_(std::move(call)),
       target_(std::move(target)),
+      at_once_(at_once && call_->request.body.size() <= kCopiedBody),
       options_(options),
       env_(env),
       on_stop_(call_->stop.get_token(), Stopper{this}) {
@@ -56,6 +53,7 @@ bool UpstreamExchange::IsRepeatable() const {
 
 void UpstreamExchange::OnStop() {
   stopped_ = true;
+  if (place_) line_->Leave(place_);
   CloseConnection();
 }
 
@@ -74,6 +72,8 @@ void UpstreamExchange::Tick(Instant now) {
   }
   given_up_ = true;
   CloseConnection();
+  // What waits on the line with it goes on at once, and its loop is in the middle of a tick.
+  if (line_) asio::post(caller_.loop().context(), [line = line_] { line->Break(kNoSignOfLife); });
 }
 
 asio::awaitable<Fate, LoopExecutor> UpstreamExchange::Attempt(Upstream& upstream) {
@@ -81,17 +81,24 @@ asio::awaitable<Fate, LoopExecutor> UpstreamExchange::Attempt(Upstream& upstream
   upstream_ = &upstream;
   silent_since_ = env_.Now();
   given_up_ = false;
+  if (at_once_) {
+    if (auto line = caller_.loop().upstreams().Line(caller_.loop(), upstream, options_.max_response_bytes)) {
+      const Fate fate = co_await Share(std::move(line));
+      // A line that has ended says little of the server, which has seen nothing of this.
+      if (fate != Fate::kNotSent || given_up_ || stopped_) {
+        upstream_ = nullptr;
+        co_return fate;
+      }
+    }
+  }
   connection_ = caller_.loop().upstreams().Take(upstream.key);
   if (!connection_ && !co_await Connect(upstream.address.where)) {
     upstream_ = nullptr;
     co_return stopped_ ? Fate::kStopped : Fate::kNotSent;
   }
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(call_->request.call.deadline - silent_since_);
-  std::string message =
-      ForwardedHead(call_->request, target_, {.host = options_.name, .token = options_.token, .time_left = left});
   const std::string& body = call_->request.body;
   const bool copied = body.size() <= kCopiedBody;
-  if (copied) message += body;
+  const std::string message = Message(copied);
   bool sent = co_await Write(message);
   if (sent && !copied) sent = co_await Write(body);
   // A server that refuses early closes while we still send; its answer may be there all the same.
@@ -101,6 +108,33 @@ asio::awaitable<Fate, LoopExecutor> UpstreamExchange::Attempt(Upstream& upstream
     upstream_ = nullptr;
   }
   co_return fate;
+}
+
+std::string UpstreamExchange::Message(bool with_body) const {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(call_->request.call.deadline - silent_since_);
+  std::string message =
+      ForwardedHead(call_->request, target_, {.host = options_.name, .token = options_.token, .time_left = left});
+  if (with_body) message += call_->request.body;
+  return message;
+}
+
+asio::awaitable<Fate, LoopExecutor> UpstreamExchange::Share(std::shared_ptr<UpstreamLine> line) {
+  using enum UpstreamLine::Outcome;
+  line_ = std::move(line);
+  place_ = line_->Send(Message(true));
+  while (place_->outcome == kWaiting) co_await place_->over.Wait();
+  line_.reset();
+  const std::shared_ptr<UpstreamLine::Place> place = std::move(place_);
+  problem_ = place->problem;
+  switch (place->outcome) {
+    case kAnswered: co_return Judge(std::move(place->response));
+    case kNotSent:
+    case kLost: co_return Lost(place->outcome == kLost, place->problem);
+    case kBroken: co_return Fate::kBroken;
+    case kWaiting:
+    case kLeft: break;
+  }
+  co_return Fate::kStopped;
 }
 
 asio::awaitable<bool, LoopExecutor> UpstreamExchange::Connect(const HostPort& where) {
@@ -197,7 +231,7 @@ asio::awaitable<Fate, LoopExecutor> UpstreamExchange::Read(std::uint64_t upstrea
       }
     } else {
       if (stopped_) co_return Fate::kStopped;
-      if (given_up_) co_return Lost(sent, "it does not answer, not even whether it lives");
+      if (given_up_) co_return Lost(sent, kNoSignOfLife);
       if (!ended_) co_return Fate::kBroken;
       state = parser_->End();
       if (!state) co_return Lost(sent, state.error().message);
@@ -210,7 +244,12 @@ asio::awaitable<Fate, LoopExecutor> UpstreamExchange::Read(std::uint64_t upstrea
       problem_ = fmt::format("the answer is larger than {} bytes", options_.max_response_bytes);
       co_return Fate::kBroken;
     }
-    if (*state == ResponseParser::State::kDone) co_return Judge(upstream);
+    if (*state != ResponseParser::State::kDone) continue;
+    const Fate fate = Judge(std::move(parser_->response()));
+    if (fate == Fate::kAnswered && !ended_ && begin_ == end_ && parser_->keep_alive()) {
+      caller_.loop().upstreams().Keep(upstream, std::move(connection_), caller_.loop().CoarseNow());
+    }
+    co_return fate;
   }
 }
 
@@ -219,18 +258,15 @@ Fate UpstreamExchange::Lost(bool sent, const std::string& why) {
   return sent ? Fate::kLost : Fate::kNotSent;
 }
 
-Fate UpstreamExchange::Judge(std::uint64_t upstream) {
+Fate UpstreamExchange::Judge(Response response) {
   constexpr int kUnauthorized = 401;
-  response_ = std::move(parser_->response());
+  response_ = std::move(response);
   if (response_->status == kUnauthorized) {
     response_.reset();
     problem_ = "the replica refuses the cluster token; SEEDCORE_CLUSTER_TOKEN must be the same everywhere";
     return Fate::kRefused;
   }
   StripResponse(*response_);
-  if (!ended_ && begin_ == end_ && parser_->keep_alive()) {
-    caller_.loop().upstreams().Keep(upstream, std::move(connection_), caller_.loop().CoarseNow());
-  }
   return Fate::kAnswered;
 }
 

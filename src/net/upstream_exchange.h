@@ -10,6 +10,7 @@
 #include "net/forwarder.h"
 #include "net/forwarder_internal.h"
 #include "net/response_parser.h"
+#include "net/upstream_line.h"
 #include "net/upstream_pool.h"
 
 // Internal to the forwarder.
@@ -30,7 +31,8 @@ enum class Fate {
 /// on the loop of its caller.
 class UpstreamExchange final : public Watched {
  public:
-  UpstreamExchange(ForwardCaller& caller, std::shared_ptr<HandlerCall> call, std::string target,
+  /// `at_once`: see Forwarder::Forward.
+  UpstreamExchange(ForwardCaller& caller, std::shared_ptr<HandlerCall> call, std::string target, bool at_once,
                    const ForwarderOptions& options, Env& env);
   UpstreamExchange(const UpstreamExchange&) = delete;
   UpstreamExchange& operator=(const UpstreamExchange&) = delete;
@@ -56,6 +58,9 @@ class UpstreamExchange final : public Watched {
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
+  /// Attempt, on a connection that others are on, too.
+  boost::asio::awaitable<Fate, LoopExecutor> Share(std::shared_ptr<UpstreamLine> line);
+  [[nodiscard]] std::string Message(bool with_body) const;
   boost::asio::awaitable<bool, LoopExecutor> Connect(const HostPort& where);
   boost::asio::awaitable<bool, LoopExecutor> Write(std::string_view bytes);
   boost::asio::awaitable<Fate, LoopExecutor> Read(std::uint64_t upstream, bool sent);
@@ -63,19 +68,22 @@ class UpstreamExchange final : public Watched {
   boost::asio::awaitable<bool, LoopExecutor> Receive();
   Result<ResponseParser::State> Parse();
   Fate Lost(bool sent, const std::string& why);
-  Fate Judge(std::uint64_t upstream);
+  Fate Judge(Response response);
   void OnStop();
   void CloseConnection();
 
   ForwardCaller& caller_;
   const std::shared_ptr<HandlerCall> call_;
   const std::string target_;
+  const bool at_once_;
   const ForwarderOptions& options_;
   Env& env_;
 
   Upstream* upstream_ = nullptr;  // of the attempt under way
   Instant silent_since_;
-  bool given_up_ = false;  // it does not live
+  bool given_up_ = false;                       // it does not live
+  std::shared_ptr<UpstreamLine> line_;          // while it is on one
+  std::shared_ptr<UpstreamLine::Place> place_;  // on line_
   std::unique_ptr<UpstreamConnection> connection_;
   std::optional<ResponseParser> parser_;
   std::size_t begin_ = 0;  // received and not yet parsed: [begin_, end_) of the connection's buffer

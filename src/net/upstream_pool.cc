@@ -5,21 +5,25 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include "net/io_loop_internal.h"
+#include "net/upstreams.h"
+
 namespace seedcore::net {
 namespace {
 
 /// Shorter than the idle time of our own servers, so that the closing is mostly ours.
 constexpr std::chrono::seconds kLongestIdle{30};
 constexpr std::size_t kKeptPerUpstream = 128;
+/// Between two lines to the same server, whatever becomes of the first.
+constexpr std::chrono::seconds kLinePause{1};
 
-/// Whether the server has neither closed the connection nor sent what nobody asked for.
+}  // namespace
+
 bool IsQuiet(LoopSocket& socket) {
   char byte = 0;
   const auto size = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
-
-}  // namespace
 
 std::unique_ptr<UpstreamConnection> UpstreamPool::Take(std::uint64_t upstream) {
   const auto found = idle_.find(upstream);
@@ -41,15 +45,37 @@ void UpstreamPool::Keep(std::uint64_t upstream, std::unique_ptr<UpstreamConnecti
   kept.push_back(std::move(connection));
 }
 
+std::shared_ptr<UpstreamLine> UpstreamPool::Line(IoLoop& loop, Upstream& upstream, std::size_t max_response_bytes) {
+  const Instant now = loop.CoarseNow();
+  const auto [entry, is_first] = lines_.try_emplace(upstream.key);
+  auto& [line, opened] = entry->second;
+  const bool is_there = line && !line->IsBroken();
+  if (!is_there && (is_first || now - opened >= kLinePause)) {
+    line = UpstreamLine::Open(loop, upstream, max_response_bytes);
+    opened = now;
+  }
+  return line && line->Takes(now) ? line : nullptr;
+}
+
 void UpstreamPool::Tick(Instant now) {
   for (Watched& watched : watched_) watched.Tick(now);
   for (auto& [upstream, kept] : idle_) {
     std::erase_if(kept, [now](const auto& connection) { return now - connection->idle_since > kLongestIdle; });
   }
   std::erase_if(idle_, [](const auto& entry) { return entry.second.empty(); });
+  std::erase_if(lines_, [now](const auto& entry) {
+    const auto& [line, opened] = entry.second;
+    if (!line || line->IsBroken()) return now - opened >= kLinePause;
+    if (!line->IsUnused(now - kLongestIdle)) return false;
+    line->Break("unused");
+    return true;
+  });
 }
 
 void UpstreamPool::Stop() {
+  for (const auto& [upstream, known] : lines_) {
+    if (known.line) known.line->Break("the gateway ends");
+  }
   for (Watched& watched : watched_) watched.Stop();
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/env.h"
 #include "net/asio_internal.h"
+#include "net/upstream_line.h"
 
 // Internal to the server.
 namespace seedcore::net {
@@ -25,6 +26,9 @@ struct UpstreamConnection {
   Instant idle_since;
   std::array<char, 16 * 1024> buffer;
 };
+
+/// Whether the server has neither closed the connection nor sent what nobody asked for.
+[[nodiscard]] bool IsQuiet(LoopSocket& socket);
 
 /// What a loop looks after, from UpstreamPool::Watch to its own end. Only on that loop's thread.
 class Watched : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
@@ -45,6 +49,8 @@ class UpstreamPool {
   [[nodiscard]] std::unique_ptr<UpstreamConnection> Take(std::uint64_t upstream);
   /// For the next request. Dropped when enough are kept.
   void Keep(std::uint64_t upstream, std::unique_ptr<UpstreamConnection> connection, Instant now);
+  /// Where a request to `upstream` that is answered at once is put, with others; null: it goes alone.
+  [[nodiscard]] std::shared_ptr<UpstreamLine> Line(IoLoop& loop, Upstream& upstream, std::size_t max_response_bytes);
   void Watch(Watched& watched) { watched_.push_back(watched); }
   /// Closes what was not used for a while.
   void Tick(Instant now);
@@ -52,6 +58,11 @@ class UpstreamPool {
 
  private:
   std::unordered_map<std::uint64_t, std::vector<std::unique_ptr<UpstreamConnection>>> idle_;
+  struct OneLine {
+    std::shared_ptr<UpstreamLine> line;
+    Instant opened;  // or tried to
+  };
+  std::unordered_map<std::uint64_t, OneLine> lines_;
   boost::intrusive::list<Watched, boost::intrusive::constant_time_size<false>> watched_;
 };
 

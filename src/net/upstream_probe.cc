@@ -54,7 +54,7 @@ bool IsSilence(Fate fate) { return fate == Fate::kNotSent || fate == Fate::kLost
 Coroutine Ask(std::unique_ptr<Asker> asker, ForwarderOptions options, Env& env) {
   Upstream& upstream = asker->upstream();
   // Nobody asks whether the answer to the question will come.
-  UpstreamExchange exchange(*asker, asker->call(), std::exchange(options.alive_target, {}), options, env);
+  UpstreamExchange exchange(*asker, asker->call(), std::exchange(options.alive_target, {}), false, options, env);
   Fate fate = co_await exchange.Attempt(upstream);
   // It may have been closing the kept connection at that moment.
   if (fate == Fate::kLost || fate == Fate::kNotSent) fate = co_await exchange.Attempt(upstream);
