@@ -10,7 +10,7 @@ namespace {
 
 Result<void> Needs(const Arguments& arguments, std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    if (arguments.Get(name).empty()) return Fail(ErrorCode::kInvalidArgument, "is needed here", name);
+    if (arguments.Get(name).empty()) return Fail(ErrorCode::kInvalidArgument, "this one has to be given", name);
   }
   return {};
 }
