@@ -44,7 +44,7 @@ Result<json::value> Act(Api& api, const Arguments& arguments, const std::string&
 
 void PrintNode(const json::value& node, const std::string& before) {
   fmt::print("{}{:<12} {}  {}  {}\n", before, TextOf(node, "kind"), TextOf(node, "id"), TextOf(node, "label"),
-             TextOf(node, "text").substr(0, 60));
+             Cut(TextOf(node, "text"), 60));
 }
 
 }  // namespace

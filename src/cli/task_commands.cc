@@ -249,7 +249,8 @@ int RunCancel(const Arguments& arguments) { return Steer(arguments, "cancel"); }
 int RunRetry(const Arguments& arguments) {
   const bool dead = arguments.Has("dead");
   if (dead == arguments.Has("ID")) return ReportError({ErrorCode::kInvalidArgument, "give a task id, or --dead", ""});
-  if (!dead && arguments.Has("type")) return ReportError({ErrorCode::kInvalidArgument, "only together with --dead", "--type"});
+  if (!dead && arguments.Has("type"))
+    return ReportError({ErrorCode::kInvalidArgument, "only together with --dead", "--type"});
   return dead ? RetryDead(arguments) : Steer(arguments, "run");
 }
 
