@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cli/api.h"
 #include "cli/local_commands.h"
+#include "cli/scratch_folder.h"
 #include "cli/terminal.h"
 #include "queue/measure.h"
 #include "store/sqlite/sqlite_store.h"
@@ -42,23 +43,6 @@ struct BenchReport {
              Required("executed_per_commit", &BenchReport::executed_per_commit, "Executions per write transaction"),
              Required("start_p50_ms", &BenchReport::start_p50_ms, "From submit to the start of the handler, idle"),
              Required("start_p99_ms", &BenchReport::start_p99_ms, "The same, 99th percentile"));
-};
-
-/// A folder of our own below `parent`, removed at the end.
-class ScratchFolder {
- public:
-  explicit ScratchFolder(const std::filesystem::path& parent)
-      : path_(parent / ("seedcore-bench-" + RealEnv().NewId())) {}
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 Result<BenchReport> Measure(const std::filesystem::path& folder, int tasks) {

@@ -1,5 +1,4 @@
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -11,6 +10,7 @@
 #include "cli/demo_report.h"
 #include "cli/host.h"
 #include "cli/local_commands.h"
+#include "cli/scratch_folder.h"
 #include "cli/terminal.h"
 
 namespace seedcore::cli {
@@ -28,25 +28,6 @@ Result<std::string> ReadFile(const fs::path& path) {
   if (!in) return Fail(ErrorCode::kNotFound, "cannot read the example; name its folder with --example", path.string());
   return std::string(std::istreambuf_iterator<char>(in.rdbuf()), {});
 }
-
-/// A folder that goes away with the run, so that a demo leaves nothing behind.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "seedcore-demo-XXXXXX").string();
-    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 Result<std::vector<std::string>> SubmitAll(Api& api, const std::vector<DayTask>& tasks) {
   std::vector<std::string> ids;
@@ -124,7 +105,7 @@ int RunDemo(const Arguments& arguments) {
   const auto series = ParseSeriesCsv(*csv);
   if (!series) return ReportError(series.error());
 
-  const TemporaryFolder scratch;
+  const ScratchFolder scratch(fs::temp_directory_path());
   if (settings->sources["store.data_dir"].kind == settings::SourceKind::kDefault)
     settings->store.data_dir = scratch.path();
   if (settings->sources["log.level"].kind == settings::SourceKind::kDefault) settings->log.level = log::Level::kWarning;

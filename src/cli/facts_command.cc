@@ -11,7 +11,6 @@ namespace seedcore::cli {
 namespace {
 
 constexpr int kDefaultListed = 20;
-constexpr std::size_t kShortId = 13;
 
 std::string JoinedText(const Arguments& arguments) { return fmt::format("{}", fmt::join(arguments.All("TEXT"), " ")); }
 
@@ -33,7 +32,7 @@ Result<json::value> ListFacts(Api& api, const Arguments& arguments) {
 void PrintFact(const json::value& fact) {
   std::string tags;
   for (const json::value& tag : fact.at("tags").as_array()) tags += " #" + std::string(tag.as_string());
-  fmt::print("{}  {}{}\n", Paint(Color::kDim, TextOf(fact, "id").substr(0, kShortId)), TextOf(fact, "text"),
+  fmt::print("{}  {}{}\n", Paint(Color::kDim, TextOf(fact, "id").substr(0, kShortIdLength)), TextOf(fact, "text"),
              Paint(Color::kCyan, tags));
 }
 

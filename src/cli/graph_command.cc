@@ -10,7 +10,7 @@ namespace {
 
 Result<void> Needs(const Arguments& arguments, std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    if (arguments.Get(name).empty()) return Fail(ErrorCode::kInvalidArgument, "is needed here", name);
+    if (arguments.Get(name).empty()) return Fail(ErrorCode::kInvalidArgument, "this one has to be given", name);
   }
   return {};
 }
@@ -44,7 +44,7 @@ Result<json::value> Act(Api& api, const Arguments& arguments, const std::string&
 
 void PrintNode(const json::value& node, const std::string& before) {
   fmt::print("{}{:<12} {}  {}  {}\n", before, TextOf(node, "kind"), TextOf(node, "id"), TextOf(node, "label"),
-             TextOf(node, "text").substr(0, 60));
+             Cut(TextOf(node, "text"), 60));
 }
 
 }  // namespace

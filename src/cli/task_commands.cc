@@ -103,8 +103,8 @@ Result<json::value> SubmitTask(Api& api, const Arguments& arguments, const json:
   return AwaitEnd(api, TextOf(stored, "id"), std::chrono::seconds(wait_s));
 }
 
-/// What a task that has ended otherwise than was asked for makes of the command: the server changes nothing and says so
-/// by the status alone.
+/// The server leaves a task that has ended as it is, and its status alone tells: an error where that is not what was
+/// asked for.
 Result<void> Steered(const json::value& task, std::string_view verb) {
   const std::string status = TextOf(task, "status");
   if (verb == "run" && status == "completed") {
@@ -249,7 +249,8 @@ int RunCancel(const Arguments& arguments) { return Steer(arguments, "cancel"); }
 int RunRetry(const Arguments& arguments) {
   const bool dead = arguments.Has("dead");
   if (dead == arguments.Has("ID")) return ReportError({ErrorCode::kInvalidArgument, "give a task id, or --dead", ""});
-  if (!dead && arguments.Has("type")) return ReportError({ErrorCode::kInvalidArgument, "goes with --dead", "--type"});
+  if (!dead && arguments.Has("type"))
+    return ReportError({ErrorCode::kInvalidArgument, "only together with --dead", "--type"});
   return dead ? RetryDead(arguments) : Steer(arguments, "run");
 }
 

@@ -10,7 +10,7 @@
 namespace seedcore::cli {
 namespace {
 
-constexpr std::size_t kIdWidth = 14;
+constexpr std::size_t kIdWidth = kShortIdLength + 2;
 constexpr std::size_t kStatusWidth = 10;
 constexpr std::size_t kTypeWidth = 18;
 constexpr std::size_t kSummaryWidth = 60;
@@ -22,17 +22,6 @@ Color StatusColor(const std::string& status) {
   if (status == "running") return Color::kCyan;
   if (status == "retry" || status == "cancelled") return Color::kYellow;
   return Color::kNone;
-}
-
-std::string Cut(std::string text, std::size_t width) {
-  for (char& c : text) {
-    if (c == '\n' || c == '\r' || c == '\t') c = ' ';
-  }
-  if (text.size() <= width) return text;
-  // Never in the middle of a UTF-8 sequence.
-  std::size_t end = width - 3;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end) + "...";
 }
 
 /// The first text called "formatted" or "answer" below `value`; the envelopes around an answer differ by route.
@@ -100,10 +89,10 @@ std::string ResultSummary(const json::value& task, std::size_t width) {
 }
 
 std::string TaskTable(const json::array& tasks) {
-  std::string out = Paint(Color::kDim, fmt::format("{}  {}{}{}{}\n", Pad("ID", kIdWidth), Pad("STATUS", kStatusWidth),
+  std::string out = Paint(Color::kDim, fmt::format("{}{}{}{}{}\n", Pad("ID", kIdWidth), Pad("STATUS", kStatusWidth),
                                                    Pad("TYPE", kTypeWidth), Pad("CREATED", 21), "SUMMARY"));
   for (const json::value& task : tasks) {
-    out += fmt::format("{}  {}{}{}{}\n", TextOf(task, "id").substr(0, kIdWidth - 1) + " ",
+    out += fmt::format("{}{}{}{}{}\n", Pad(TextOf(task, "id").substr(0, kShortIdLength), kIdWidth),
                        PaintStatus(TextOf(task, "status")), Pad(Cut(TextOf(task, "type"), kTypeWidth - 1), kTypeWidth),
                        Pad(TextOf(task, "created_at").substr(0, 19), 21), ResultSummary(task, kSummaryWidth));
   }

@@ -43,6 +43,17 @@ std::string Pad(std::string_view text, std::size_t width) {
   return padded;
 }
 
+std::string Cut(std::string text, std::size_t width) {
+  for (char& c : text) {
+    if (c == '\n' || c == '\r' || c == '\t') c = ' ';
+  }
+  if (text.size() <= width) return text;
+  // Never in the middle of a UTF-8 sequence.
+  std::size_t end = width - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "...";
+}
+
 std::string HumanDuration(double milliseconds) {
   if (milliseconds < 1.0) return fmt::format("{:.0f} us", milliseconds * 1000.0);
   if (milliseconds < 1000.0) return fmt::format("{:.1f} ms", milliseconds);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,10 @@ enum class Color { kNone, kBold, kDim, kRed, kGreen, kYellow, kCyan };
 [[nodiscard]] bool IsTerminal();
 /// Left-aligned to `width` columns; counts code points, so that an accent does not shift the table.
 [[nodiscard]] std::string Pad(std::string_view text, std::size_t width);
+/// `text` in one line of at most `width` bytes (3 or more), never cut within a character.
+[[nodiscard]] std::string Cut(std::string text, std::size_t width);
+/// How much of an id tables show. The first 13 characters are its time: what comes in the same millisecond shares them.
+inline constexpr std::size_t kShortIdLength = 23;
 /// "812 us", "12.3 ms", "4.1 s".
 [[nodiscard]] std::string HumanDuration(double milliseconds);
 
