@@ -73,9 +73,12 @@ void UpstreamPool::Tick(Instant now) {
 }
 
 void UpstreamPool::Stop() {
+  // What waits on a line goes on at once, and may look for another one.
+  std::vector<std::shared_ptr<UpstreamLine>> lines;
   for (const auto& [upstream, known] : lines_) {
-    if (known.line) known.line->Break("the gateway ends");
+    if (known.line) lines.push_back(known.line);
   }
+  for (const auto& line : lines) line->Break("the gateway ends");
   for (Watched& watched : watched_) watched.Stop();
 }
 
