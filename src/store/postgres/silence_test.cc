@@ -95,11 +95,14 @@ TEST_F(SilencePostgres, AStoreGoesOnOverNewConnectionsAndLosesNothing) {
       OpenPostgresStore({.dsn = server_.Dsn(database_), .answer_timeout = std::chrono::seconds(3)}, env_, metrics_));
   const auto submit = [&] { return store->tasks().Submit(std::vector<NewTask>{{.type = "a"}}); };
   ASSERT_TRUE(submit());
+  // One that writes, and one that listens, which connects by itself.
+  const std::string connected =
+      "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+  while (Must(observer->RunOnce("SELECT count(*) FROM pg_stat_activity WHERE " + connected, {})).Int(0, 0) < 2) {
+  }
   {
-    const Frozen frozen(*observer,
-                        "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = "
-                        "'client backend'");
-    ASSERT_GE(frozen.count(), 2u) << "one that writes, one that listens";
+    const Frozen frozen(*observer, connected);
+    ASSERT_GE(frozen.count(), 2u);
     const auto refused = submit();
     ASSERT_FALSE(refused);
     EXPECT_TRUE(IsRetryable(refused.error().code));
