@@ -84,6 +84,11 @@ class ForwarderFrozenTest : WithSimEnv, public ForwarderTest {
   }
 };
 
+void ExpectLost(const RawResponse& response) {
+  EXPECT_EQ(response.status, 502);
+  EXPECT_THAT(response.body, HasSubstr("not even whether it lives; it may have been executed"));
+}
+
 TEST_F(ForwarderFrozenTest, ItIsAskedOnceForAllThatWaitAndThenTheyAreLostAndItIsEjected) {
   FrozenServer frozen;
   Forward({frozen.port()}, kAsking);
@@ -93,11 +98,7 @@ TEST_F(ForwarderFrozenTest, ItIsAskedOnceForAllThatWaitAndThenTheyAreLostAndItIs
   Advance(2s);
   ASSERT_TRUE(frozen.probed.Await());
   Advance(5s);
-  for (const auto& client : clients) {
-    const auto response = client->ReadResponse();
-    EXPECT_EQ(response.status, 502);
-    EXPECT_THAT(response.body, HasSubstr("not even whether it lives; it may have been executed"));
-  }
+  for (const auto& client : clients) ExpectLost(client->ReadResponse());
   EXPECT_EQ(frozen.probed.times(), 1);
   EXPECT_TRUE(IsEjected());
   EXPECT_GT(trouble_, 0);
@@ -114,11 +115,7 @@ TEST_F(ForwarderFrozenTest, WhatSharesAConnectionIsLostTogether) {
   Advance(2s);
   ASSERT_TRUE(frozen.probed.Await());
   Advance(5s);
-  for (const auto& client : clients) {
-    const auto response = client->ReadResponse();
-    EXPECT_EQ(response.status, 502);
-    EXPECT_THAT(response.body, HasSubstr("not even whether it lives; it may have been executed"));
-  }
+  for (const auto& client : clients) ExpectLost(client->ReadResponse());
   EXPECT_TRUE(IsEjected());
 }
 

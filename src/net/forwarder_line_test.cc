@@ -103,7 +103,7 @@ class ScriptedNeighbor {
  public:
   /// For each connection: reads as many requests as it is told, sends the bytes, and closes.
   explicit ScriptedNeighbor(std::vector<std::pair<int, std::string>> script) {
-    const auto listening = ListenOnSameHost({"127.0.0.1", placeholder_.port()});
+    const auto listening = ListenOnSameHost({"127.0.0.1", reserved_.port()});
     EXPECT_TRUE(listening);
     fd_ = listening ? *listening : -1;
     thread_ = std::jthread([this, script = std::move(script)] {
@@ -115,7 +115,7 @@ class ScriptedNeighbor {
     thread_.join();
     ::close(fd_);
   }
-  [[nodiscard]] std::uint16_t port() const { return placeholder_.port(); }
+  [[nodiscard]] std::uint16_t port() const { return reserved_.port(); }
 
  private:
   void Play(int requests, const std::string& reply) const {
@@ -134,7 +134,7 @@ class ScriptedNeighbor {
     ::close(fd);
   }
 
-  LoopbackListener placeholder_;  // for a port that is nobody else's
+  LoopbackListener reserved_;  // for a port that is nobody else's
   int fd_ = -1;
   std::jthread thread_;
 };

@@ -8,9 +8,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "store/check.h"
 #include "store/conformance.h"
-#include "store/location.h"
 #include "store/postgres/store_fixture.h"
 #include "store/queue_store.h"
 
@@ -21,20 +19,8 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::SizeIs;
 
-class HotPath : public PostgresTasks {
+class HotPath : public CheckedPostgresTasks {
  protected:
-  ~HotPath() override {
-    const auto tables = Must(OpenTables(server_.Dsn(database_), TablesUse::kInspect, env_));
-    for (const Finding& finding : Must(CheckStore(*tables)).findings) ADD_FAILURE() << finding.rule;
-  }
-
-  /// Until somebody waits for a lock.
-  void AwaitAWaiter() {
-    const auto watcher = Connect();
-    while (Must(watcher->RunOnce("SELECT count(*) FROM pg_locks WHERE NOT granted", {})).Int(0, 0) == 0) {
-    }
-  }
-
   static Finish CompletedAs(const Claim& claim, int answer) {
     return {.lease = claim.lease(), .outcome = Completed{.result = {{"answer", answer}}}, .effects = {}};
   }

@@ -16,9 +16,7 @@
 #include <fmt/ranges.h>
 #include <gmock/gmock.h>
 
-#include "store/check.h"
 #include "store/conformance.h"
-#include "store/location.h"
 #include "store/postgres/store_fixture.h"
 #include "store/queue_store.h"
 
@@ -29,13 +27,8 @@ using std::chrono::seconds;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-class ReadyBatches : public PostgresTasks {
+class ReadyBatches : public CheckedPostgresTasks {
  protected:
-  ~ReadyBatches() override {
-    const auto tables = Must(OpenTables(server_.Dsn(database_), TablesUse::kInspect, env_));
-    for (const Finding& finding : Must(CheckStore(*tables)).findings) ADD_FAILURE() << finding.rule;
-  }
-
   /// The first `limit` turns in line, of `types` if any are named.
   std::vector<std::int64_t> FirstTurns(int limit, const std::vector<std::string>& types) {
     return Turns(fmt::format("SELECT turn FROM task_line {} ORDER BY turn LIMIT {}",
@@ -59,11 +52,6 @@ class ReadyBatches : public PostgresTasks {
     Must(other->Query(
         fmt::format("SELECT changed FROM seedcore_prepare_claim(now(), 10, '', '', 0, {}, NULL)", n).c_str()));
     return other;
-  }
-  void AwaitAWaiter() {
-    const auto watcher = Connect();
-    while (Must(watcher->RunOnce("SELECT count(*) FROM pg_locks WHERE NOT granted", {})).Int(0, 0) == 0) {
-    }
   }
 };
 

@@ -41,6 +41,7 @@ DECLARE
   v_next    record;
   v_batch   bigint;
   v_turn    bigint;
+  v_after   bigint;                   -- where the next batch begins
   v_first   bigint;
   v_left    integer;
   v_batches bigint[] := '{}';
@@ -55,16 +56,16 @@ BEGIN
   IF p_types IS NULL THEN
     SELECT batch, turn, turn + taken * 1000::bigint, cardinality(b.seqs) - taken INTO v_batch, v_turn, v_first, v_left
       FROM ready_batch b ORDER BY turn, batch LIMIT 1 FOR UPDATE SKIP LOCKED;
-    v_found := (SELECT turn FROM ready_batch WHERE (turn, batch) > (v_turn, v_batch) ORDER BY turn, batch LIMIT 1);
+    v_after := (SELECT turn FROM ready_batch WHERE (turn, batch) > (v_turn, v_batch) ORDER BY turn, batch LIMIT 1);
   ELSIF cardinality(p_types) = 1 THEN
     SELECT batch, turn, turn + taken * 1000::bigint, cardinality(b.seqs) - taken INTO v_batch, v_turn, v_first, v_left
       FROM ready_batch b WHERE type = p_types[1] ORDER BY turn, batch LIMIT 1 FOR UPDATE SKIP LOCKED;
-    v_found := (SELECT turn FROM ready_batch WHERE type = p_types[1] AND (turn, batch) > (v_turn, v_batch)
+    v_after := (SELECT turn FROM ready_batch WHERE type = p_types[1] AND (turn, batch) > (v_turn, v_batch)
                 ORDER BY turn, batch LIMIT 1);
   END IF;
   IF v_left > p_limit AND p_below IS NULL THEN
     last_turn := v_first + (p_limit - 1) * 1000::bigint;
-    IF v_found IS NULL OR v_found > last_turn THEN
+    IF v_after IS NULL OR v_after > last_turn THEN
       UPDATE ready_batch b SET taken = taken + p_limit WHERE batch = v_batch
         RETURNING b.seqs[taken - p_limit + 1 : taken] INTO seqs;
       RETURN;
@@ -249,7 +250,7 @@ END $$;
 -- And what comes first out of batches is taken for the claim that follows: seedcore.claim_seqs has the numbers, or
 -- nothing when the claim finds its tasks in task_ready. p_wanted: the types asked for, NULL: all. `place` is not 0
 -- either when a batch was passed over that somebody else has locked; with p_types NULL it waits for them. Processes of
--- an earlier version, which know nothing of batches, call the function of schema_places.cc itself.
+-- an earlier version, which know nothing of batches, call the function above themselves.
 CREATE FUNCTION seedcore_prepare_claim(p_now timestamptz, p_limit integer, p_late_error text, p_late_code text,
                                        p_types integer, p_claim integer, p_wanted text[])
 RETURNS TABLE (changed boolean, limited boolean, place integer) LANGUAGE plpgsql AS $$

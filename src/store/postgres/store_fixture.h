@@ -10,7 +10,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "store/check.h"
 #include "store/conformance.h"
+#include "store/location.h"
 #include "store/postgres/connection.h"
 #include "store/postgres/postgres_store.h"
 #include "store/postgres/testing.h"
@@ -68,6 +70,22 @@ class PostgresTasks : public PostgresStore {
   }
 
   std::unique_ptr<Store> store_;
+};
+
+/// The same, for tests that end with a store in which every rule holds.
+class CheckedPostgresTasks : public PostgresTasks {
+ protected:
+  ~CheckedPostgresTasks() override {
+    const auto tables = Must(OpenTables(server_.Dsn(database_), TablesUse::kInspect, env_));
+    for (const Finding& finding : Must(CheckStore(*tables)).findings) ADD_FAILURE() << finding.rule;
+  }
+
+  /// Until somebody waits for a lock.
+  void AwaitAWaiter() {
+    const auto watcher = Connect();
+    while (Must(watcher->RunOnce("SELECT count(*) FROM pg_locks WHERE NOT granted", {})).Int(0, 0) == 0) {
+    }
+  }
 };
 
 inline std::string SubmitOne(Store& store, NewTask task) {

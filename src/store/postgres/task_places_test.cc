@@ -9,9 +9,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "store/check.h"
 #include "store/conformance.h"
-#include "store/location.h"
 #include "store/postgres/connection.h"
 #include "store/postgres/store_fixture.h"
 
@@ -23,13 +21,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-class TaskPlaces : public PostgresTasks {
- protected:
-  ~TaskPlaces() override {
-    const auto tables = Must(OpenTables(server_.Dsn(database_), TablesUse::kInspect, env_));
-    for (const Finding& finding : Must(CheckStore(*tables)).findings) ADD_FAILURE() << finding.rule;
-  }
-};
+using TaskPlaces = CheckedPostgresTasks;
 
 TEST_F(TaskPlaces, ATaskThatIsClaimedAndEndsAddsToNoIndexOfTasks) {
   Submit(200);
