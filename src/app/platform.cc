@@ -88,7 +88,8 @@ struct Platform::Parts {
   std::vector<ServiceUnit*> Units() const;
   Result<void> BuildServices();
   void BuildApi();
-  Result<void> Listen();
+  /// Takes the addresses. What handlers use is complete before anybody is answered.
+  Result<void> Bind();
   std::vector<net::Route> ServiceRoutes();
   std::vector<net::Route> ApiRoutes();
   json::value DebugEnvironment() const { return settings::ConfigShowJson(settings); }
@@ -105,7 +106,7 @@ Result<void> Platform::Parts::Start() {
   } else {
     for (ServiceUnit* unit : Units()) SEEDCORE_RETURN_IF_ERROR(unit->Start());
   }
-  SEEDCORE_RETURN_IF_ERROR(Listen());
+  SEEDCORE_RETURN_IF_ERROR(Bind());
   SEEDCORE_ASSIGN_OR_RETURN(
       dispatch, DispatchUnit::Start(
                     settings, *foundation,
@@ -113,6 +114,7 @@ Result<void> Platform::Parts::Start() {
                     external_types->Embedded(), [this](const store::Task& task, const CallContext& call) {
                       return coordinator->service().HandleTask(task, call);
                     }));
+  SEEDCORE_RETURN_IF_ERROR(server->Start());
   start_time = std::chrono::duration_cast<std::chrono::milliseconds>(env.Now() - started);
   return {};
 }
@@ -146,10 +148,7 @@ void Platform::Parts::BuildApi() {
       .tasks = &foundation->store->tasks(),
       .spans = &foundation->spans,
       .default_retry = RetryPolicyFrom(settings.queue),
-      .on_cancelled =
-          [this] {
-            if (dispatch) dispatch->RenewNow();
-          },
+      .on_cancelled = [this] { dispatch->RenewNow(); },
       .check_type = [this](const std::string& type) { return external_types->Check(type); }});
   workers = std::make_unique<service::WorkerService>(
       service::WorkerService::Dependencies{.env = &env,
@@ -168,10 +167,7 @@ void Platform::Parts::BuildApi() {
   system = std::make_unique<service::SystemService>(service::SystemService::Dependencies{
       .env = &env,
       .store = foundation->store.get(),
-      .dispatcher =
-          [this] {
-            return dispatch ? dispatch->Dispatcher().value_or(queue::DispatcherStatus{}) : queue::DispatcherStatus{};
-          },
+      .dispatcher = [this] { return dispatch->Dispatcher().value_or(queue::DispatcherStatus{}); },
       .dispatches_elsewhere = DispatchesElsewhere()});
 }
 
@@ -205,7 +201,7 @@ std::vector<net::Route> Platform::Parts::ApiRoutes() {
   return routes;
 }
 
-Result<void> Platform::Parts::Listen() {
+Result<void> Platform::Parts::Bind() {
   feed = std::make_unique<queue::EventFeed>(env, foundation->store->tasks(), foundation->metrics);
   server = std::make_unique<net::Server>(ServerOptionsFrom(settings.server), env, foundation->metrics);
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(kServicesListener, ServiceRoutes()));
@@ -218,7 +214,7 @@ Result<void> Platform::Parts::Listen() {
              "/openapi.json", "application/json", [document] { return WriteJson(document()); }, true),
          TextRoute("/metrics", "text/plain; version=0.0.4", [this] { return foundation->metrics.Expose(); }, true)}));
   }
-  SEEDCORE_RETURN_IF_ERROR(server->Start());
+  SEEDCORE_RETURN_IF_ERROR(server->Bind());
   services_url = ToUrl(server->endpoints()[kServicesListener]);
   api_url = ToUrl(server->endpoints()[kApiListener]);
   return {};

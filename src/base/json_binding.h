@@ -1,12 +1,13 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -59,9 +60,27 @@ template <class Struct, class Member>
 constexpr auto Sparse(std::string_view name, Member Struct::* member, std::string_view doc) {
   return Field<Struct, Member>{name, member, doc, FieldKind::kSparse};
 }
+/// The fields of a struct: `T::kFields.Apply(visit)` calls visit(field...) and returns what it returns. A closure holds
+/// them, since a std::tuple of so many types, in a header that everybody includes, takes the compiler seconds.
+template <std::size_t count, class Closure>
+class FieldList {
+ public:
+  static constexpr std::size_t kCount = count;
+
+  explicit constexpr FieldList(Closure apply) : apply_(apply) {}
+  template <class Visit>
+  constexpr decltype(auto) Apply(Visit&& visit) const {
+    return apply_(visit);
+  }
+
+ private:
+  Closure apply_;
+};
+
 template <class... F>
 constexpr auto Fields(F... fields) {
-  return std::tuple<F...>(fields...);
+  const auto apply = [fields...](auto& visit) -> decltype(auto) { return visit(fields...); };
+  return FieldList<sizeof...(F), std::remove_const_t<decltype(apply)>>(apply);
 }
 
 template <class T>
@@ -174,11 +193,11 @@ bool ReadFields(const json::object& in, T& out, ReadError& error) {
     error.PrependName(field.name);
     return false;
   };
-  if (!std::apply([&](const auto&... field) { return (read_one(field) && ...); }, T::kFields)) return false;
+  if (!T::kFields.Apply([&](const auto&... field) { return (read_one(field) && ...); })) return false;
   if (IgnoresUnknownFields<T> || found == in.size()) return true;
 
   std::vector<std::string_view> known;
-  std::apply([&](const auto&... field) { (known.push_back(field.name), ...); }, T::kFields);
+  T::kFields.Apply([&](const auto&... field) { (known.push_back(field.name), ...); });
   for (const auto& member : in) {
     if (std::ranges::find(known, std::string_view(member.key())) == known.end()) {
       return UnknownName(member.key(), known, error);
@@ -293,19 +312,18 @@ bool IsEmpty(const T& value) {
   }
 }
 
+/// `name`, a plain identifier of ours, and what stands before and after it.
+void WriteName(std::string& out, std::string_view name, bool& first);
+
 template <class T>
 void WriteFields(std::string& out, const T& value, bool& first) {
   const auto write_one = [&](const auto& field) {
     const auto& member = value.*(field.member);
     if (field.kind == FieldKind::kSparse && IsEmpty(member)) return;
-    if (!first) out += ',';
-    first = false;
-    out += '"';
-    out += field.name;  // field names are plain identifiers of ours
-    out += "\":";
+    WriteName(out, field.name, first);
     Write(out, member);
   };
-  std::apply([&](const auto&... field) { (write_one(field), ...); }, T::kFields);
+  T::kFields.Apply([&](const auto&... field) { (write_one(field), ...); });
 }
 
 template <class T>
@@ -360,64 +378,65 @@ void Write(std::string& out, const T& value) {
   }
 }
 
+/// JSON Schema (2020-12, as OpenAPI 3.1 uses it) of T; named structs go to `definitions`.
 template <class T>
 json::object Schema(json::object& definitions);
 
+/// A field as its schema needs it. What is the same for every struct is compiled once, in json_binding.cc.
+struct DescribedField {
+  std::string_view name;
+  std::string_view doc;
+  bool is_required = false;
+  json::object (*schema)(json::object& definitions) = nullptr;
+};
+
+json::object TypeSchema(std::string_view type, std::string_view format = {});
+json::object NullableSchema(json::object schema);
+json::object ArraySchema(json::object items);
+json::object MapSchema(json::object values);
+json::object EnumSchema(const std::vector<std::string_view>& names);
+/// Adds the struct `name` to `definitions` unless it is there. Returns the reference to it.
+json::object StructSchema(std::string_view name, std::span<const DescribedField> fields, bool ignores_unknown,
+                          json::object& definitions);
+
 template <class T>
-json::object StructSchema(json::object& definitions) {
-  constexpr std::string_view name = TypeName<T>();
-  if (!definitions.contains(name)) {
-    definitions[name] = nullptr;  // ends the recursion of a type that contains itself
-    json::object properties;
-    json::array required;
-    const auto add = [&](const auto& field) {
-      using Member = std::remove_cvref_t<decltype(std::declval<T>().*(field.member))>;
-      json::object schema = Schema<Member>(definitions);
-      schema["description"] = field.doc;
-      properties[field.name] = std::move(schema);
-      if (field.kind == FieldKind::kRequired) required.push_back(json::string(field.name));
-    };
-    std::apply([&](const auto&... field) { (add(field), ...); }, T::kFields);
-    json::object schema{{"type", "object"}, {"additionalProperties", IgnoresUnknownFields<T>}};
-    schema["properties"] = std::move(properties);
-    if (!required.empty()) schema["required"] = std::move(required);
-    definitions[name] = std::move(schema);
-  }
-  return {{"$ref", "#/components/schemas/" + std::string(name)}};
+json::object StructSchemaOf(json::object& definitions) {
+  const auto described = T::kFields.Apply([](const auto&... field) {
+    return std::array<DescribedField, sizeof...(field)>{
+        DescribedField{field.name, field.doc, field.kind == FieldKind::kRequired,
+                       &Schema<std::remove_cvref_t<decltype(std::declval<T>().*(field.member))>>}...};
+  });
+  return StructSchema(TypeName<T>(), described, IgnoresUnknownFields<T>, definitions);
 }
 
-/// JSON Schema (2020-12, as OpenAPI 3.1 uses it) of T; named structs go to `definitions`.
 template <class T>
 json::object Schema(json::object& definitions) {
   if constexpr (std::same_as<T, bool>) {
-    return {{"type", "boolean"}};
+    return TypeSchema("boolean");
   } else if constexpr (std::integral<T>) {
-    return {{"type", "integer"}};
+    return TypeSchema("integer");
   } else if constexpr (std::same_as<T, double>) {
-    return {{"type", "number"}};
+    return TypeSchema("number");
   } else if constexpr (std::same_as<T, std::string>) {
-    return {{"type", "string"}};
+    return TypeSchema("string");
   } else if constexpr (std::same_as<T, WallTime>) {
-    return {{"type", "string"}, {"format", "date-time"}};
+    return TypeSchema("string", "date-time");
   } else if constexpr (std::same_as<T, json::value>) {
     return {};
   } else if constexpr (std::same_as<T, json::object>) {
-    return {{"type", "object"}};
+    return TypeSchema("object");
   } else if constexpr (IsOptional<T>::value) {
-    json::array choices;
-    choices.push_back(Schema<typename T::value_type>(definitions));
-    choices.push_back(json::object{{"type", "null"}});
-    return {{"anyOf", std::move(choices)}};
+    return NullableSchema(Schema<typename T::value_type>(definitions));
   } else if constexpr (IsVector<T>::value) {
-    return {{"type", "array"}, {"items", Schema<typename T::value_type>(definitions)}};
+    return ArraySchema(Schema<typename T::value_type>(definitions));
   } else if constexpr (IsStringMap<T>::value) {
-    return {{"type", "object"}, {"additionalProperties", Schema<typename T::mapped_type>(definitions)}};
+    return MapSchema(Schema<typename T::mapped_type>(definitions));
   } else if constexpr (NamedEnum<T>) {
-    json::array names;
-    for (const auto& [enumerator, name] : EnumNames(T{})) names.push_back(json::string(name));
-    return {{"type", "string"}, {"enum", std::move(names)}};
+    std::vector<std::string_view> names;
+    for (const auto& [enumerator, name] : EnumNames(T{})) names.push_back(name);
+    return EnumSchema(names);
   } else {
-    return StructSchema<T>(definitions);
+    return StructSchemaOf<T>(definitions);
   }
 }
 

@@ -28,7 +28,7 @@ bool ReadFast(const JsonNode& in, T& out);
 
 template <class T>
 bool ReadFieldsFast(const JsonNode& in, T& out) {
-  constexpr std::size_t kCount = std::tuple_size_v<std::remove_cvref_t<decltype(T::kFields)>>;
+  constexpr std::size_t kCount = std::remove_cvref_t<decltype(T::kFields)>::kCount;
   static_assert(kCount <= 64, "one bit for each field");
   std::uint64_t seen = 0;
   const auto read_member = [&](std::string_view name, const JsonNode& value) {
@@ -42,14 +42,14 @@ bool ReadFieldsFast(const JsonNode& in, T& out) {
       read = (field.kind != FieldKind::kRequired && value.IsNull()) || ReadFast(value, out.*(field.member));
       return true;
     };
-    return std::apply([&](const auto&... field) { return (is_it(field) || ...); }, T::kFields) && read;
+    return T::kFields.Apply([&](const auto&... field) { return (is_it(field) || ...); }) && read;
   };
   if (!in.ForEachMember(read_member)) return false;
   std::size_t index = 0;
   const auto is_there = [&](const auto& field) {
     return ((seen >> index++) & 1) != 0 || field.kind != FieldKind::kRequired;
   };
-  return std::apply([&](const auto&... field) { return (is_there(field) && ...); }, T::kFields);
+  return T::kFields.Apply([&](const auto&... field) { return (is_there(field) && ...); });
 }
 
 template <std::integral T>

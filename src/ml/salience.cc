@@ -80,7 +80,7 @@ Result<void> SalienceFeatures::Validate() const {
                     std::string(field.name));
     }
   };
-  std::apply([&](const auto&... field) { (check(field), ...); }, kFields);
+  kFields.Apply([&](const auto&... field) { (check(field), ...); });
   return result;
 }
 

@@ -10,13 +10,12 @@ namespace {
 SalienceFeatures RandomFeatures(std::mt19937& random) {
   std::uniform_real_distribution<double> uniform(0.0, 1.0);
   SalienceFeatures features;
-  std::apply([&](const auto&... field) { ((features.*(field.member) = uniform(random)), ...); },
-             SalienceFeatures::kFields);
+  SalienceFeatures::kFields.Apply([&](const auto&... field) { ((features.*(field.member) = uniform(random)), ...); });
   return features;
 }
 
 TEST(SalienceTest, HasTwelveFeaturesWithTheirDefaults) {
-  EXPECT_EQ(std::tuple_size_v<std::remove_cvref_t<decltype(SalienceFeatures::kFields)>>, 12U);
+  EXPECT_EQ(SalienceFeatures::kFields.kCount, 12U);
   EXPECT_NEAR(ScoreSalience({}), 0.5 * (0.9 + 0.2 * 2.7 / 8.0), 1e-12);
 }
 
@@ -34,7 +33,7 @@ TEST(SalienceTest, RisesWithEveryFeatureButCapability) {
         EXPECT_GE(ScoreSalience(more), score) << field.name;
       }
     };
-    std::apply([&](const auto&... field) { (raised(field), ...); }, SalienceFeatures::kFields);
+    SalienceFeatures::kFields.Apply([&](const auto&... field) { (raised(field), ...); });
   }
 }
 

@@ -75,6 +75,7 @@ class Server::Impl {
     return listeners_[listener].routes.Add(std::move(routes));
   }
 
+  Result<void> Bind();
   Result<void> Start();
   Result<void> ListenOnSameHost(const HostPort& where);
   void Stop(std::chrono::milliseconds drain);
@@ -103,17 +104,28 @@ class Server::Impl {
   bool stopped_ = false;
 };
 
-Result<void> Server::Impl::Start() {
-  SEEDCORE_CHECK(!started_, "a server starts once");
+Result<void> Server::Impl::Bind() {
+  SEEDCORE_CHECK(loops_.empty(), "a server binds once");
   const unsigned wanted = options_.limits.io_threads;
   const unsigned count = wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
   for (unsigned i = 0; i < count; ++i) loops_.push_back(std::make_shared<IoLoop>(core_));
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     if (auto bound = Bind(listeners_[i], options_.listen[i]); !bound) {
-      for (Listener& listener : listeners_) listener.acceptor.reset();
+      for (Listener& listener : listeners_) {
+        listener.acceptor.reset();
+        listener.pause.reset();
+      }
+      endpoints_.clear();
+      loops_.clear();
       return bound;
     }
   }
+  return {};
+}
+
+Result<void> Server::Impl::Start() {
+  SEEDCORE_CHECK(!started_, "a server starts once");
+  if (loops_.empty()) SEEDCORE_RETURN_IF_ERROR(Bind());
   started_ = true;
   for (Listener& listener : listeners_) Accept(listener, *listener.acceptor, *listener.pause);
   for (const auto& loop : loops_) loop->Start();
@@ -244,6 +256,7 @@ Server::~Server() { impl_->Stop(std::chrono::milliseconds(0)); }
 Result<void> Server::AddRoutes(std::size_t listener, std::vector<Route> routes) {
   return impl_->AddRoutes(listener, std::move(routes));
 }
+Result<void> Server::Bind() { return impl_->Bind(); }
 Result<void> Server::Start() { return impl_->Start(); }
 Result<void> Server::ListenOnSameHost(const HostPort& where) { return impl_->ListenOnSameHost(where); }
 const std::vector<HostPort>& Server::endpoints() const { return impl_->endpoints(); }

@@ -42,10 +42,13 @@ class Server {
 
   /// Routes of the `listener`-th address. Only before Start. Fails on a bad pattern or a duplicate.
   [[nodiscard]] Result<void> AddRoutes(std::size_t listener, std::vector<Route> routes);
-  /// Binds and begins to serve. kInvalidArgument for an address that is none or may not be used (CheckBind),
+  /// Takes the addresses and answers nobody yet: who connects waits for Start. For those whose handlers need what is
+  /// made only once the addresses are had. kInvalidArgument for an address that is none or may not be used (CheckBind),
   /// kUnavailable when it is taken.
+  [[nodiscard]] Result<void> Bind();
+  /// Begins to serve; binds before, where Bind was not called, with its errors.
   [[nodiscard]] Result<void> Start();
-  /// What the listeners are bound to, in the order of ServerOptions::listen. After Start.
+  /// What the listeners are bound to, in the order of ServerOptions::listen. After Bind or Start.
   [[nodiscard]] const std::vector<HostPort>& endpoints() const;
   /// Opens the first listener to processes of this host once more, by a Unix socket named after `where`, the TCP
   /// address that they know it by (same_host.h). kUnavailable when the name is taken. Once, after Start.

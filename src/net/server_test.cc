@@ -281,6 +281,24 @@ TEST(ServerStart, RefusesAnAddressThatIsTaken) {
   EXPECT_THAT(started.error().message, HasSubstr(options.listen[0]));
 }
 
+TEST(ServerStart, OnceItIsBoundTheAddressIsTakenAndNobodyIsAnswered) {
+  std::atomic<bool> is_complete = false;
+  const Handler handler = [&](const Request&) { return Response{.status = is_complete ? 200 : 500}; };
+  Metrics metrics;
+  Server server({}, RealEnv(), metrics);
+  ASSERT_TRUE(server.AddRoutes(0, {{.method = Method::kGet, .pattern = "/a", .handler = handler}}));
+  ASSERT_TRUE(server.Bind());
+
+  const HostPort where = server.endpoints().front();
+  Server second({.listen = {where.ToString()}}, RealEnv(), metrics);
+  EXPECT_EQ(second.Bind().error().code, ErrorCode::kUnavailable);
+  RawClient early(where.port);
+  ASSERT_TRUE(early.Write(Get("/a")));
+  is_complete = true;
+  ASSERT_TRUE(server.Start());
+  EXPECT_EQ(early.ReadResponse().status, 200);
+}
+
 TEST(ServerStart, RefusesToOpenItselfToTheNetworkWithoutTokens) {
   ServerOptions options;
   options.listen = {"0.0.0.0:0"};

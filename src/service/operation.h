@@ -118,12 +118,10 @@ struct TextField {
 
 template <class T>
 std::vector<TextField> TextFields() {
-  return std::apply(
-      [](const auto&... field) {
-        return std::vector<TextField>{
-            TextField{field.name, TextKindOf<std::remove_cvref_t<decltype(std::declval<T>().*(field.member))>>()}...};
-      },
-      T::kFields);
+  return T::kFields.Apply([](const auto&... field) {
+    return std::vector<TextField>{
+        TextField{field.name, TextKindOf<std::remove_cvref_t<decltype(std::declval<T>().*(field.member))>>()}...};
+  });
 }
 
 /// The document the request struct is read from: body or query, with path parameters laid over it.
