@@ -17,15 +17,15 @@
 namespace seedcore {
 namespace {
 
-enum class Color { kRed, kGreen };
-constexpr std::array<std::pair<Color, std::string_view>, 2> EnumNames(Color) {
-  return {{{Color::kRed, "red"}, {Color::kGreen, "green"}}};
+enum class Shade { kRed, kGreen };
+constexpr std::array<std::pair<Shade, std::string_view>, 2> EnumNames(Shade) {
+  return {{{Shade::kRed, "red"}, {Shade::kGreen, "green"}}};
 }
 
-struct Point {
+struct Spot {
   double x = 0.5;
   std::optional<double> y;
-  static constexpr auto kFields = Fields(Required("x", &Point::x, ""), Sparse("y", &Point::y, ""));
+  static constexpr auto kFields = Fields(Required("x", &Spot::x, ""), Sparse("y", &Spot::y, ""));
   [[nodiscard]] Result<void> Validate() const {
     if (x > -1000.0) return {};
     return Fail(ErrorCode::kInvalidArgument, "too small", "x");
@@ -40,12 +40,12 @@ struct Everything {
   double d = 0.0;
   std::string s = "default";
   std::optional<WallTime> t;
-  Color c = Color::kGreen;
+  Shade c = Shade::kGreen;
   json::value v;
   json::object f;
   std::vector<double> numbers;
-  std::vector<Point> points;
-  std::map<std::string, Point> named;
+  std::vector<Spot> points;
+  std::map<std::string, Spot> named;
   static constexpr auto kFields = Fields(
       Optional("b", &Everything::b, ""), Optional("i", &Everything::i, ""), Optional("byte", &Everything::byte, ""),
       Optional("u", &Everything::u, ""), Optional("d", &Everything::d, ""), Optional("s", &Everything::s, ""),

@@ -68,7 +68,7 @@ std::optional<std::string_view> NearestName(std::string_view name, std::span<con
 }
 
 std::string PercentEncode(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
+  constexpr std::string_view kPercentDigits = "0123456789ABCDEF";
   std::string encoded;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -78,8 +78,8 @@ std::string PercentEncode(std::string_view text) {
       encoded += c;
     } else {
       encoded += '%';
-      encoded += kHex[byte >> 4];
-      encoded += kHex[byte & 0x0F];
+      encoded += kPercentDigits[byte >> 4];
+      encoded += kPercentDigits[byte & 0x0F];
     }
   }
   return encoded;

@@ -143,6 +143,16 @@ Result<int> Arguments::Number(const std::string& name, int fallback) const {
   return Fail(ErrorCode::kInvalidArgument, fmt::format("expected a whole number, got '{}'", text), "--" + name);
 }
 
+Result<double> Arguments::Seconds(const std::string& name, double fallback) const {
+  const auto found = values_.find(name);
+  if (found == values_.end()) return fallback;
+  const std::string& text = found->second.back();
+  double value = 0.0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc{} && end == text.data() + text.size()) return value;
+  return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a number of seconds", text), "--" + name);
+}
+
 std::vector<Option> SettingOptions(SettingFlags which) {
   if (which == SettingFlags::kNone) return {};
   std::vector<Option> options{{.name = "--config", .help = "YAML file with settings"}};

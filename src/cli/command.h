@@ -42,6 +42,8 @@ class Arguments {
   [[nodiscard]] std::vector<std::string> All(const std::string& name) const;
   /// The whole number given, or `fallback`. kInvalidArgument names the option.
   [[nodiscard]] Result<int> Number(const std::string& name, int fallback) const;
+  /// The number of seconds given, or `fallback`. kInvalidArgument names the option.
+  [[nodiscard]] Result<double> Seconds(const std::string& name, double fallback) const;
 
  private:
   std::map<std::string, std::vector<std::string>> values_;

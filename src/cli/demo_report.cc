@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kMaxFailuresShown = 5;
 constexpr std::size_t kIndent = 22;
 constexpr std::size_t kWrapWidth = 76;  // behind the indent: lines of at most 98 columns
-constexpr int kMaxSearchDepth = 12;
+constexpr int kMaxPlanDepth = 12;
 
 double NumberOf(const json::value& object, std::string_view key) {
   const json::value* found = object.as_object().if_contains(key);
@@ -23,7 +23,7 @@ double NumberOf(const json::value& object, std::string_view key) {
 
 /// The triage inside the result of a task: on the fast path the executor's answer, in a plan the step that triaged.
 const json::object* FindTriage(const json::value& value, int depth = 0) {
-  if (depth > kMaxSearchDepth) return nullptr;
+  if (depth > kMaxPlanDepth) return nullptr;
   if (const auto* object = value.if_object()) {
     if (object->contains("anomalies") && object->contains("decision")) return object;
     for (const auto& member : *object) {

@@ -13,7 +13,7 @@
 namespace seedcore::cli {
 namespace {
 
-constexpr std::chrono::seconds kTimeout{20};
+constexpr std::chrono::seconds kRegistryPatience{20};
 
 double SecondsLeft(const CallContext& call) {
   return std::chrono::duration<double>(call.deadline - RealEnv().Now()).count();
@@ -75,7 +75,7 @@ Result<Outcome> Run(const Arguments& arguments, const settings::Settings& settin
   const std::string name = arguments.Get("NAME");
   if (drain && name.empty()) return Fail(ErrorCode::kInvalidArgument, "say which one to drain", "NAME");
   SEEDCORE_ASSIGN_OR_RETURN(const int checks, arguments.Number("check", 0));
-  SEEDCORE_ASSIGN_OR_RETURN(const CallContext call, CallFor(arguments, kTimeout));
+  SEEDCORE_ASSIGN_OR_RETURN(const CallContext call, CallFor(arguments, kRegistryPatience));
   SEEDCORE_ASSIGN_OR_RETURN(const auto lane, app::DispatchLane::Open(settings, RealEnv()));
   SEEDCORE_ASSIGN_OR_RETURN(auto found, lane->List());
   const std::vector<store::Instance> chosen = Chosen(std::move(found), name);

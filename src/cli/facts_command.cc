@@ -10,7 +10,7 @@
 namespace seedcore::cli {
 namespace {
 
-constexpr int kDefaultListed = 20;
+constexpr int kFactsListed = 20;
 
 std::string JoinedText(const Arguments& arguments) { return fmt::format("{}", fmt::join(arguments.All("TEXT"), " ")); }
 
@@ -21,7 +21,7 @@ Result<json::value> AddFact(Api& api, const Arguments& arguments) {
 }
 
 Result<json::value> ListFacts(Api& api, const Arguments& arguments) {
-  SEEDCORE_ASSIGN_OR_RETURN(const int limit, arguments.Number("limit", kDefaultListed));
+  SEEDCORE_ASSIGN_OR_RETURN(const int limit, arguments.Number("limit", kFactsListed));
   std::string path = fmt::format("/api/v1/facts?limit={}", limit);
   const std::string words = JoinedText(arguments);
   if (!words.empty()) path += "&q=" + PercentEncode(words);

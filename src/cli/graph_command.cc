@@ -31,7 +31,7 @@ Result<json::value> Like(Api& api, const Arguments& arguments) {
       json::object{{"like", json::array{std::move(node)}}, {"topk", topk}, {"metric", arguments.Get("metric", "l2")}});
 }
 
-Result<json::value> Act(Api& api, const Arguments& arguments, const std::string& action) {
+Result<json::value> ActOnGraph(Api& api, const Arguments& arguments, const std::string& action) {
   SEEDCORE_RETURN_IF_ERROR(Needs(arguments, {"KIND", "ID"}));
   if (action == "around") return Around(api, arguments);
   if (action == "like") return Like(api, arguments);
@@ -54,7 +54,7 @@ int RunGraph(const Arguments& arguments) {
   if (!settings) return ReportError(settings.error());
   Api api(settings->client);
   const std::string action = arguments.Get("ACTION", "around");
-  const auto reply = Act(api, arguments, action);
+  const auto reply = ActOnGraph(api, arguments, action);
   if (!reply) return ReportError(reply.error());
   if (arguments.Has("json")) {
     PrintJson(*reply);

@@ -15,14 +15,6 @@ Result<void> NeedsName(const std::string& name) {
   return Fail(ErrorCode::kInvalidArgument, "give the type, or the key with --key", "NAME");
 }
 
-Result<double> Seconds(const std::string& text) {
-  double value = 0.0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error == std::errc{} && stop == end) return value;
-  return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a number of seconds", text), "--interval");
-}
-
 std::string LimitPath(const Arguments& arguments, const std::string& name) {
   return fmt::format("/api/v1/limits/{}/{}", arguments.Has("key") ? "key" : "type", PercentEncode(name));
 }
@@ -35,7 +27,7 @@ Result<json::value> PutLimit(Api& api, const Arguments& arguments, const std::st
   if (arguments.Has("rate")) {
     json::object rate;
     SEEDCORE_ASSIGN_OR_RETURN(rate["tasks"], arguments.Number("rate", 0));
-    SEEDCORE_ASSIGN_OR_RETURN(rate["interval_s"], Seconds(arguments.Get("interval", "1")));
+    SEEDCORE_ASSIGN_OR_RETURN(rate["interval_s"], arguments.Seconds("interval", 1.0));
     if (arguments.Has("burst")) {
       SEEDCORE_ASSIGN_OR_RETURN(rate["burst"], arguments.Number("burst", 0));
     }
@@ -56,7 +48,7 @@ Result<json::value> List(Api& api) {
   return queues;
 }
 
-Result<json::value> Act(Api& api, const Arguments& arguments, const std::string& action) {
+Result<json::value> ActOnQueue(Api& api, const Arguments& arguments, const std::string& action) {
   if (action == "list") return List(api);
   const std::string name = arguments.Get("NAME");
   SEEDCORE_RETURN_IF_ERROR(NeedsName(name));
@@ -114,7 +106,7 @@ int RunQueues(const Arguments& arguments) {
   if (!settings) return ReportError(settings.error());
   Api api(settings->client);
   const std::string action = arguments.Get("ACTION", "list");
-  const auto reply = Act(api, arguments, action);
+  const auto reply = ActOnQueue(api, arguments, action);
   if (!reply) return ReportError(reply.error());
   if (arguments.Has("json")) {
     PrintJson(*reply);

@@ -16,7 +16,7 @@ namespace seedcore::cli {
 namespace {
 
 constexpr const char* kDefaultKvNamespace = "seedcore";
-constexpr std::chrono::seconds kTimeout{30};
+constexpr std::chrono::seconds kRayClientPatience{30};
 
 constexpr const char* kArgsHelp =
     "The arguments, a JSON array. JSON and Python: null None, true True, 3 int, 0.5 float, \"x\" str, [..] list, {..} "
@@ -39,7 +39,7 @@ Result<Connection> Connect(const Arguments& arguments) {
                 "--address");
   }
   SEEDCORE_ASSIGN_OR_RETURN(auto tls, ray::TlsFromEnvironment(ray::ProcessEnvironment()));
-  SEEDCORE_ASSIGN_OR_RETURN(const CallContext call, CallFor(arguments, kTimeout));
+  SEEDCORE_ASSIGN_OR_RETURN(const CallContext call, CallFor(arguments, kRayClientPatience));
   SEEDCORE_ASSIGN_OR_RETURN(auto client, ray::ConnectRayClient({.address = plan.address.value,
                                                                 .ray_namespace = plan.ray_namespace.value,
                                                                 .token = plan.token,

@@ -12,8 +12,8 @@
 namespace seedcore::cli {
 namespace {
 
-constexpr std::chrono::seconds kCall{20};
-constexpr int kDefaultListed = 100;
+constexpr std::chrono::seconds kRayPatience{20};
+constexpr int kActorsListed = 100;
 constexpr std::size_t kShortId = 12;
 constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
 
@@ -102,7 +102,7 @@ Result<json::value> RunJobAction(ray::Dashboard& dashboard, const std::string& a
 }  // namespace
 
 int RunRayInfo(const Arguments& arguments) {
-  const auto call = CallFor(arguments, kCall);
+  const auto call = CallFor(arguments, kRayPatience);
   if (!call) return ReportError(call.error());
   const auto cluster = OpenCluster(arguments);
   if (!cluster) return ReportError(cluster.error());
@@ -119,9 +119,9 @@ int RunRayInfo(const Arguments& arguments) {
 }
 
 int RunRayActors(const Arguments& arguments) {
-  const auto call = CallFor(arguments, kCall);
+  const auto call = CallFor(arguments, kRayPatience);
   if (!call) return ReportError(call.error());
-  const auto limit = arguments.Number("limit", kDefaultListed);
+  const auto limit = arguments.Number("limit", kActorsListed);
   if (!limit) return ReportError(limit.error());
   const auto cluster = OpenCluster(arguments);
   if (!cluster) return ReportError(cluster.error());
@@ -142,7 +142,7 @@ int RunRayActors(const Arguments& arguments) {
 }
 
 int RunRayJobs(const Arguments& arguments) {
-  const auto call = CallFor(arguments, kCall);
+  const auto call = CallFor(arguments, kRayPatience);
   if (!call) return ReportError(call.error());
   const auto cluster = OpenCluster(arguments);
   if (!cluster) return ReportError(cluster.error());

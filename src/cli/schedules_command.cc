@@ -11,14 +11,6 @@
 namespace seedcore::cli {
 namespace {
 
-Result<double> Seconds(const std::string& text) {
-  double value = 0.0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error == std::errc{} && stop == end) return value;
-  return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a number of seconds", text), "--every");
-}
-
 Result<json::object> TaskFrom(const Arguments& arguments) {
   json::object task{{"type", arguments.Get("type")}};
   if (arguments.Has("params")) {
@@ -44,7 +36,7 @@ Result<json::value> Put(Api& api, const Arguments& arguments, const std::string&
     if (arguments.Has(option)) body[field] = arguments.Get(option);
   }
   if (arguments.Has("every")) {
-    SEEDCORE_ASSIGN_OR_RETURN(body["every_s"], Seconds(arguments.Get("every")));
+    SEEDCORE_ASSIGN_OR_RETURN(body["every_s"], arguments.Seconds("every", 0.0));
   }
   if (arguments.Has("max-catch-up")) {
     SEEDCORE_ASSIGN_OR_RETURN(body["max_catch_up"], arguments.Number("max-catch-up", 0));
@@ -53,7 +45,7 @@ Result<json::value> Put(Api& api, const Arguments& arguments, const std::string&
   return api.Put(path, body);
 }
 
-Result<json::value> Act(Api& api, const Arguments& arguments, const std::string& action) {
+Result<json::value> ActOnSchedule(Api& api, const Arguments& arguments, const std::string& action) {
   constexpr std::string_view kAll = "/api/v1/schedules";
   if (action == "list") return api.Get(std::string(kAll));
   const std::string name = arguments.Get("NAME");
@@ -90,7 +82,7 @@ int RunSchedules(const Arguments& arguments) {
   if (!settings) return ReportError(settings.error());
   Api api(settings->client);
   const std::string action = arguments.Get("ACTION", "list");
-  const auto reply = Act(api, arguments, action);
+  const auto reply = ActOnSchedule(api, arguments, action);
   if (!reply) return ReportError(reply.error());
   if (arguments.Has("json")) {
     PrintJson(*reply);

@@ -15,7 +15,7 @@
 namespace seedcore::cli {
 namespace {
 
-constexpr std::chrono::seconds kCall{20};
+constexpr std::chrono::seconds kServePatience{20};
 constexpr std::chrono::seconds kDeploy{180};
 
 Result<json::object> ReadConfig(const std::string& path) {
@@ -52,7 +52,7 @@ std::string ProgressLine(const std::vector<ray::Deployed>& applications) {
 }  // namespace
 
 int RunServeStatus(const Arguments& arguments) {
-  const auto call = CallFor(arguments, kCall);
+  const auto call = CallFor(arguments, kServePatience);
   if (!call) return ReportError(call.error());
   const auto cluster = OpenCluster(arguments);
   if (!cluster) return ReportError(cluster.error());

@@ -49,6 +49,11 @@ json::object ToJson(const store::CheckReport& report) {
           {"rules", report.rules},     {"findings", std::move(findings)}};
 }
 
+/// "1 task", "2 tasks".
+std::string Counted(std::int64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 void PrintReport(const store::CheckReport& report) {
   std::int64_t total = 0;
   std::string states;
@@ -56,8 +61,9 @@ void PrintReport(const store::CheckReport& report) {
     total += count;
     states += fmt::format("{}{} {}", states.empty() ? ": " : ", ", count, status);
   }
-  fmt::print("{}\nschema {}, {} tasks{}\n{} dead letters, {} events\n", Paint(Color::kBold, report.place),
-             report.schema_version, total, states, report.dead_letters, report.events);
+  fmt::print("{}\nschema {}, {}{}\n{}, {}\n", Paint(Color::kBold, report.place), report.schema_version,
+             Counted(total, "task"), states, Counted(report.dead_letters, "dead letter"),
+             Counted(report.events, "event"));
   for (const store::Finding& finding : report.findings) {
     fmt::print("{} {} ({} rows, for example {})\n", Paint(Color::kRed, "broken:"), finding.rule, finding.count,
                finding.example);

@@ -44,7 +44,7 @@ constexpr std::array kCues{
 };
 constexpr std::array<std::string_view, 5> kNegations{"no", "not", "without", "never", "zero"};
 
-std::vector<std::string> Words(std::string_view text) {
+std::vector<std::string> WordsOf(std::string_view text) {
   std::vector<std::string> words;
   std::string word;
   for (const char c : text) {
@@ -98,7 +98,7 @@ SalienceFeatures FeaturesFromText(std::string_view text, double priority) {
   features.task_risk = features.failure_severity = features.user_impact = kCalm;
   features.business_criticality = std::clamp(priority / 10.0, 0.0, 1.0);
 
-  const std::vector<std::string> words = Words(text);
+  const std::vector<std::string> words = WordsOf(text);
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (i > 0 && std::ranges::find(kNegations, words[i - 1]) != kNegations.end()) continue;
     for (const Cue& cue : kCues) {

@@ -6,7 +6,7 @@
 namespace seedcore::ml {
 namespace {
 
-constexpr double kPriorWeight = 1.5;
+constexpr double kDailyWeight = 1.5;
 constexpr double kDailyRate = 0.01;
 constexpr double kWeeklyRate = 0.05;
 /// Share of the overall residual size in a cell's deviation, so that a quiet cell is not taken for
@@ -17,7 +17,7 @@ constexpr double kClip = 20.0;
 /// Residuals beyond this many overall sizes move a cell no further.
 constexpr double kLearnedClip = 100.0;
 /// Counts are weights and stop here; by then the rates above rule.
-constexpr double kCountLimit = 1000.0;
+constexpr double kMostCounted = 1000.0;
 constexpr double kMinimumDailyCount = 3.0;
 constexpr double kLeastDeviation = 1e-300;
 
@@ -35,9 +35,9 @@ std::optional<SeasonalView> SeasonalBaseline::Observe(double value, std::chrono:
   std::optional<SeasonalView> view;
   double learnt = value;
   if (known) {
-    const double weight = weekly.count + kPriorWeight;
-    const double expected = (weekly.count * weekly.mean + kPriorWeight * daily.mean) / weight;
-    const double own = (weekly.count * weekly.deviation + kPriorWeight * daily.deviation) / weight;
+    const double weight = weekly.count + kDailyWeight;
+    const double expected = (weekly.count * weekly.mean + kDailyWeight * daily.mean) / weight;
+    const double own = (weekly.count * weekly.deviation + kDailyWeight * daily.deviation) / weight;
     const double overall = residual_size_.mean();
     const double deviation = std::max({own + kOverallShare * overall, 1e-9 * std::abs(expected), kLeastDeviation});
     view = SeasonalView{expected, value - expected, deviation};
@@ -52,8 +52,8 @@ std::optional<SeasonalView> SeasonalBaseline::Observe(double value, std::chrono:
   const double weekly_prior = weekly.count > 0.0 ? weekly.mean : daily.mean;
   const double weekly_error = std::abs(learnt - weekly_prior);
   const double daily_error = std::abs(learnt - daily.mean);
-  daily.count = std::min(daily.count + 1.0, kCountLimit);
-  weekly.count = std::min(weekly.count + 1.0, kCountLimit);
+  daily.count = std::min(daily.count + 1.0, kMostCounted);
+  weekly.count = std::min(weekly.count + 1.0, kMostCounted);
   // The very first value of a cell has no earlier mean to deviate from.
   if (daily.count > 1.0) {
     daily.deviation += std::max(1.0 / (daily.count - 1.0), kDailyRate) * (daily_error - daily.deviation);

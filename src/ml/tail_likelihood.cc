@@ -15,7 +15,7 @@ constexpr std::uint64_t kMinimumSample = 8;
 /// values. It is also the least slope: a steeper tail would turn rounding differences into
 /// certainty.
 constexpr double kPriorSlope = 2.0;
-constexpr double kPriorWeight = 3.0;
+constexpr double kSlopeWeight = 3.0;
 /// Excesses count at most this much (six octaves): one absurd value must not flatten the tail.
 constexpr double kLargestExcess = 48.0;
 constexpr double kMostDecadesBeyondSample = 2.0;
@@ -46,7 +46,7 @@ double TailLikelihood::Surprise(double evidence) const {
 
   double surprise = 0.0;
   if (edge > 0 && position > static_cast<double>(edge)) {
-    const double slope = std::max(kPriorSlope, (excess + kPriorWeight * kPriorSlope) / (above + kPriorWeight));
+    const double slope = std::max(kPriorSlope, (excess + kSlopeWeight * kPriorSlope) / (above + kSlopeWeight));
     const double mass = above > 0.0 ? above + 0.5 : count_[edge - 1];
     surprise = std::log10((n + 1.0) / mass) + (position - static_cast<double>(edge)) / slope * std::numbers::log10e;
   } else {

@@ -24,7 +24,7 @@ struct Exchange {
   bool reusable = false;
 };
 
-void AppendField(std::string& out, std::string_view name, std::string_view value) {
+void AppendChecked(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
@@ -39,26 +39,26 @@ Result<std::string> WriteRequest(const ClientOptions& options, const BaseUrl& ba
   std::string out;
   out.reserve(512 + request.body.size());
   out.append(ToString(request.method)).append(" ").append(base.prefix).append(request.target).append(" HTTP/1.1\r\n");
-  AppendField(out, "Host", base.where.ToString());
+  AppendChecked(out, "Host", base.where.ToString());
   const bool carries_content =
       request.method == Method::kPost || request.method == Method::kPut || request.method == Method::kPatch;
   if (carries_content || !request.body.empty()) {
-    if (!request.body.empty()) AppendField(out, "Content-Type", request.content_type);
-    AppendField(out, "Content-Length", std::to_string(request.body.size()));
+    if (!request.body.empty()) AppendChecked(out, "Content-Type", request.content_type);
+    AppendChecked(out, "Content-Length", std::to_string(request.body.size()));
   }
-  if (!options.token.empty()) AppendField(out, "Authorization", "Bearer " + options.token);
-  if (!call.request_id.empty()) AppendField(out, "X-Request-ID", call.request_id);
-  if (!call.trace.trace_id.empty()) AppendField(out, "traceparent", call.trace.ToHeader());
-  if (!call.idempotency_key.empty()) AppendField(out, "Idempotency-Key", call.idempotency_key);
+  if (!options.token.empty()) AppendChecked(out, "Authorization", "Bearer " + options.token);
+  if (!call.request_id.empty()) AppendChecked(out, "X-Request-ID", call.request_id);
+  if (!call.trace.trace_id.empty()) AppendChecked(out, "traceparent", call.trace.ToHeader());
+  if (!call.idempotency_key.empty()) AppendChecked(out, "Idempotency-Key", call.idempotency_key);
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(call.deadline - env.Now()).count();
   constexpr std::chrono::milliseconds::rep kLongest = 24L * 3600 * 1000;
-  AppendField(out, "X-Request-Timeout-Ms",
-              std::to_string(std::clamp<std::chrono::milliseconds::rep>(left, 1, kLongest)));
+  AppendChecked(out, "X-Request-Timeout-Ms",
+                std::to_string(std::clamp<std::chrono::milliseconds::rep>(left, 1, kLongest)));
   for (const auto& [name, value] : request.headers.All()) {
     if (!IsFieldText(name) || !IsFieldText(value)) {
       return Fail(ErrorCode::kInvalidArgument, "a header field contains a line break", name);
     }
-    AppendField(out, name, value);
+    AppendChecked(out, name, value);
   }
   if (!IsFieldText(call.request_id) || !IsFieldText(call.idempotency_key) || !IsFieldText(options.token) ||
       !IsFieldText(request.content_type)) {

@@ -22,7 +22,6 @@ ClientOptions OptionsFor(std::uint16_t port) {
   return options;
 }
 
-const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const std::string kBusy = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 TEST(Client, GetsAndPosts) {

@@ -42,7 +42,7 @@ bool IsNamed(std::string_view name, const std::vector<std::string>& names) {
   return std::ranges::any_of(names, [&](const std::string& other) { return EqualsIgnoreCase(name, other); });
 }
 
-void AppendField(std::string& out, std::string_view name, std::string_view value) {
+void AppendClean(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ");
   // The parser lets no line break in; this keeps it so whatever parses.
   for (const char c : value) out += static_cast<unsigned char>(c) < 0x20 && c != '\t' ? ' ' : c;
@@ -57,25 +57,25 @@ std::string ForwardedHead(const Request& request, std::string_view target, const
   constexpr std::size_t kUsualHead = 1024;
   out.reserve(kUsualHead);
   out.append(ToString(method)).append(" ").append(target).append(" HTTP/1.1\r\n");
-  AppendField(out, "Host", fields.host);
+  AppendClean(out, "Host", fields.host);
   const auto named = NamedByConnection(request.headers);
   for (const auto& [name, value] : request.headers.All()) {
     if (IsOneOf(name, kHopByHop) || IsOneOf(name, kOfTheHop) || IsNamed(name, named)) continue;
-    AppendField(out, name, value);
+    AppendClean(out, name, value);
   }
   const bool carries_content = method == Method::kPost || method == Method::kPut || method == Method::kPatch;
   if (carries_content || !request.body.empty()) {
-    AppendField(out, "Content-Length", fmt::format_int(request.body.size()).str());
+    AppendClean(out, "Content-Length", fmt::format_int(request.body.size()).str());
   }
   if (!fields.token.empty()) {
     out.append("Authorization: Bearer ");
     out.append(fields.token).append("\r\n");
   }
-  AppendField(out, "X-Request-ID", request.call.request_id);
-  if (!request.call.trace.trace_id.empty()) AppendField(out, "traceparent", request.call.trace.ToHeader());
-  AppendField(out, "X-Request-Timeout-Ms",
+  AppendClean(out, "X-Request-ID", request.call.request_id);
+  if (!request.call.trace.trace_id.empty()) AppendClean(out, "traceparent", request.call.trace.ToHeader());
+  AppendClean(out, "X-Request-Timeout-Ms",
               fmt::format_int(std::max<std::chrono::milliseconds::rep>(1, fields.time_left.count())).str());
-  AppendField(out, kForwarded, "1");
+  AppendClean(out, kForwarded, "1");
   out.append("\r\n");
   return out;
 }

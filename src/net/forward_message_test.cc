@@ -6,8 +6,8 @@
 namespace seedcore::net {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr ForwardedFields kFields{.host = "energy", .token = "of-the-hop", .time_left = std::chrono::milliseconds(250)};
 

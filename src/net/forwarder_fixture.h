@@ -11,12 +11,18 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sim_env.h"
 #include "net/forwarder.h"
 #include "net/testing.h"
 
 namespace seedcore::net::testing {
 
 /// A front server whose routes are forwarded to the servers that a test names.
+/// Before ForwarderTest among the bases of a test whose time it moves itself.
+struct WithSimEnv {
+  SimEnv sim_;
+};
+
 class ForwarderTest : public ::testing::Test {
  protected:
   explicit ForwarderTest(Env& env = RealEnv()) : env_(env) {}

@@ -10,7 +10,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/sim_env.h"
 #include "net/forwarder_fixture.h"
 #include "net/testing.h"
 
@@ -63,10 +62,6 @@ class FrozenServer {
   TestServer server_{ServerOptions{},
                      {Silent(Method::kGet, "/-/alive", probed), Silent(Method::kPost, "/x", asked),
                       Silent(Method::kPatch, "/x", asked)}};
-};
-
-struct WithSimEnv {
-  SimEnv sim_;
 };
 
 class ForwarderFrozenTest : WithSimEnv, public ForwarderTest {

@@ -11,7 +11,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/sim_env.h"
 #include "net/forwarder_fixture.h"
 #include "net/same_host.h"
 #include "net/testing.h"
@@ -166,10 +165,6 @@ TEST_F(ForwarderLineTest, WhatIsNoAnswerIsA502) {
   Forward({back.port()});
   EXPECT_EQ(Ask(Patch("{}")).status, 502);
 }
-
-struct WithSimEnv {
-  SimEnv sim_;
-};
 
 class ForwarderSlowLineTest : WithSimEnv, public ForwarderTest {
  protected:

@@ -18,8 +18,6 @@ using namespace seedcore::net::testing;
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
-const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
 TEST_F(ForwarderTest, RequestAndResponsePassUnchanged) {
   TestServer back({}, {Answering([](const Request& request) {
                     Response response = Echo(request);

@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 /// A LocalServer with a few routes, asked one request at a time.
-class LocalServerTest : public testing::Test {
+class LocalServerTest : public ::testing::Test {
  protected:
   void Start(ServerOptions options = {}) {
     routes_ = std::make_shared<RouteTable>(metrics_);

@@ -19,9 +19,9 @@ using beast::error_code;
 std::string_view View(beast::string_view text) { return {text.data(), text.size()}; }
 
 /// Writes what Beast's parser finds straight into our own structures.
-class Sink final : public http::basic_parser<true> {
+class RequestSink final : public http::basic_parser<true> {
  public:
-  Sink(const ServerLimits& limits, Request& request, RequestHead& head)
+  RequestSink(const ServerLimits& limits, Request& request, RequestHead& head)
       : limits_(limits), request_(request), head_(head) {
     eager(false);
     header_limit(static_cast<std::uint32_t>(limits.header_bytes));
@@ -143,7 +143,7 @@ class RequestParser::Impl {
 
   const ServerLimits& limits;
   RequestHead head;
-  std::optional<Sink> sink;
+  std::optional<RequestSink> sink;
 };
 
 RequestParser::RequestParser(const ServerLimits& limits) : impl_(std::make_unique<Impl>(limits)) {}
@@ -163,7 +163,7 @@ void RequestParser::Start(Request& request) {
 }
 
 Result<RequestParser::State> RequestParser::Feed(std::string_view bytes, std::size_t& consumed) {
-  Sink& sink = *impl_->sink;
+  RequestSink& sink = *impl_->sink;
   consumed = 0;
   if (!sink.got_some()) {
     // An empty line before a request is to be ignored (RFC 9112 2.2).

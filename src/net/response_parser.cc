@@ -17,9 +17,9 @@ using beast::error_code;
 constexpr std::uint32_t kMaxHeaderBytes = 64 * 1024;
 constexpr std::size_t kMaxFields = 256;
 
-class Sink final : public http::basic_parser<false> {
+class ResponseSink final : public http::basic_parser<false> {
  public:
-  Sink(bool head_only, std::size_t max_body_bytes, Response& response) : response_(response) {
+  ResponseSink(bool head_only, std::size_t max_body_bytes, Response& response) : response_(response) {
     eager(false);
     skip(head_only);
     header_limit(kMaxHeaderBytes);
@@ -81,7 +81,7 @@ class ResponseParser::Impl {
   const bool head_only;
   const std::size_t max_body_bytes;
   Response response;
-  std::optional<Sink> sink;
+  std::optional<ResponseSink> sink;
   bool started = false;
 };
 

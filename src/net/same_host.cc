@@ -13,7 +13,7 @@
 namespace seedcore::net {
 namespace {
 
-constexpr int kBacklog = 1024;
+constexpr int kSameHostBacklog = 1024;
 
 struct Name {
   explicit Name(const HostPort& where) {
@@ -43,7 +43,7 @@ bool IsSameUser(int fd) {
 Result<int> ListenOnSameHost(const HostPort& where) {
   const Name name(where);
   const int fd = NewSocket();
-  if (fd >= 0 && ::bind(fd, name.get(), name.size) == 0 && ::listen(fd, kBacklog) == 0) return fd;
+  if (fd >= 0 && ::bind(fd, name.get(), name.size) == 0 && ::listen(fd, kSameHostBacklog) == 0) return fd;
   const int error = errno;
   if (fd >= 0) ::close(fd);
   return Fail(ErrorCode::kUnavailable,

@@ -66,6 +66,8 @@ class LoopbackListener {
   std::uint16_t port_ = 0;
 };
 
+inline const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
 /// A blocking socket. Gives up after ten seconds, so that a fault fails the test rather than hanging it.
 class RawClient {
  public:

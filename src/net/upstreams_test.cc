@@ -16,7 +16,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 using enum CircuitBreaker::Outcome;
 
 constexpr BreakerSettings kEjection{
@@ -30,7 +30,7 @@ std::vector<UpstreamAddress> Addresses(int count) {
   return addresses;
 }
 
-class UpstreamsTest : public testing::Test {
+class UpstreamsTest : public ::testing::Test {
  protected:
   std::string PickedId() {
     const auto lease = upstreams_.Pick({});

@@ -11,7 +11,7 @@ namespace seedcore::queue {
 namespace {
 
 /// Large enough for any dispatcher's capacity, small enough that one transaction stays short.
-constexpr std::size_t kMaxBatch = 512;
+constexpr std::size_t kMaxFinishes = 512;
 
 /// Nothing in it but the error: the form that a store can always take.
 bool IsPlainFailure(const store::Finish& finish) {
@@ -51,7 +51,7 @@ void Finisher::Start() {
 
 void Finisher::Loop(const std::stop_token& stop) {
   for (;;) {
-    InFlight::Batch batch = in_flight_.AwaitFinished(kMaxBatch);
+    InFlight::Batch batch = in_flight_.AwaitFinished(kMaxFinishes);
     if (batch.finishes.empty()) break;
     Take(std::move(batch));
     while (!pending_.empty()) {
@@ -67,7 +67,7 @@ void Finisher::Loop(const std::stop_token& stop) {
 
 Finisher::Progress Finisher::Step() {
   if (pending_.empty()) {
-    InFlight::Batch batch = in_flight_.TakeFinished(kMaxBatch);
+    InFlight::Batch batch = in_flight_.TakeFinished(kMaxFinishes);
     if (batch.finishes.empty()) return {};
     Take(std::move(batch));
   }

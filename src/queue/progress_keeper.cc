@@ -14,7 +14,7 @@
 namespace seedcore::queue {
 namespace {
 
-constexpr std::size_t kMaxBatch = 256;
+constexpr std::size_t kMaxReports = 256;
 constexpr std::size_t kMaxNoteBytes = 1000;
 
 /// What a handler says never makes it fail.
@@ -139,7 +139,7 @@ class ProgressKeeper::State {
     {
       const std::scoped_lock lock(mutex_);
       const Instant now = env_.Now();
-      for (auto entry = entries_.begin(); entry != entries_.end() && reports.size() < kMaxBatch;) {
+      for (auto entry = entries_.begin(); entry != entries_.end() && reports.size() < kMaxReports;) {
         if (entry->second.write_at > now) {
           ++entry;
         } else if (!entry->second.pending) {

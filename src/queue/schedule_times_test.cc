@@ -12,8 +12,8 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-WallTime At(std::string_view text) { return ParseRfc3339(text).value(); }
-const WallTime kStart = At("2026-01-01T00:00:00Z");
+WallTime TimeAt(std::string_view text) { return ParseRfc3339(text).value(); }
+const WallTime kStart = TimeAt("2026-01-01T00:00:00Z");
 
 store::Schedule Every(milliseconds period, WallTime next) {
   store::Schedule schedule{.name = "s", .every = period};
@@ -91,10 +91,10 @@ TEST(ScheduleTimesTest, YearsOfMissedSecondsCostNothing) {
 }
 
 TEST(ScheduleTimesTest, ARareTimeIsFoundHoweverLongAgoItWas) {
-  store::Schedule schedule = Cron("0 0 29 2 *", At("2024-02-29T00:00:00Z"));
-  const Due due = DueOf(schedule, At("2027-12-31T00:00:00Z"));
-  EXPECT_THAT(due.fire, ElementsAre(At("2024-02-29T00:00:00Z")));
-  EXPECT_EQ(due.next, At("2028-02-29T00:00:00Z"));
+  store::Schedule schedule = Cron("0 0 29 2 *", TimeAt("2024-02-29T00:00:00Z"));
+  const Due due = DueOf(schedule, TimeAt("2027-12-31T00:00:00Z"));
+  EXPECT_THAT(due.fire, ElementsAre(TimeAt("2024-02-29T00:00:00Z")));
+  EXPECT_EQ(due.next, TimeAt("2028-02-29T00:00:00Z"));
 }
 
 TEST(ScheduleTimesTest, WhatCannotBeComputedSaysWhy) {

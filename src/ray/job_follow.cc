@@ -7,7 +7,7 @@
 namespace seedcore::ray {
 namespace {
 
-constexpr std::chrono::milliseconds kLook{300};
+constexpr std::chrono::milliseconds kLookAtJob{300};
 constexpr int kMostFailures = 20;
 
 bool HasEnded(const JobInfo& job) {
@@ -36,7 +36,7 @@ Result<JobInfo> FollowJob(Dashboard& dashboard, const std::string& id, const Cal
     } else if (++failures > kMostFailures) {
       return job;
     }
-    const bool slept = env.Now() + kLook < call.deadline && env.SleepFor(kLook, call.stop);
+    const bool slept = env.Now() + kLookAtJob < call.deadline && env.SleepFor(kLookAtJob, call.stop);
     if (slept) continue;
     return Fail(ErrorCode::kDeadlineExceeded,
                 fmt::format("the job {} is {} when the time is up, and goes on; `seedcore ray jobs status {}` shows it",

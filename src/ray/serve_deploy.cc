@@ -10,7 +10,7 @@
 namespace seedcore::ray {
 namespace {
 
-constexpr std::chrono::seconds kLook{1};
+constexpr std::chrono::seconds kLookAtApplications{1};
 
 /// The last line that says something, without terminal colors: a traceback ends with what went wrong.
 std::string LastLine(std::string_view text) {
@@ -87,8 +87,8 @@ Result<DeployReport> DeployServe(Dashboard& dashboard, const json::object& confi
       return std::unexpected(std::move(now).error());
     }
     // A dashboard that is short of breath while replicas start is asked again.
-    if (env.Now() + kLook >= call.deadline) return report;
-    if (!env.SleepFor(kLook, call.stop))
+    if (env.Now() + kLookAtApplications >= call.deadline) return report;
+    if (!env.SleepFor(kLookAtApplications, call.stop))
       return Fail(ErrorCode::kCancelled, "the deployment goes on; the wait was cancelled");
   }
 }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kMaxTextBytes = 65'536;
 constexpr std::size_t kMaxTags = 64;
-constexpr int kMaxPage = 1000;
+constexpr int kMaxFacts = 1000;
 constexpr int kMaxOffset = 100'000;
 
 Result<void> CheckText(const std::string& text) {
@@ -31,7 +31,7 @@ Result<void> FactCreate::Validate() const {
 }
 
 Result<void> FactListQuery::Validate() const {
-  if (limit < 1 || limit > kMaxPage) return Fail(ErrorCode::kInvalidArgument, "expected 1 to 1000", "limit");
+  if (limit < 1 || limit > kMaxFacts) return Fail(ErrorCode::kInvalidArgument, "expected 1 to 1000", "limit");
   if (offset < 0 || offset > kMaxOffset) return Fail(ErrorCode::kInvalidArgument, "expected 0 to 100000", "offset");
   return {};
 }

@@ -7,17 +7,13 @@
 
 #include "base/strings.h"
 #include "queue/schedule_times.h"
+#include "service/members.h"
 
 namespace seedcore::service {
 namespace {
 
 constexpr int kMaxTimes = 1000;
 constexpr double kLongestPeriod = 366.0 * 86'400.0;
-
-std::optional<std::string> NonEmpty(std::string text) {
-  if (text.empty()) return std::nullopt;
-  return text;
-}
 
 ScheduleRead ToScheduleRead(store::Schedule schedule) {
   ScheduleRead read{.name = std::move(schedule.name),

@@ -2,12 +2,10 @@
 
 #include <utility>
 
+#include "service/members.h"
+
 namespace seedcore::service {
 namespace {
-
-std::optional<std::string> NonEmpty(std::string text) {
-  return text.empty() ? std::nullopt : std::optional<std::string>(std::move(text));
-}
 
 Result<TaskRead> ToRead(Result<store::Task> task) {
   if (!task) return std::unexpected(std::move(task.error()));

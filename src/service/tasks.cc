@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "service/members.h"
 #include "store/prepared_task.h"
 
 namespace seedcore::service {
@@ -23,17 +24,9 @@ bool IsTypeChar(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' || c == ':';
 }
 
-std::unexpected<Error> Invalid(std::string message, std::string path) {
-  return Fail(ErrorCode::kInvalidArgument, std::move(message), std::move(path));
-}
-
 Result<void> CheckRange(int value, int min, int max, std::string path) {
   if (value >= min && value <= max) return {};
   return Invalid(fmt::format("expected {} to {}, got {}", min, max, value), std::move(path));
-}
-
-std::chrono::milliseconds ToMilliseconds(double seconds) {
-  return std::chrono::milliseconds(std::llround(seconds * 1000.0));
 }
 
 /// A priority in the params, as the earlier system's clients send it: a number, or low, medium, high, critical.
@@ -48,10 +41,6 @@ std::optional<int> PriorityFromParams(const json::object& params) {
   if (name == "high") return 8;
   if (name == "critical") return 10;
   return std::nullopt;
-}
-
-std::optional<std::string> NonEmpty(std::string text) {
-  return text.empty() ? std::nullopt : std::optional<std::string>(std::move(text));
 }
 
 SpanRead ToSpanRead(Span span) {
@@ -173,12 +162,12 @@ store::NewTask TaskService::ToNewTask(const TaskCreate& request, const CallConte
   task.depends_on = request.depends_on;
   task.retry = dependencies_.default_retry;
   if (request.retry.max_attempts) task.retry.max_attempts = *request.retry.max_attempts;
-  if (request.retry.base_s) task.retry.base = ToMilliseconds(*request.retry.base_s);
-  if (request.retry.max_s) task.retry.max = ToMilliseconds(*request.retry.max_s);
+  if (request.retry.base_s) task.retry.base = FromSeconds(*request.retry.base_s);
+  if (request.retry.max_s) task.retry.max = FromSeconds(*request.retry.max_s);
   task.idempotency_key = request.idempotency_key;
   task.concurrency_key = request.concurrency_key;
   task.unique_key = request.unique_key;
-  task.unique_for = ToMilliseconds(request.unique_for_s);
+  task.unique_for = FromSeconds(request.unique_for_s);
   task.traceparent = call.trace.ToHeader();
   task.run_immediately = request.run_immediately;
   return task;

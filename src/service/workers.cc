@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/strings.h"
 #include "queue/backoff.h"
+#include "service/members.h"
 #include "store/prepared_task.h"
 
 namespace seedcore::service {
@@ -23,10 +24,6 @@ constexpr std::size_t kMaxReasonBytes = 1000;
 constexpr double kMaxRetryAfter = 366.0 * 86'400.0;
 constexpr std::size_t kMaxErrorBytes = 65'536;
 
-std::unexpected<Error> Invalid(std::string message, std::string path) {
-  return seedcore::Fail(ErrorCode::kInvalidArgument, std::move(message), std::move(path));
-}
-
 Result<void> CheckWorkerId(const std::string& id) {
   if (!id.empty() && id.size() <= kMaxWorkerId) return {};
   return Invalid(fmt::format("expected 1 to {} bytes, got {}", kMaxWorkerId, id.size()), "worker_id");
@@ -40,10 +37,6 @@ Result<void> CheckSeconds(double value, double min, double max, std::string path
 Result<void> CheckCount(std::size_t count, std::size_t max, std::string path) {
   if (count >= 1 && count <= max) return {};
   return Invalid(fmt::format("expected 1 to {}, got {}", max, count), std::move(path));
-}
-
-std::chrono::milliseconds ToMilliseconds(double seconds) {
-  return std::chrono::milliseconds(std::llround(seconds * 1000.0));
 }
 
 }  // namespace
@@ -106,12 +99,12 @@ void WorkerService::ListenForTasks() {
 Result<WorkerClaims> WorkerService::Claim(const WorkerClaimRequest& request, const CallContext& call) {
   store::ClaimRequest wanted{.owner_id = request.worker_id,
                              .limit = request.limit,
-                             .lease = ToMilliseconds(request.lease_s),
+                             .lease = FromSeconds(request.lease_s),
                              .types = request.types};
   for (std::string& type : wanted.types) type = ToLower(Trim(type));
   // The answer must be out before the caller's own patience ends.
   constexpr auto kMargin = std::chrono::milliseconds(500);
-  const Instant give_up = std::min(env_.Now() + ToMilliseconds(request.wait_s), call.deadline - kMargin);
+  const Instant give_up = std::min(env_.Now() + FromSeconds(request.wait_s), call.deadline - kMargin);
 
   if (give_up > env_.Now()) ListenForTasks();
   std::vector<store::Claim> claims;
@@ -198,7 +191,7 @@ Result<WorkerRenewal> WorkerService::Renew(const WorkerRenewRequest& request, co
   std::vector<store::Lease> leases;
   leases.reserve(request.tasks.size());
   for (const WorkerLease& task : request.tasks) leases.push_back({task.id, request.worker_id, task.fencing_token});
-  SEEDCORE_ASSIGN_OR_RETURN(const auto renewed, tasks_.Renew(leases, ToMilliseconds(request.lease_s)));
+  SEEDCORE_ASSIGN_OR_RETURN(const auto renewed, tasks_.Renew(leases, FromSeconds(request.lease_s)));
   SEEDCORE_CHECK(renewed.size() == leases.size(), "Renew answers for each lease");
   WorkerRenewal out;
   out.items.reserve(renewed.size());
@@ -220,7 +213,7 @@ Result<TaskStatusRead> WorkerService::Fail(const WorkerFailRequest& request, con
       .error = {request.retry ? ErrorCode::kUnavailable : ErrorCode::kNonRetryable, request.error, {}},
       .result = request.result,
       .delay = std::nullopt};
-  if (request.retry && request.retry_after_s) failure.delay = ToMilliseconds(*request.retry_after_s);
+  if (request.retry && request.retry_after_s) failure.delay = FromSeconds(*request.retry_after_s);
   store::Finish finish{.lease = {task.id, request.worker_id, request.fencing_token}, .outcome = {}, .effects = {}};
   // Whether the worker may still say anything about the task is for the store to decide, in its transaction.
   std::visit([&](auto&& decided) { finish.outcome = std::forward<decltype(decided)>(decided); },
@@ -250,7 +243,7 @@ Result<TaskStatusRead> WorkerService::Hold(const WorkerHoldRequest& request, con
                          .error = request.reason,
                          .wait_until = {},
                          .may_add = true};
-  if (request.timeout_s) write.wait_until = env_.WallNow() + ToMilliseconds(*request.timeout_s);
+  if (request.timeout_s) write.wait_until = env_.WallNow() + FromSeconds(*request.timeout_s);
   store::Finish finish{.lease = {request.id, request.worker_id, request.fencing_token},
                        .outcome = store::Held{fmt::format("step '{}': {}", request.step, request.reason), true},
                        .effects = {}};
@@ -262,7 +255,7 @@ Result<TaskStatusRead> WorkerService::Snooze(const WorkerSnoozeRequest& request,
   SEEDCORE_ASSIGN_OR_RETURN(const store::Task task, tasks_.Get(request.id));
   store::Finish finish{.lease = {task.id, request.worker_id, request.fencing_token}, .outcome = {}, .effects = {}};
   std::visit([&](auto&& decided) { finish.outcome = std::forward<decltype(decided)>(decided); },
-             queue::AfterSnooze(task, {ToMilliseconds(request.delay_s), request.reason}, env_.WallNow()));
+             queue::AfterSnooze(task, {FromSeconds(request.delay_s), request.reason}, env_.WallNow()));
   return Finish(std::move(finish));
 }
 

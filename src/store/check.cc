@@ -12,7 +12,6 @@ namespace seedcore::store {
 namespace {
 
 #define SEEDCORE_TERMINAL "('completed', 'failed', 'cancelled')"
-#define SEEDCORE_TASK "SELECT CAST(t.id AS TEXT) AS id FROM tasks t "
 
 constexpr std::array kRules = {
     Rule{"a running task has an owner, a lease, a token and an attempt",

@@ -5,11 +5,10 @@
 namespace seedcore::store {
 namespace {
 
-#define SEEDCORE_TASK "SELECT CAST(t.id AS TEXT) AS id FROM tasks t "
 #define SEEDCORE_STEP "SELECT CAST(s.task_seq AS TEXT) AS id FROM task_step s "
 #define SEEDCORE_SCHEDULE "SELECT s.name AS id FROM schedule s "
 
-constexpr std::array kRules = {
+constexpr std::array kDispatchRules = {
     // The numbers are those of turn.h.
     Rule{"a task that can run has its turn",
          SEEDCORE_TASK "WHERE t.runnable IN (1, 4) AND (t.turn IS NULL OR t.turn < (10 - t.priority) * 1000000)"},
@@ -47,6 +46,6 @@ constexpr std::array kRules = {
 
 }  // namespace
 
-std::span<const Rule> DispatchRules() { return kRules; }
+std::span<const Rule> DispatchRules() { return kDispatchRules; }
 
 }  // namespace seedcore::store

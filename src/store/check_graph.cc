@@ -16,7 +16,7 @@ namespace {
 #define SEEDCORE_OR " UNION ALL "
 
 // clang-format off: one edge a line
-constexpr std::array kRules = {
+constexpr std::array kGraphRules = {
     Rule{"an edge from a task begins at one that exists",
          SEEDCORE_DANGLING("task_depends_on_task", "src_task_id", "tasks", "id")
          SEEDCORE_OR SEEDCORE_DANGLING("task_produces_artifact", "task_id", "tasks", "id")
@@ -80,6 +80,6 @@ constexpr std::array kRules = {
 
 }  // namespace
 
-std::span<const Rule> GraphRules() { return kRules; }
+std::span<const Rule> GraphRules() { return kGraphRules; }
 
 }  // namespace seedcore::store

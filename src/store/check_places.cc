@@ -5,10 +5,8 @@
 namespace seedcore::store {
 namespace {
 
-#define SEEDCORE_TASK "SELECT t.id::text AS id FROM tasks t "
-
 // See postgres/schema_places.cc and schema_ready_batches.cc.
-constexpr std::array kRules = {
+constexpr std::array kPlaceRules = {
     Rule{"a task that can run stands in line with its turn",
          SEEDCORE_TASK "LEFT JOIN task_line r ON r.seq = t.seq AND r.turn = t.turn AND r.type = t.type WHERE "
                        "t.runnable = 1 AND r.seq "
@@ -28,6 +26,6 @@ constexpr std::array kRules = {
 
 }  // namespace
 
-std::span<const Rule> PlaceRules() { return kRules; }
+std::span<const Rule> PlaceRules() { return kPlaceRules; }
 
 }  // namespace seedcore::store

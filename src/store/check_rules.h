@@ -5,6 +5,9 @@
 /// What must hold between the rows of a store, for check.h.
 namespace seedcore::store {
 
+// What a rule about tasks begins with.
+#define SEEDCORE_TASK "SELECT CAST(t.id AS TEXT) AS id FROM tasks t "
+
 struct Rule {
   const char* sentence;
   /// SELECT of one column `id`, in text, for each row that breaks the rule; in both dialects, but for PlaceRules.

@@ -14,7 +14,7 @@ namespace seedcore::store {
 namespace {
 
 constexpr std::size_t kMaxIdBytes = 512;
-constexpr std::size_t kMaxNameBytes = 4096;
+constexpr std::size_t kMaxEntityNameBytes = 4096;
 constexpr std::size_t kMaxPropsBytes = 65'536;
 constexpr std::size_t kMaxDimensions = 4096;
 constexpr int kMaxFanout = 10'000;
@@ -168,7 +168,7 @@ Result<void> CheckEntity(const GraphEntity& entity) {
                 "kind");
   }
   if (!table.has_uuid || !entity.ref.id.empty()) SEEDCORE_RETURN_IF_ERROR(CheckNode(entity.ref));
-  if (table.has_uuid) SEEDCORE_RETURN_IF_ERROR(CheckText(entity.name, kMaxNameBytes, "name"));
+  if (table.has_uuid) SEEDCORE_RETURN_IF_ERROR(CheckText(entity.name, kMaxEntityNameBytes, "name"));
   if (kind == NodeKind::kMemoryCell) {
     SEEDCORE_RETURN_IF_ERROR(CheckText(entity.scope, kMaxIdBytes, "scope"));
     if (entity.version < 1) return Fail(ErrorCode::kInvalidArgument, "expected 1 or more", "version");

@@ -10,7 +10,7 @@
 namespace seedcore::store {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 100;
+constexpr std::size_t kMaxScheduleNameBytes = 100;
 constexpr int kMaxCatchUp = 1000;
 constexpr double kLongestWait = 366.0 * 86'400.0;
 constexpr std::chrono::milliseconds kShortestPeriod{1000};
@@ -22,7 +22,7 @@ std::unexpected<Error> Invalid(std::string message, std::string path) {
 
 /// The name stands in URLs and in keys of tasks.
 bool IsName(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxNameBytes && std::ranges::all_of(name, [](char c) {
+  return !name.empty() && name.size() <= kMaxScheduleNameBytes && std::ranges::all_of(name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
            c == '.';
   });
@@ -41,7 +41,7 @@ std::chrono::milliseconds Milliseconds(double seconds) {
 
 Result<void> CheckSchedule(const Schedule& schedule) {
   if (!IsName(schedule.name)) {
-    return Invalid(fmt::format("expected 1 to {} letters, digits, '-', '_' and '.'", kMaxNameBytes), "name");
+    return Invalid(fmt::format("expected 1 to {} letters, digits, '-', '_' and '.'", kMaxScheduleNameBytes), "name");
   }
   const bool periodic = schedule.every.count() != 0;
   if (schedule.cron.empty() != periodic) return Invalid("a schedule needs either cron or every_s", "cron");

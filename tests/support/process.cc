@@ -14,7 +14,7 @@
 namespace seedcore::test {
 namespace {
 
-constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kExitPatience{30};
 
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -89,7 +89,7 @@ void Process::Read(int from, std::string& into) {
 std::string Process::AwaitLine(std::string_view text) {
   std::string found;
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, kPatience, [&] {
+  changed_.wait_for(lock, kExitPatience, [&] {
     for (std::size_t begin = 0, end = 0; (end = out_.find('\n', begin)) != std::string::npos; begin = end + 1) {
       const std::string_view line = std::string_view(out_).substr(begin, end - begin);
       if (line.find(text) == std::string_view::npos) continue;
@@ -110,7 +110,7 @@ int Process::Wait() {
     // A descriptor of the process becomes readable when it ends, so that waiting needs neither polling nor signals.
     const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
     pollfd ended{descriptor, POLLIN, 0};
-    const auto patience = static_cast<int>(std::chrono::milliseconds(kPatience).count());
+    const auto patience = static_cast<int>(std::chrono::milliseconds(kExitPatience).count());
     const bool in_time = ::poll(&ended, 1, patience) == 1;
     if (!in_time) ::kill(pid_, SIGKILL);
     int status = 0;

@@ -10,7 +10,7 @@
 namespace seedcore::cognitive::rules {
 namespace {
 
-constexpr double kMinRelevance = 0.3;
+constexpr double kMinVoterRelevance = 0.3;
 constexpr double kSalient = 0.7;
 constexpr std::size_t kQuoted = 120;
 
@@ -32,7 +32,7 @@ std::optional<Action> RecordedAction(const json::object& event) {
 
 void VoteFromFact(const KnowledgeFact& fact, EvidenceBook& book, Votes& votes) {
   const double relevance = std::min(fact.score, 1.0);
-  if (relevance < kMinRelevance) return;
+  if (relevance < kMinVoterRelevance) return;
   const auto cause = ExpectedCause(fact.text);
   const auto action = ActionInText(fact.text);
   if (!cause && !action) return;

@@ -9,7 +9,7 @@
 namespace seedcore::ray {
 namespace {
 
-constexpr const char* kClusterInfo = "/ray.rpc.RayletDriver/ClusterInfo";
+constexpr const char* kAnyCall = "/ray.rpc.RayletDriver/ClusterInfo";
 constexpr std::size_t kMaxPong = 64 * 1024;
 constexpr std::string_view kScheme = "ray://";
 constexpr std::string_view kNotRayClient =
@@ -50,7 +50,7 @@ Result<void> Probe(GrpcChannel& channel, const std::string& address, const RayCl
   const CallContext bounded = call.Within(options.probe, env);
   ::ray::rpc::ClusterInfoRequest request;
   request.set_type(::ray::rpc::ClusterInfoType::PING);
-  const auto pong = channel.Call(kClusterInfo, request.SerializeAsString(), {}, kMaxPong, bounded);
+  const auto pong = channel.Call(kAnyCall, request.SerializeAsString(), {}, kMaxPong, bounded);
   if (pong) return {};
   const auto fail = [&address](ErrorCode code, std::string_view why) {
     return Fail(code, fmt::format("ray://{}: {}", address, why));

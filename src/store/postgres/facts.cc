@@ -6,7 +6,7 @@
 namespace seedcore::store::postgres {
 namespace {
 
-constexpr char kInsert[] =
+constexpr char kInsertFact[] =
     "INSERT INTO facts (id, text, tags, meta_data, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)";
 constexpr char kLink[] = "INSERT INTO task_produces_fact (task_id, fact_id) VALUES ($1, $2)";
 #define SEEDCORE_PG_FACT_COLUMNS "seq, id, text, tags, meta_data, created_at, updated_at"
@@ -14,8 +14,8 @@ constexpr char kLink[] = "INSERT INTO task_produces_fact (task_id, fact_id) VALU
 constexpr char kUpdate[] =
     "UPDATE facts SET text = coalesce($2, text), tags = coalesce($3, tags), meta_data = coalesce($4, meta_data), "
     "updated_at = $5 WHERE seq = $1 RETURNING " SEEDCORE_PG_FACT_COLUMNS;
-constexpr char kDelete[] = "DELETE FROM facts WHERE seq = $1";
-constexpr char kCount[] = "SELECT count(*) FROM facts";
+constexpr char kDeleteFact[] = "DELETE FROM facts WHERE seq = $1";
+constexpr char kCountFacts[] = "SELECT count(*) FROM facts";
 constexpr char kFind[] = "SELECT " SEEDCORE_PG_FACT_COLUMNS " FROM facts WHERE id BETWEEN $1 AND $2 LIMIT 2";
 
 // $1 limit, $2 offset, then the tag and the words where there are any
@@ -69,7 +69,7 @@ Result<Fact> InsertFact(WriteContext& context, const NewFact& fact) {
            .meta_data = fact.meta_data,
            .created_at = context.now,
            .updated_at = context.now};
-  SEEDCORE_RETURN_IF_ERROR(context.db.Query(kInsert, Uuid{out.id}, fact.text, TextArray(fact.tags),
+  SEEDCORE_RETURN_IF_ERROR(context.db.Query(kInsertFact, Uuid{out.id}, fact.text, TextArray(fact.tags),
                                             WriteObject(fact.meta_data), context.now));
   return out;
 }
@@ -120,14 +120,14 @@ Result<Fact> PostgresFactStore::Update(const std::string& id, const std::optiona
 Result<void> PostgresFactStore::Delete(const std::string& id) {
   return database_.Write([&](WriteContext& context) -> Result<void> {
     SEEDCORE_ASSIGN_OR_RETURN(const Rows found, FindByPrefix(context.db, kFind, "fact", id));
-    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kDelete, found.Int(0, 0)));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kDeleteFact, found.Int(0, 0)));
     return {};
   });
 }
 
 Result<std::int64_t> PostgresFactStore::Count() {
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows,
-                            database_.Read([](Connection& connection) { return connection.Query(kCount); }));
+                            database_.Read([](Connection& connection) { return connection.Query(kCountFacts); }));
   return rows.Int(0, 0);
 }
 

@@ -11,7 +11,7 @@ constexpr char kUnknown[] =
     "SELECT g.id FROM unnest($1::int8[]) g (id) WHERE NOT EXISTS (SELECT 1 FROM graph_node_map n WHERE n.node_id = "
     "g.id) ORDER BY g.id LIMIT 1";
 // $1 node ids, $2 models, $3 versions, $4 labels, $5 dims, $6 vectors as text, $7 hashes, $8 props, $9 now
-constexpr char kPut[] =
+constexpr char kPutEmbedding[] =
     "WITH put AS (INSERT INTO graph_embeddings AS e (node_id, model, model_version, label, dims, emb, content_hash, "
     "props, created_at, updated_at) SELECT g.node_id, g.model, g.version, g.label, g.dims, g.emb::real[], g.hash, "
     "g.props::json, $9, $9 FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::int4[], $6::text[], "
@@ -34,7 +34,7 @@ constexpr char kScan[] = SEEDCORE_PG_EMBEDDING SEEDCORE_PG_MAPPED
 constexpr char kScanKinds[] = SEEDCORE_PG_EMBEDDING SEEDCORE_PG_MAPPED
     "WHERE e.model = $1 AND e.model_version = $2 AND e.node_id > $3 AND n.node_type = ANY ($5::text[]) ORDER BY "
     "e.node_id LIMIT $4";
-constexpr char kCount[] = "SELECT count(*) FROM graph_embeddings WHERE model = $1 AND model_version = $2";
+constexpr char kCountEmbeddings[] = "SELECT count(*) FROM graph_embeddings WHERE model = $1 AND model_version = $2";
 
 Result<std::vector<NodeEmbedding>> ReadEmbeddings(const Rows& rows, const std::string& model,
                                                   const std::string& model_version) {
@@ -87,8 +87,8 @@ Result<EmbeddingsWritten> PostgresGraphStore::PutEmbeddings(std::span<const Node
     if (!unknown.empty()) {
       return Fail(ErrorCode::kNotFound, fmt::format("there is no node {}", unknown.Int(0, 0)));
     }
-    SEEDCORE_ASSIGN_OR_RETURN(const Rows put, context.db.Query(kPut, ids, models, versions, labels, dims, vectors,
-                                                               hashes, props, context.now));
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows put, context.db.Query(kPutEmbedding, ids, models, versions, labels, dims,
+                                                               vectors, hashes, props, context.now));
     EmbeddingsWritten written;
     written.inserted = static_cast<int>(put.Int(0, 0));
     written.updated = static_cast<int>(put.Int(0, 1));
@@ -126,7 +126,7 @@ Result<std::vector<NodeEmbedding>> PostgresGraphStore::ScanEmbeddings(const Embe
 
 Result<std::int64_t> PostgresGraphStore::CountEmbeddings(const std::string& model, const std::string& model_version) {
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, database_.Read([&](Connection& connection) {
-    return connection.Query(kCount, model, model_version);
+    return connection.Query(kCountEmbeddings, model, model_version);
   }));
   return rows.Int(0, 0);
 }

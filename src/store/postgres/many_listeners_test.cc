@@ -24,16 +24,16 @@ using std::chrono::seconds;
 constexpr int kListeners = 16;
 
 /// Looks whenever it is told to, and completes what it is given.
-class Listener {
+class ManyListener {
  public:
-  Listener(TaskStore& tasks, bool claims) : tasks_(tasks) {
+  ManyListener(TaskStore& tasks, bool claims) : tasks_(tasks) {
     if (claims) thread_ = std::jthread([this](const std::stop_token& stop) { Loop(stop); });
     runnable_ = tasks.OnRunnable([this] {
       ++told;
       look_.release();
     });
   }
-  ~Listener() {
+  ~ManyListener() {
     runnable_ = {};
     thread_.request_stop();
     look_.release();
@@ -94,9 +94,9 @@ class PostgresManyListeners : public testing::Test {
     const std::vector<NewTask> task{{.type = "a"}};
     ASSERT_TRUE(tasks.Submit(task));
   }
-  [[nodiscard]] int Sum(std::atomic<int> Listener::* of) const {
+  [[nodiscard]] int Sum(std::atomic<int> ManyListener::* of) const {
     int sum = 0;
-    for (const Listener& listener : listeners_) sum += listener.*of;
+    for (const ManyListener& listener : listeners_) sum += listener.*of;
     return sum;
   }
   /// `between` runs from look to look at `holds`.
@@ -121,7 +121,7 @@ class PostgresManyListeners : public testing::Test {
   Metrics metrics_;
   const std::string database_;
   std::list<std::unique_ptr<Store>> stores_;
-  std::list<Listener> listeners_;
+  std::list<ManyListener> listeners_;
 };
 
 TEST_F(PostgresManyListeners, AFewOfThemLookForATask) {
@@ -131,26 +131,26 @@ TEST_F(PostgresManyListeners, AFewOfThemLookForATask) {
     Submit(submitter);
     // That none of them looks at once happens with one task in 65,536.
     const Instant patience = RealEnv().Now() + seconds(10);
-    ASSERT_TRUE(Eventually([&] { return Sum(&Listener::taken) == i; },
+    ASSERT_TRUE(Eventually([&] { return Sum(&ManyListener::taken) == i; },
                            [&] {
                              if (RealEnv().Now() > patience) env_.Advance(milliseconds(2 * kListeners));
                            }));
   }
   // Everybody would be 640 times, 600 of them for nothing; half of them are expected.
-  EXPECT_LT(Sum(&Listener::told), kTasks * kListeners * 3 / 4);
-  EXPECT_LT(Sum(&Listener::empty), kTasks * (kListeners - 1) * 3 / 4);
-  RecordProperty("told", Sum(&Listener::told));
-  RecordProperty("empty", Sum(&Listener::empty));
+  EXPECT_LT(Sum(&ManyListener::told), kTasks * kListeners * 3 / 4);
+  EXPECT_LT(Sum(&ManyListener::empty), kTasks * (kListeners - 1) * 3 / 4);
+  RecordProperty("told", Sum(&ManyListener::told));
+  RecordProperty("empty", Sum(&ManyListener::empty));
 }
 
 TEST_F(PostgresManyListeners, WhileATaskIsLeftEachOfThemComesToLook) {
   TaskStore& submitter = OpenAll(false);
   for (int i = 0; i < 5; ++i) {
     std::vector<int> before;
-    for (const Listener& listener : listeners_) before.push_back(listener.told);
+    for (const ManyListener& listener : listeners_) before.push_back(listener.told);
     Submit(submitter);
     auto was = before.begin();
-    for (const Listener& listener : listeners_) {
+    for (const ManyListener& listener : listeners_) {
       EXPECT_TRUE(Eventually([&] { return listener.told > *was; }, [&] { env_.Advance(milliseconds(1)); }));
       ++was;
     }
@@ -160,14 +160,14 @@ TEST_F(PostgresManyListeners, WhileATaskIsLeftEachOfThemComesToLook) {
 TEST_F(PostgresManyListeners, AWordFromSqlOrFromAnOlderProcessReachesEachOfThem) {
   TaskStore& submitter = OpenAll(false);
   Submit(submitter);
-  for (const Listener& listener : listeners_) {
+  for (const ManyListener& listener : listeners_) {
     ASSERT_TRUE(Eventually([&] { return listener.told > 0; }, [&] { env_.Advance(milliseconds(1)); }));
   }
   std::vector<int> before;
-  for (const Listener& listener : listeners_) before.push_back(listener.told);
+  for (const ManyListener& listener : listeners_) before.push_back(listener.told);
   TestServer::Shared().Execute(database_, "NOTIFY seedcore, 're'");
   auto was = before.begin();
-  for (const Listener& listener : listeners_) {
+  for (const ManyListener& listener : listeners_) {
     EXPECT_TRUE(Eventually([&] { return listener.told > *was; }, [&] { env_.Advance(milliseconds(1)); }));
     ++was;
   }

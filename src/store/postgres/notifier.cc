@@ -24,7 +24,7 @@ constexpr char kNotify[] = "SELECT pg_notify('seedcore', $1)";
 constexpr char kNotifyBehind[] = "SELECT set_config('synchronous_commit', 'off', true), pg_notify('seedcore', $1)";
 // Names are shown to every role, whatever it may see of the rest.
 constexpr char kName[] = "SELECT set_config('application_name', $1, false)";
-constexpr char kCount[] =
+constexpr char kCountListeners[] =
     "SELECT count(*) FILTER (WHERE application_name IN ('seedcore claims', 'seedcore claims and reads')), "
     "count(*) FILTER (WHERE application_name IN ('seedcore reads', 'seedcore claims and reads')) "
     "FROM pg_stat_activity WHERE datname = current_database()";
@@ -166,7 +166,7 @@ bool Notifier::Introduce(Connection& connection) {
 }
 
 bool Notifier::Count(Connection& connection) {
-  const auto rows = connection.Query(kCount);
+  const auto rows = connection.Query(kCountListeners);
   if (!rows) return false;
   const Listeners found{static_cast<int>(rows->Int(0, 0)), static_cast<int>(rows->Int(0, 1))};
   wake_ups_.Know(found);

@@ -25,7 +25,7 @@ constexpr char kOrgans[] =
     "LEFT JOIN agent_member_of_organ m ON m.organ_id = o.organ_id ORDER BY o.organ_id COLLATE \"C\", m.agent_id "
     "COLLATE \"C\"";
 
-constexpr char kRules[] =
+constexpr char kRoutingRules[] =
     "SELECT task_type, domain, logical_id FROM routing_rule ORDER BY task_type COLLATE \"C\", domain COLLATE \"C\"";
 constexpr char kPutRule[] =
     "INSERT INTO routing_rule (task_type, domain, logical_id, updated_at) VALUES ($1, $2, $3, $4) "
@@ -98,7 +98,7 @@ Result<std::vector<RegistryStore::OrganRow>> PostgresRegistryStore::Organs() {
 
 Result<std::vector<RoutingRule>> PostgresRegistryStore::RoutingRules() {
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows,
-                            database_.Read([](Connection& connection) { return connection.Query(kRules); }));
+                            database_.Read([](Connection& connection) { return connection.Query(kRoutingRules); }));
   std::vector<RoutingRule> out;
   for (int row = 0; row < rows.size(); ++row) {
     out.push_back({std::string(rows.Text(row, 0)), std::string(rows.Text(row, 1)), std::string(rows.Text(row, 2))});

@@ -18,7 +18,7 @@ constexpr char kSelectDue[] =
     " FROM schedule WHERE next_run_at <= $1 ORDER BY next_run_at, name COLLATE \"C\" LIMIT $2";
 constexpr char kCountOthers[] = "SELECT count(*) FROM schedule WHERE name <> $1";
 constexpr char kNextFiring[] = "SELECT min(next_run_at) FROM schedule WHERE next_run_at IS NOT NULL";
-constexpr char kPut[] =
+constexpr char kPutSchedule[] =
     "INSERT INTO schedule AS s (name, cron, time_zone, every_ms, task, catch_up, max_catch_up, overlap, next_run_at, "
     "revision, created_at, updated_at) VALUES ($1, $2, $3, $4, $5::json, $6, $7, $8, $9, 1, $10, $10) ON CONFLICT "
     "(name) "
@@ -26,7 +26,7 @@ constexpr char kPut[] =
     "excluded.task, catch_up = excluded.catch_up, max_catch_up = excluded.max_catch_up, overlap = excluded.overlap, "
     "next_run_at = excluded.next_run_at, revision = s.revision + 1, updated_at = excluded.updated_at "
     "RETURNING " SEEDCORE_PG_SCHEDULE_COLUMNS;
-constexpr char kDelete[] = "DELETE FROM schedule WHERE name = $1";
+constexpr char kDeleteSchedule[] = "DELETE FROM schedule WHERE name = $1";
 constexpr char kMove[] =
     "UPDATE schedule SET next_run_at = $2, revision = revision + 1, updated_at = $3 WHERE name = $1 "
     "RETURNING " SEEDCORE_PG_SCHEDULE_COLUMNS;
@@ -108,7 +108,7 @@ Result<Schedule> PostgresScheduleStore::PutSchedule(const Schedule& schedule) {
       return Fail(ErrorCode::kResourceExhausted, fmt::format("there are {} schedules already", others.Int(0, 0)));
     }
     SEEDCORE_ASSIGN_OR_RETURN(
-        const Rows rows, context.db.Query(kPut, std::string_view(schedule.name), NullIfEmpty(schedule.cron),
+        const Rows rows, context.db.Query(kPutSchedule, std::string_view(schedule.name), NullIfEmpty(schedule.cron),
                                           std::string_view(schedule.time_zone),
                                           schedule.every.count() == 0 ? std::nullopt : std::optional(schedule.every),
                                           std::string_view(task), EnumToString(schedule.catch_up),
@@ -122,7 +122,7 @@ Result<Schedule> PostgresScheduleStore::PutSchedule(const Schedule& schedule) {
 
 Result<bool> PostgresScheduleStore::DeleteSchedule(const std::string& name) {
   return database_.WriteOnce([&](WriteContext& context) -> Result<bool> {
-    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kDelete, std::string_view(name)));
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kDeleteSchedule, std::string_view(name)));
     return rows.changed() > 0;
   });
 }

@@ -35,7 +35,6 @@ constexpr char kAppendEvent[] =
 // Whoever changes the steps of a task holds its row, so nobody claims, ends or cancels it meanwhile.
 constexpr char kLockTask[] =
     "SELECT seq, id, status, fencing_token, owner_id FROM tasks WHERE id = $1 FOR NO KEY UPDATE";
-constexpr char kRequeue[] = "SELECT seedcore_requeue($1, $2, $3)";
 // The steps of a task that was cancelled wait for ever, and do not count. $1 now, $2 at most
 constexpr char kOverdue[] =
     "SELECT t.id FROM tasks t WHERE t.finished_at IS NULL AND t.seq IN (SELECT s.task_seq FROM task_step s CROSS JOIN "
@@ -130,16 +129,6 @@ Result<void> ApplyChanges(WriteContext& context, std::int64_t task_seq, const St
   return {};
 }
 
-Result<void> Requeue(WriteContext& context, const std::string& task_id, std::optional<std::string_view> kind) {
-  constexpr std::string_view kConflict = "conflict: ";
-  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kRequeue, context.now, Uuid{task_id}, kind));
-  const std::string_view answer = rows.Text(0, 0);
-  if (answer.starts_with(kConflict)) return Fail(ErrorCode::kConflict, std::string(answer.substr(kConflict.size())));
-  context.notes.appended_events = true;
-  if (answer == "runnable") context.notes.made_runnable = true;
-  return {};
-}
-
 }  // namespace
 
 Result<void> WriteStepsOf(WriteContext& context, const Lease& lease, std::span<const PreparedStepWrite> writes) {
@@ -154,7 +143,8 @@ Result<void> AfterHold(WriteContext& context, const std::string& task_id) {
   SEEDCORE_ASSIGN_OR_RETURN(const LockedTask task, LockTask(context, task_id));
   SEEDCORE_ASSIGN_OR_RETURN(const std::vector<StepRow> rows, ReadSteps(context.db, task.seq, false));
   if (AnyWaiting(rows)) return {};
-  return Requeue(context, task_id, std::nullopt);
+  SEEDCORE_RETURN_IF_ERROR(Requeue(context, task_id, std::nullopt));
+  return {};
 }
 
 Result<int> ExpireWaits(WriteContext& context, int limit) {

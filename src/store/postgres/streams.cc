@@ -9,7 +9,7 @@ namespace {
 
 constexpr char kLoad[] = "SELECT state FROM stream_state WHERE kind = $1 AND key = $2";
 // Also for a state that does not exist yet, which no row lock could hold. Until the end of the transaction.
-constexpr char kLock[] = "SELECT pg_advisory_xact_lock(24303, hashtext($1 || chr(1) || $2))";
+constexpr char kLockStream[] = "SELECT pg_advisory_xact_lock(24303, hashtext($1 || chr(1) || $2))";
 constexpr char kSave[] =
     "INSERT INTO stream_state (kind, key, state, updated_at) VALUES ($1, $2, $3, $4) "
     "ON CONFLICT (kind, key) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at";
@@ -19,7 +19,7 @@ constexpr char kForgetIdle[] =
     "FOR UPDATE SKIP LOCKED) "
     "DELETE FROM stream_state s USING gone g WHERE s.kind = $1 AND s.key = g.key AND s.updated_at < $2";
 // $1 kind, $2 how many are kept, $3 at most
-constexpr char kForgetMost[] =
+constexpr char kForgetMostStreams[] =
     "WITH gone AS MATERIALIZED (SELECT s.key, s.updated_at FROM stream_state s WHERE s.kind = $1 ORDER BY s.updated_at "
     "LIMIT greatest(0, least($3, (SELECT count(*) FROM stream_state WHERE kind = $1) - $2)) FOR UPDATE SKIP LOCKED) "
     "DELETE FROM stream_state s USING gone g WHERE s.kind = $1 AND s.key = g.key AND s.updated_at = g.updated_at";
@@ -45,7 +45,7 @@ Result<void> ForgetStreams(WriteContext& context, const StreamRetention& retenti
   const WallTime before = context.now - retention.keep;
   for (const std::string kind : kForgottenKinds) {
     SEEDCORE_RETURN_IF_ERROR(context.db.Query(kForgetIdle, kind, before, kMostStreamsForgotten));
-    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kForgetMost, kind, retention.most, kMostStreamsForgotten));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kForgetMostStreams, kind, retention.most, kMostStreamsForgotten));
   }
   return {};
 }
@@ -57,7 +57,7 @@ Result<json::value> PostgresStreamStore::Load(const std::string& kind, const std
 Result<json::value> PostgresStreamStore::Update(const std::string& kind, const std::string& key,
                                                 const std::function<json::value(const json::value&)>& update) {
   return database_.Write([&](WriteContext& context) -> Result<json::value> {
-    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kLock, kind, key));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kLockStream, kind, key));
     SEEDCORE_ASSIGN_OR_RETURN(const json::value before, ReadState(context.db, kind, key));
     json::value after = update(before);
     SEEDCORE_RETURN_IF_ERROR(context.db.Query(kSave, kind, key, WriteJson(after), context.now));

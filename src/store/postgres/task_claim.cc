@@ -49,8 +49,6 @@ constexpr char kClaimOfTypes[] = SEEDCORE_PG_PICKED
     ") c ORDER BY c.turn, c.seq LIMIT $2) single" SEEDCORE_PG_OF_BATCHES SEEDCORE_PG_CLAIM_NEXT("$5::text[]",
                                                                                                 SEEDCORE_PG_ALONE);
 
-constexpr std::string_view kDeadlinePassed = "the deadline of the task has passed";
-
 Array DistinctTypes(const ClaimRequest& request) {
   const std::unordered_set<std::string> distinct(request.types.begin(), request.types.end());
   Array types(Oid::kText);

@@ -1,4 +1,5 @@
 #include "store/postgres/knowledge_writes.h"
+#include "store/postgres/task_effects.h"
 #include "store/postgres/task_filter.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
@@ -26,20 +27,6 @@ constexpr char kForgetClocks[] =
     "c.turn + $1 <= (SELECT a.turn FROM queue_clock a WHERE a.type = '') LIMIT $2 FOR UPDATE OF c SKIP LOCKED) "
     "DELETE FROM queue_clock c USING gone g WHERE c.type = g.type";
 
-/// kConflict when a dependency has failed. Returns whether it was put into the queue.
-Result<bool> Requeue(WriteContext& context, const TaskName& task, std::optional<std::string_view> kind) {
-  constexpr std::string_view kConflict = "conflict: ";
-  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kRequeue, context.now, Uuid{task.id}, kind));
-  const std::string_view answer = rows.Text(0, 0);
-  if (answer.starts_with(kConflict)) {
-    return Fail(ErrorCode::kConflict, std::string(answer.substr(kConflict.size())));
-  }
-  if (answer == "unchanged") return false;
-  context.notes.appended_events = true;
-  if (answer == "runnable") context.notes.made_runnable = true;
-  return true;
-}
-
 Result<TaskRow> CancelTask(WriteContext& context, const std::string& id) {
   SEEDCORE_ASSIGN_OR_RETURN(const TaskName task, FindTask(context.db, id));
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kCancel, context.now, Uuid{task.id}));
@@ -51,7 +38,7 @@ Result<TaskRow> CancelTask(WriteContext& context, const std::string& id) {
 
 Result<TaskRow> RunTask(WriteContext& context, const std::string& id) {
   SEEDCORE_ASSIGN_OR_RETURN(const TaskName task, FindTask(context.db, id));
-  SEEDCORE_RETURN_IF_ERROR(Requeue(context, task, std::nullopt));
+  SEEDCORE_RETURN_IF_ERROR(Requeue(context, task.id, std::nullopt));
   return SelectTask(context.db, task.seq);
 }
 
@@ -64,7 +51,7 @@ Result<int> RedriveTasks(WriteContext& context, const TaskFilter& filter, int li
     if (tasks.empty()) break;
     for (const TaskName& task : tasks) {
       after = task.seq;
-      if (auto requeued = Requeue(context, task, "redriven"); requeued) {
+      if (auto requeued = Requeue(context, task.id, "redriven"); requeued) {
         if (*requeued) ++done;
       } else if (requeued.error().code != ErrorCode::kConflict) {
         return std::unexpected(std::move(requeued.error()));
@@ -76,6 +63,19 @@ Result<int> RedriveTasks(WriteContext& context, const TaskFilter& filter, int li
 }
 
 }  // namespace
+
+Result<bool> Requeue(WriteContext& context, const std::string& task_id, std::optional<std::string_view> kind) {
+  constexpr std::string_view kConflict = "conflict: ";
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kRequeue, context.now, Uuid{task_id}, kind));
+  const std::string_view answer = rows.Text(0, 0);
+  if (answer.starts_with(kConflict)) {
+    return Fail(ErrorCode::kConflict, std::string(answer.substr(kConflict.size())));
+  }
+  if (answer == "unchanged") return false;
+  context.notes.appended_events = true;
+  if (answer == "runnable") context.notes.made_runnable = true;
+  return true;
+}
 
 Result<Task> PostgresTaskStore::Cancel(const std::string& id) {
   return ToTask(database_.Write([&](WriteContext& context) { return CancelTask(context, id); }));

@@ -27,7 +27,6 @@ constexpr char kFailLate[] = "SELECT seedcore_fail_late($1, $2, $3, $4)";
 // $1 now, $2 limit, $3 error, $4 error without an attempt left, $5 code
 constexpr char kExpireLeases[] = "SELECT touched, runnable FROM seedcore_expire_leases($1, $2, $3, $4, $5)";
 
-constexpr std::string_view kDeadlinePassed = "the deadline of the task has passed";
 constexpr std::string_view kStoppedRenewing = "the worker stopped renewing its lease";
 constexpr std::string_view kNoAttemptLeft = "the worker stopped renewing its lease, and no attempt is left";
 

@@ -23,7 +23,7 @@ constexpr char kEventsAfter[] =
     "SELECT seq, task_id, at, kind, status, attempt, fencing_token, owner_id, detail FROM seedcore_events_after($1, "
     "$2)";
 
-constexpr char kCounts[] = "SELECT status, sum(n)::bigint FROM task_count GROUP BY status";
+constexpr char kTaskCounts[] = "SELECT status, sum(n)::bigint FROM task_count GROUP BY status";
 constexpr char kDeadLetters[] = "SELECT count(*) FROM tasks WHERE dead_letter";
 constexpr char kOldestQueued[] =
     "SELECT t.created_at FROM (SELECT least((SELECT min(seq) FROM task_ready), "
@@ -92,7 +92,7 @@ Result<std::vector<TaskEvent>> PostgresTaskStore::EventsAfter(std::int64_t after
 
 Result<TaskCounts> PostgresTaskStore::Counts() {
   SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Rows> rows, database_.Read([&](Connection& connection) {
-    const std::array<Call, 3> calls{Call{kCounts, {}}, Call{kDeadLetters, {}}, Call{kOldestQueued, {}}};
+    const std::array<Call, 3> calls{Call{kTaskCounts, {}}, Call{kDeadLetters, {}}, Call{kOldestQueued, {}}};
     return connection.Pipeline(calls);
   }));
   TaskCounts out;

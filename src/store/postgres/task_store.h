@@ -14,6 +14,9 @@
 
 namespace seedcore::store::postgres {
 
+/// The error of a task that nobody began in time.
+inline constexpr std::string_view kDeadlinePassed = "the deadline of the task has passed";
+
 /// What one caller of Submit wants stored, all plain tasks: without idempotency key, unique key and
 /// dependencies.
 struct SubmitJob {

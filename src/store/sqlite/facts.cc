@@ -7,15 +7,15 @@
 namespace seedcore::store::sqlite {
 namespace {
 
-constexpr char kInsert[] =
+constexpr char kInsertFact[] =
     "INSERT INTO facts (id, text, tags, meta_data, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)";
 constexpr char kLink[] = "INSERT INTO task_produces_fact (task_id, fact_id) VALUES (?1, ?2)";
 // ?2..?4: NULL leaves the column as it is.
 constexpr char kUpdate[] =
     "UPDATE facts SET text = coalesce(?2, text), tags = coalesce(?3, tags), meta_data = coalesce(?4, meta_data), "
     "updated_at = ?5 WHERE seq = ?1";
-constexpr char kDelete[] = "DELETE FROM facts WHERE seq = ?1";
-constexpr char kCount[] = "SELECT count(*) FROM facts";
+constexpr char kDeleteFact[] = "DELETE FROM facts WHERE seq = ?1";
+constexpr char kCountFacts[] = "SELECT count(*) FROM facts";
 
 #define SEEDCORE_FACT_COLUMNS "f.seq, f.id, f.text, f.tags, f.meta_data, f.created_at, f.updated_at"
 constexpr char kFind[] = "SELECT " SEEDCORE_FACT_COLUMNS " FROM facts f WHERE f.id >= ?1 AND f.id < ?2 LIMIT 2";
@@ -96,7 +96,7 @@ Result<Fact> InsertFact(WriteContext& context, const NewFact& fact) {
            .meta_data = fact.meta_data,
            .created_at = context.now,
            .updated_at = context.now};
-  SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kInsert, out.id, fact.text, WriteStrings(fact.tags),
+  SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kInsertFact, out.id, fact.text, WriteStrings(fact.tags),
                                               WriteObject(fact.meta_data), context.now));
   return out;
 }
@@ -151,13 +151,13 @@ Result<Fact> SqliteFactStore::Update(const std::string& id, const std::optional<
 Result<void> SqliteFactStore::Delete(const std::string& id) {
   return writer_.Run([&](WriteContext& context) -> Result<void> {
     SEEDCORE_ASSIGN_OR_RETURN(const FactRow row, FindByPrefix(context.db, kFind, "fact", id, ReadFactRow));
-    SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kDelete, row.seq));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kDeleteFact, row.seq));
     return {};
   });
 }
 
 Result<std::int64_t> SqliteFactStore::Count() {
-  return readers_.Run([](Database& database) { return database.QueryInt(kCount); });
+  return readers_.Run([](Database& database) { return database.QueryInt(kCountFacts); });
 }
 
 }  // namespace seedcore::store::sqlite

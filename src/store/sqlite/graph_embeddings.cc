@@ -10,7 +10,7 @@ namespace {
 constexpr char kKnown[] =
     "SELECT e.model_version, e.content_hash FROM graph_embeddings e WHERE e.model = ?1 AND e.node_id = ?2";
 // ?1 node id, ?2 model, ?3 version, ?4 label, ?5 dims, ?6 vector, ?7 hash, ?8 props, ?9 now
-constexpr char kPut[] =
+constexpr char kPutEmbedding[] =
     "INSERT INTO graph_embeddings (node_id, model, model_version, label, dims, emb, content_hash, props, created_at, "
     "updated_at) SELECT n.node_id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9 FROM graph_node_map n WHERE n.node_id = ?1 "
     "ON CONFLICT (model, node_id) DO UPDATE SET model_version = excluded.model_version, label = excluded.label, dims = "
@@ -32,7 +32,7 @@ constexpr char kScanKinds[] = SEEDCORE_EMBEDDING
     " FROM graph_embeddings e " SEEDCORE_MAPPED
     "WHERE e.model = ?1 AND e.model_version = ?2 AND e.node_id > ?3 AND n.node_type IN (SELECT value FROM "
     "json_each(?5)) ORDER BY e.node_id LIMIT ?4";
-constexpr char kCount[] = "SELECT count(*) FROM graph_embeddings WHERE model = ?1 AND model_version = ?2";
+constexpr char kCountEmbeddings[] = "SELECT count(*) FROM graph_embeddings WHERE model = ?1 AND model_version = ?2";
 
 Result<NodeEmbedding> ReadEmbedding(const Statement& row) {
   const auto kind = EnumFromString<NodeKind>(row.Text(1));
@@ -59,10 +59,10 @@ Result<std::optional<bool>> PutOne(WriteContext& context, const NodeEmbedding& e
     is_new = !found;
     if (found && row.Text(0) == embedding.model_version && row.Text(1) == embedding.content_hash) return std::nullopt;
   }
-  SEEDCORE_ASSIGN_OR_RETURN(const int changed,
-                            context.db.Execute(kPut, embedding.node_id, embedding.model, embedding.model_version,
-                                               embedding.label, embedding.vector.size(), vector, embedding.content_hash,
-                                               WriteObject(embedding.props), context.now));
+  SEEDCORE_ASSIGN_OR_RETURN(
+      const int changed, context.db.Execute(kPutEmbedding, embedding.node_id, embedding.model, embedding.model_version,
+                                            embedding.label, embedding.vector.size(), vector, embedding.content_hash,
+                                            WriteObject(embedding.props), context.now));
   if (changed == 0) return Fail(ErrorCode::kNotFound, fmt::format("there is no node {}", embedding.node_id));
   return is_new;
 }
@@ -128,7 +128,7 @@ Result<std::vector<NodeEmbedding>> SqliteGraphStore::ScanEmbeddings(const Embedd
 
 Result<std::int64_t> SqliteGraphStore::CountEmbeddings(const std::string& model, const std::string& model_version) {
   return readers_.Run([&](Database& database) -> Result<std::int64_t> {
-    SEEDCORE_ASSIGN_OR_RETURN(Statement row, database.Query(kCount, model, model_version));
+    SEEDCORE_ASSIGN_OR_RETURN(Statement row, database.Query(kCountEmbeddings, model, model_version));
     SEEDCORE_RETURN_IF_ERROR(row.Next());
     return row.Int(0);
   });

@@ -5,7 +5,7 @@
 namespace seedcore::store::sqlite {
 namespace {
 
-constexpr char kInsert[] =
+constexpr char kInsertIncident[] =
     "INSERT INTO flashbulb_incidents (incident_id, salience_score, event_data, created_at) VALUES (?1, ?2, ?3, ?4)";
 constexpr char kSearch[] =
     "SELECT incident_id, salience_score, event_data, created_at FROM flashbulb_incidents WHERE salience_score >= ?1 "
@@ -15,8 +15,8 @@ constexpr char kSearch[] =
 
 Result<Incident> InsertIncident(WriteContext& context, const NewIncident& incident) {
   Incident out{context.env.NewId(), incident.salience_score, incident.event_data, context.now};
-  SEEDCORE_RETURN_IF_ERROR(
-      context.db.Execute(kInsert, out.incident_id, out.salience_score, WriteObject(out.event_data), out.created_at));
+  SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kInsertIncident, out.incident_id, out.salience_score,
+                                              WriteObject(out.event_data), out.created_at));
   return out;
 }
 

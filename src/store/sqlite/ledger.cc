@@ -5,7 +5,7 @@
 namespace seedcore::store::sqlite {
 namespace {
 
-constexpr char kInsert[] =
+constexpr char kInsertEntry[] =
     "INSERT INTO energy_ledger (tx_id, at, scope, scope_id, task_id, energy_before, energy_after, delta_e, cost, "
     "balance_after, breakdown, meta) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 constexpr char kBalance[] =
@@ -53,7 +53,7 @@ Result<LedgerEntry> InsertLedgerEntry(WriteContext& context, const NewLedgerEntr
   out.at = context.now;
   out.balance_after = before - entry.delta_e - entry.cost;
   SEEDCORE_RETURN_IF_ERROR(context.db.Execute(
-      kInsert, out.tx_id, out.at, out.scope, out.scope_id, NullIfEmpty(out.task_id), out.energy_before,
+      kInsertEntry, out.tx_id, out.at, out.scope, out.scope_id, NullIfEmpty(out.task_id), out.energy_before,
       out.energy_after, out.delta_e, out.cost, out.balance_after, WriteObject(out.breakdown), WriteObject(out.meta)));
   return out;
 }

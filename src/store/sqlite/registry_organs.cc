@@ -24,7 +24,7 @@ constexpr char kOrgans[] =
     "SELECT o.organ_id, o.kind, o.props, m.agent_id FROM organ_registry o "
     "LEFT JOIN agent_member_of_organ m ON m.organ_id = o.organ_id ORDER BY o.organ_id, m.agent_id";
 
-constexpr char kRules[] = "SELECT task_type, domain, logical_id FROM routing_rule ORDER BY task_type, domain";
+constexpr char kRoutingRules[] = "SELECT task_type, domain, logical_id FROM routing_rule ORDER BY task_type, domain";
 constexpr char kPutRule[] =
     "INSERT INTO routing_rule (task_type, domain, logical_id, updated_at) VALUES (?1, ?2, ?3, ?4) "
     "ON CONFLICT (task_type, domain) DO UPDATE SET logical_id = excluded.logical_id, updated_at = excluded.updated_at";
@@ -99,7 +99,7 @@ Result<std::vector<RegistryStore::OrganRow>> SqliteRegistryStore::Organs() {
 
 Result<std::vector<RoutingRule>> SqliteRegistryStore::RoutingRules() {
   return readers_.Run([](Database& database) -> Result<std::vector<RoutingRule>> {
-    SEEDCORE_ASSIGN_OR_RETURN(Statement rows, database.Query(kRules));
+    SEEDCORE_ASSIGN_OR_RETURN(Statement rows, database.Query(kRoutingRules));
     std::vector<RoutingRule> out;
     for (;;) {
       SEEDCORE_ASSIGN_OR_RETURN(const bool more, rows.Next());

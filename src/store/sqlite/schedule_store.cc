@@ -14,15 +14,15 @@ constexpr char kSelectAll[] = "SELECT " SEEDCORE_SCHEDULE_COLUMNS " FROM schedul
 constexpr char kSelectOne[] = "SELECT " SEEDCORE_SCHEDULE_COLUMNS " FROM schedule WHERE name = ?1";
 constexpr char kSelectDue[] =
     "SELECT " SEEDCORE_SCHEDULE_COLUMNS " FROM schedule WHERE next_run_at <= ?1 ORDER BY next_run_at, name LIMIT ?2";
-constexpr char kCount[] = "SELECT count(*) FROM schedule";
+constexpr char kCountSchedules[] = "SELECT count(*) FROM schedule";
 constexpr char kNextFiring[] = "SELECT min(next_run_at) FROM schedule WHERE next_run_at IS NOT NULL";
-constexpr char kPut[] =
+constexpr char kPutSchedule[] =
     "INSERT INTO schedule (name, cron, time_zone, every_ms, task, catch_up, max_catch_up, overlap, next_run_at, "
     "revision, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10) ON CONFLICT (name) DO "
     "UPDATE SET cron = excluded.cron, time_zone = excluded.time_zone, every_ms = excluded.every_ms, task = "
     "excluded.task, catch_up = excluded.catch_up, max_catch_up = excluded.max_catch_up, overlap = excluded.overlap, "
     "next_run_at = excluded.next_run_at, revision = revision + 1, updated_at = excluded.updated_at";
-constexpr char kDelete[] = "DELETE FROM schedule WHERE name = ?1";
+constexpr char kDeleteSchedule[] = "DELETE FROM schedule WHERE name = ?1";
 constexpr char kMove[] =
     "UPDATE schedule SET next_run_at = ?2, revision = revision + 1, updated_at = ?3 WHERE name = ?1";
 // ?1 name, ?2 revision, ?3 due, ?4 next, ?5 the newest time fired
@@ -109,12 +109,12 @@ Result<Schedule> SqliteScheduleStore::PutSchedule(const Schedule& schedule) {
   const std::string task = WriteScheduledTask(schedule.task);
   auto put = writer_.Run([&](WriteContext& context) -> Result<Schedule> {
     SEEDCORE_ASSIGN_OR_RETURN(const auto earlier, Find(context.db, schedule.name));
-    SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t count, context.db.QueryInt(kCount));
+    SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t count, context.db.QueryInt(kCountSchedules));
     if (!earlier && count >= kMaxSchedules) {
       return Fail(ErrorCode::kResourceExhausted, fmt::format("there are {} schedules already", count));
     }
     SEEDCORE_RETURN_IF_ERROR(
-        context.db.Execute(kPut, schedule.name, NullIfEmpty(schedule.cron), schedule.time_zone,
+        context.db.Execute(kPutSchedule, schedule.name, NullIfEmpty(schedule.cron), schedule.time_zone,
                            schedule.every.count() == 0 ? std::nullopt : std::optional(schedule.every), task,
                            EnumToString(schedule.catch_up), schedule.max_catch_up, EnumToString(schedule.overlap),
                            schedule.paused ? std::nullopt : schedule.next_run_at, context.now));
@@ -126,7 +126,7 @@ Result<Schedule> SqliteScheduleStore::PutSchedule(const Schedule& schedule) {
 
 Result<bool> SqliteScheduleStore::DeleteSchedule(const std::string& name) {
   return writer_.Run([&](WriteContext& context) -> Result<bool> {
-    SEEDCORE_ASSIGN_OR_RETURN(const int changed, context.db.Execute(kDelete, name));
+    SEEDCORE_ASSIGN_OR_RETURN(const int changed, context.db.Execute(kDeleteSchedule, name));
     return changed > 0;
   });
 }

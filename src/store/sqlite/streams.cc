@@ -15,7 +15,7 @@ constexpr char kForgetIdle[] =
     "DELETE FROM stream_state WHERE kind = ?1 AND key IN (SELECT key FROM stream_state WHERE kind = ?1 AND "
     "updated_at < ?2 LIMIT ?3)";
 // ?1 kind, ?2 how many are kept, ?3 at most
-constexpr char kForgetMost[] =
+constexpr char kForgetMostStreams[] =
     "DELETE FROM stream_state WHERE kind = ?1 AND key IN (SELECT key FROM stream_state WHERE kind = ?1 ORDER BY "
     "updated_at LIMIT max(0, min(?3, (SELECT count(*) FROM stream_state WHERE kind = ?1) - ?2)))";
 constexpr char kList[] = "SELECT key, state FROM stream_state WHERE kind = ?1 AND key > ?2 ORDER BY key LIMIT ?3";
@@ -39,7 +39,7 @@ Result<void> ForgetStreams(WriteContext& context, const StreamRetention& retenti
   const WallTime before = context.now - retention.keep;
   for (const std::string kind : kForgottenKinds) {
     SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kForgetIdle, kind, before, kMostStreamsForgotten));
-    SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kForgetMost, kind, retention.most, kMostStreamsForgotten));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kForgetMostStreams, kind, retention.most, kMostStreamsForgotten));
   }
   return {};
 }

@@ -10,7 +10,6 @@ namespace {
 constexpr char kRenew[] =
     "UPDATE tasks SET lease_expires_at = ?4, updated_at = ?5 "
     "WHERE id = ?1 AND status = 'running' AND owner_id = ?2 AND fencing_token = ?3";
-constexpr char kWasCancelled[] = "SELECT 1 FROM tasks WHERE id = ?1 AND fencing_token = ?2 AND cancel_requested = 1";
 
 constexpr char kHasParked[] = "SELECT 1 FROM tasks WHERE runnable = 4 LIMIT 1";
 constexpr char kPastDeadline[] =
@@ -28,8 +27,7 @@ Result<RenewResult> RenewOne(WriteContext& context, const Lease& lease, WallTime
   SEEDCORE_ASSIGN_OR_RETURN(const int changed, context.db.Execute(kRenew, lease.task_id, lease.owner_id,
                                                                   lease.fencing_token, lease_end, context.now));
   if (changed == 1) return RenewResult{.renewed = true};
-  SEEDCORE_ASSIGN_OR_RETURN(Statement row, context.db.Query(kWasCancelled, lease.task_id, lease.fencing_token));
-  SEEDCORE_ASSIGN_OR_RETURN(const bool cancelled, row.Next());
+  SEEDCORE_ASSIGN_OR_RETURN(const bool cancelled, WasCancelled(context, lease));
   return RenewResult{.renewed = false, .cancel_requested = cancelled};
 }
 

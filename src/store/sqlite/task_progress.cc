@@ -5,26 +5,25 @@ namespace seedcore::store::sqlite {
 namespace {
 
 // ?1 id, ?2 owner, ?3 token
-constexpr char kUnderLease[] =
+constexpr char kHeldUnderLease[] =
     "SELECT seq, attempts FROM tasks WHERE id = ?1 AND status = 'running' AND owner_id = ?2 AND fencing_token = ?3";
-constexpr char kWasCancelled[] = "SELECT 1 FROM tasks WHERE id = ?1 AND fencing_token = ?2 AND cancel_requested = 1";
 constexpr char kForgetEarlier[] = "DELETE FROM task_event WHERE task_seq = ?1 AND kind = 'progress'";
 constexpr char kProgress[] =
     "SELECT e.at, e.detail FROM tasks t JOIN task_event e ON e.task_seq = t.seq WHERE t.id = ?1 AND t.status = "
     "'running' AND e.kind = 'progress' AND e.fencing_token = t.fencing_token";
 
-struct Prepared {
+struct PreparedReport {
   const Lease* lease = nullptr;
   std::string detail;
 };
 
-Result<ProgressAnswer> Report(WriteContext& context, const Prepared& report) {
+Result<ProgressAnswer> Report(WriteContext& context, const PreparedReport& report) {
   const Lease& lease = *report.lease;
   std::int64_t seq = 0;
   int attempts = 0;
   {
     SEEDCORE_ASSIGN_OR_RETURN(Statement row,
-                              context.db.Query(kUnderLease, lease.task_id, lease.owner_id, lease.fencing_token));
+                              context.db.Query(kHeldUnderLease, lease.task_id, lease.owner_id, lease.fencing_token));
     SEEDCORE_ASSIGN_OR_RETURN(const bool found, row.Next());
     if (found) {
       seq = row.Int(0);
@@ -32,8 +31,7 @@ Result<ProgressAnswer> Report(WriteContext& context, const Prepared& report) {
     }
   }
   if (seq == 0) {
-    SEEDCORE_ASSIGN_OR_RETURN(Statement row, context.db.Query(kWasCancelled, lease.task_id, lease.fencing_token));
-    SEEDCORE_ASSIGN_OR_RETURN(const bool cancelled, row.Next());
+    SEEDCORE_ASSIGN_OR_RETURN(const bool cancelled, WasCancelled(context, lease));
     return ProgressAnswer{.accepted = false, .cancel_requested = cancelled};
   }
   SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kForgetEarlier, seq));
@@ -45,7 +43,7 @@ Result<ProgressAnswer> Report(WriteContext& context, const Prepared& report) {
 }  // namespace
 
 Result<std::vector<ProgressAnswer>> SqliteTaskStore::ReportProgress(std::span<const ProgressReport> reports) {
-  std::vector<Prepared> prepared;
+  std::vector<PreparedReport> prepared;
   prepared.reserve(reports.size());
   for (const ProgressReport& report : reports) {
     SEEDCORE_RETURN_IF_ERROR(CheckProgress(report.progress));
@@ -54,7 +52,7 @@ Result<std::vector<ProgressAnswer>> SqliteTaskStore::ReportProgress(std::span<co
   return writer_.Run([&](WriteContext& context) -> Result<std::vector<ProgressAnswer>> {
     std::vector<ProgressAnswer> out;
     out.reserve(prepared.size());
-    for (const Prepared& report : prepared) {
+    for (const PreparedReport& report : prepared) {
       SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), Report(context, report));
     }
     return out;

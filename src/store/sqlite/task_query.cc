@@ -19,7 +19,7 @@ constexpr char kGetTask[] = "SELECT " SEEDCORE_TASK_COLUMNS SEEDCORE_TASK_FROM "
 constexpr char kEventsOfTask[] = SEEDCORE_EVENT_SELECT "WHERE e.task_seq = ?1 ORDER BY e.seq";
 constexpr char kEventsAfter[] = SEEDCORE_EVENT_SELECT "WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2";
 
-constexpr char kCounts[] = "SELECT status, n FROM task_count";
+constexpr char kTaskCounts[] = "SELECT status, n FROM task_count";
 constexpr char kDeadLetters[] = "SELECT count(*) FROM tasks WHERE dead_letter = 1";
 constexpr char kOldestQueued[] =
     "SELECT created_at FROM tasks INDEXED BY idx_tasks_ready WHERE runnable = 1 ORDER BY seq LIMIT 1";
@@ -59,7 +59,7 @@ Result<std::optional<WallTime>> QueryTime(Database& database, const char* sql) {
 Result<TaskCounts> ReadCounts(Database& database) {
   TaskCounts out;
   {
-    SEEDCORE_ASSIGN_OR_RETURN(Statement rows, database.Query(kCounts));
+    SEEDCORE_ASSIGN_OR_RETURN(Statement rows, database.Query(kTaskCounts));
     for (;;) {
       SEEDCORE_ASSIGN_OR_RETURN(const bool more, rows.Next());
       if (!more) break;

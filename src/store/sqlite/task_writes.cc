@@ -45,6 +45,7 @@ constexpr char kSelectUnmet[] =
     "SELECT t.id, t.status FROM task_depends_on_task d JOIN tasks t ON t.id = d.dst_task_id "
     "WHERE d.src_task_id = ?1 AND t.status <> 'completed'";
 
+constexpr char kWasCancelled[] = "SELECT 1 FROM tasks WHERE id = ?1 AND fencing_token = ?2 AND cancel_requested = 1";
 // ?1 seq, ?2 now, ?3 runnable, ?4 blockers. A deadline that has passed would fail the task again at once, so it is
 // lifted.
 constexpr char kRequeue[] =
@@ -119,6 +120,11 @@ Result<TaskRow> SelectTask(Database& database, std::int64_t seq) {
   SEEDCORE_ASSIGN_OR_RETURN(const bool found, rows.Next());
   if (!found) return Fail(ErrorCode::kNotFound, "the task was deleted");
   return ReadTaskRow(rows);
+}
+
+Result<bool> WasCancelled(WriteContext& context, const Lease& lease) {
+  SEEDCORE_ASSIGN_OR_RETURN(Statement row, context.db.Query(kWasCancelled, lease.task_id, lease.fencing_token));
+  return row.Next();
 }
 
 Result<void> FailTask(WriteContext& context, const TaskHead& task, const Error& error) {

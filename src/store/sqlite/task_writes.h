@@ -37,6 +37,8 @@ struct TaskHead {
 [[nodiscard]] Result<TaskHead> ReadTaskHead(const Statement& row);
 /// Full id or unique prefix: kNotFound, kAmbiguous, kInvalidArgument when shorter than 4 characters.
 [[nodiscard]] Result<TaskHead> FindTaskHead(Database& database, std::string_view id_or_prefix);
+/// Whether a cancel has been asked for while `lease` was the task's.
+[[nodiscard]] Result<bool> WasCancelled(WriteContext& context, const Lease& lease);
 [[nodiscard]] Result<TaskRow> SelectTask(Database& database, std::int64_t seq);
 
 [[nodiscard]] inline Error DeadlinePassed() {
