@@ -1,7 +1,9 @@
 // Servers behind a forwarder that take connections and requests, and answer nothing.
+#include <array>
 #include <atomic>
 #include <future>
 #include <memory>
+#include <poll.h>
 #include <semaphore>
 #include <thread>
 #include <utility>
@@ -122,6 +124,9 @@ TEST_F(ForwarderFrozenTest, WhatMayBeRepeatedGoesToAnother) {
   const auto one = Send(request);
   const auto other = Send(request);
   ASSERT_TRUE(frozen.asked.Await()) << "equals take turns";
+  std::array waiting{pollfd{.fd = one->fd(), .events = POLLIN, .revents = 0},
+                     pollfd{.fd = other->fd(), .events = POLLIN, .revents = 0}};
+  ASSERT_EQ(::poll(waiting.data(), waiting.size(), 10'000), 1) << "the other one has its answer before time goes on";
   Advance(2s);
   ASSERT_TRUE(frozen.probed.Await());
   Advance(5s);

@@ -34,8 +34,8 @@ for _ in sys.stdin:
 class Driver:
     """A program with a connection to Ray, as a context manager."""
 
-    def __init__(self, head: Head, address: str, wait_s: float) -> None:
-        variables = {"RAY_ADDRESS": address, "SEEDCORE_RAY_CONNECT_TIMEOUT_S": str(wait_s)}
+    def __init__(self, head: Head, address: str, wait_s: float, **more: str) -> None:
+        variables = {"RAY_ADDRESS": address, "SEEDCORE_RAY_CONNECT_TIMEOUT_S": str(wait_s)} | more
         self._log = (head.folder / f"driver-{address.partition(':')[0]}.log").open("w+")
         self.process = subprocess.Popen(
             [sys.executable, "-c", DRIVER],
@@ -99,10 +99,17 @@ def behind_client(head: Head) -> str:
 @pytest.fixture(scope="module")
 def early(cold: Head) -> Iterator[dict[str, Driver]]:
     """Drivers that began to connect before there was anything to connect to."""
-    with Driver(cold, behind_client(cold), 90) as client, Driver(cold, in_cluster(cold), 90) as member:
-        client.ask()
-        member.ask()
-        yield {"client": client, "member": member}
+    # Where Ray leaves the address of this host's cluster is below RAY_TMPDIR/ray.
+    (cold.folder / "ray").symlink_to("t")
+    with (
+        Driver(cold, behind_client(cold), 90) as client,
+        Driver(cold, in_cluster(cold), 90) as member,
+        Driver(cold, "auto", 90, RAY_TMPDIR=str(cold.folder)) as local,
+    ):
+        drivers = {"client": client, "member": member, "auto": local}
+        for driver in drivers.values():
+            driver.ask()
+        yield drivers
 
 
 @pytest.fixture(scope="module")

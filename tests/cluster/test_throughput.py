@@ -4,8 +4,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import urllib.error
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cluster import Head, request, wait_until
@@ -15,6 +18,18 @@ from seedcore.haproxy import close_statistics
 
 STATISTICS, METRICS = free_ports(2)
 PROGRAM = Path(sys.executable).with_name("seedcore-haproxy")
+
+
+def _configuration(head: Head, *names: str) -> dict[str, Any]:
+    """The shipped one with these applications; the ML service narrow: it takes one request and lets two wait."""
+    config = head.config()
+    config["applications"] = [each for each in config["applications"] if each["name"] in names]
+    for application in config["applications"]:
+        (deployment,) = application["deployments"]
+        if application["name"] == "ml_service":
+            del deployment["autoscaling_config"]
+            deployment.update(num_replicas=1, max_ongoing_requests=1, max_queued_requests=2)
+    return config
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +49,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy / "server-state"),
     }
     with short, Head(tmp_path_factory.mktemp("data"), more, num_cpus=2) as started:
-        config = started.config()
-        config["applications"] = [each for each in config["applications"] if each["name"] == "energy"]
-        started.deploy(config)
+        started.deploy(_configuration(started, "energy", "ml_service"))
         yield started
 
 
@@ -51,30 +64,42 @@ def _bound_to(port: int) -> set[str]:
     return found
 
 
-def _healthy(head: Head) -> bool:
+def _status(head: Head, path: str, body: Any = None) -> int:
     try:
-        return request(head.gateway_url + "/energy/health").status in (200, 503)
+        return request(head.gateway_url + path, body).status
+    except urllib.error.URLError as error:
+        # A proxy may refuse before it has read the body, and close while it is still being sent.
+        assert isinstance(error.reason, ConnectionError), error
+        return 503
+
+
+def _serves(head: Head, path: str) -> bool:
+    """Whether the proxy knows the application; without the others it may say that they are missing."""
+    try:
+        return request(head.gateway_url + path).status in (200, 503)
     except OSError:
         return False
 
 
 def test_statistics_are_on_loopback_alone_and_stay_there_when_the_proxy_is_reloaded(head: Head) -> None:
-    wait_until(lambda: _healthy(head), 60, "HAProxy serves the application")
+    wait_until(lambda: _serves(head, "/energy/health"), 60, "HAProxy serves the application")
     assert _bound_to(STATISTICS) == {"127.0.0.1"}
     assert b"Statistics Report" in request(f"http://127.0.0.1:{STATISTICS}/stats").body
-    config = head.config()
-    config["applications"] = [each for each in config["applications"] if each["name"] in ("energy", "state")]
-    head.deploy(config)  # another backend: Ray writes a new configuration and starts a new HAProxy
-
-    def reloaded() -> bool:
-        try:
-            return request(head.gateway_url + "/state/health").status in (200, 503)
-        except OSError:
-            return False
-
-    wait_until(reloaded, 60, "the second application is served")
+    # Another backend: Ray writes a new configuration and starts a new HAProxy.
+    head.deploy(_configuration(head, "energy", "ml_service", "state"))
+    wait_until(lambda: _serves(head, "/state/health"), 60, "the second application is served")
     assert _bound_to(STATISTICS) == {"127.0.0.1"}
-    assert _healthy(head)
+    assert _serves(head, "/energy/health")
+
+
+def test_beyond_the_bounded_queue_requests_are_answered_with_503(head: Head) -> None:
+    few = {"data": [1.0, 2.0, 3.0]}
+    wait_until(lambda: _status(head, "/ml/detect/anomaly", few) == 200, 60, "HAProxy serves the ML service")
+    body = {"data": [float(i % 50) for i in range(100_000)]}
+    with ThreadPoolExecutor(12) as pool:
+        statuses = list(pool.map(lambda _: _status(head, "/ml/detect/anomaly", body), range(12)))
+    assert set(statuses) == {200, 503}, statuses
+    assert _status(head, "/ml/detect/anomaly", few) == 200
 
 
 def test_only_the_page_of_statistics_is_moved() -> None:

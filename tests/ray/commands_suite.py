@@ -113,6 +113,34 @@ class Commands(unittest.TestCase):
         self.assertEqual(missing.code, 3)
         self.assertIn("Job nope does not exist", self.one_line(missing))
 
+    def test_a_job_is_stopped(self) -> None:
+        job = self.run_command("ray", "jobs", "submit", "sleep", "600").out.strip()
+        deadline = time.monotonic() + 60
+        status = "PENDING"
+        while status == "PENDING" and time.monotonic() < deadline:
+            status = self.run_command("ray", "jobs", "status", job, "--json").json["status"]
+        self.assertEqual(status, "RUNNING")
+        stopped = self.run_command("ray", "jobs", "stop", job)
+        self.assertEqual(stopped.code, 0, stopped.err)
+        while status == "RUNNING" and time.monotonic() < deadline:
+            status = self.run_command("ray", "jobs", "status", job, "--json").json["status"]
+        self.assertEqual(status, "STOPPED")
+
+    def test_keys_are_put_listed_read_and_deleted(self) -> None:
+        address = ("--address", f"ray://127.0.0.1:{self.head.ports.client}")
+
+        def kv(*arguments: str) -> Outcome:
+            return self.run_command("ray", "kv", *arguments, *address)
+
+        self.assertEqual(kv("put", "color", "green").code, 0)
+        self.assertEqual(kv("get", "color").out.strip(), "green")
+        self.assertEqual(kv("list", "col", "--json").json, ["color"])
+        self.assertEqual(kv("get", "color", "--kv-namespace", "other").code, 3)
+        self.assertEqual(kv("del", "color").out, "deleted 1\n")
+        missing = kv("del", "color")
+        self.assertEqual(missing.code, 3)
+        self.assertIn("no key 'color' in namespace 'seedcore'", self.one_line(missing))
+
     # Serve
 
     def test_deploy_waits_until_the_application_answers(self) -> None:

@@ -29,6 +29,7 @@ _DEFAULT_NAMESPACE = "seedcore-dev"
 _WAIT_VARIABLE = "SEEDCORE_RAY_CONNECT_TIMEOUT_S"
 _DEFAULT_WAIT_S = 30.0
 _LONGEST_WAIT_S = 3600.0
+_BETWEEN_LOOKS_S = 0.25
 _ALIVE_TIMEOUT_S = 5.0
 _INSIDE_TIMEOUT_S = 30.0
 _MAX_LISTED_ACTORS = 1000
@@ -81,7 +82,15 @@ def _connect(address: str | None, namespace: str | None) -> None:
         maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     if target not in ("auto", "local"):
         await_ray(target, deadline, plan["auth"] == "token")
-    ray.init(address=target, namespace=namespace, ignore_reinit_error=True, log_to_driver=False)
+    while True:
+        try:
+            ray.init(address=target, namespace=namespace, ignore_reinit_error=True, log_to_driver=False)
+            break
+        except ConnectionError:
+            # That this host is in no cluster, yet; of any other address await_ray knows more.
+            if target != "auto" or time.monotonic() >= deadline:
+                raise
+            time.sleep(_BETWEEN_LOOKS_S)
     # Ray itself refuses a cluster of another version than this process has.
     untested = _core.ray_version_warning(ray.__version__)
     if untested:
