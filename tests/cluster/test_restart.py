@@ -12,6 +12,7 @@ import pytest
 from cluster import Head, request, wait_until
 from programs import Gateway, bootstrap, dispatchers, living, run, seedcore, started
 from task_api import TaskApi
+from tls_certificate import certificate
 from webhook import Webhook
 
 MIGRATION = Path(__file__).parents[2] / "examples" / "ray_migration"
@@ -141,14 +142,8 @@ def task_api(cold: Head, outside: dict[str, str]) -> Iterator[TaskApi]:
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Of both sides and of the authority, for RAY_USE_TLS."""
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-keyout", str(key), "-out", str(cert), "-days", "2", "-subj", "/CN=localhost"]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
-    return {"RAY_TLS_SERVER_CERT": str(cert), "RAY_TLS_SERVER_KEY": str(key), "RAY_TLS_CA_CERT": str(cert)}
+def own_certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return certificate(tmp_path_factory.mktemp("tls"), "own")
 
 
 def test_programs_that_start_before_the_cluster_wait_for_it_and_connect(head: Head, early: dict[str, Driver]) -> None:
@@ -191,7 +186,12 @@ def test_a_program_with_scattered_inits_runs_on_the_one_connection(head: Head) -
     ids=["client port as a head", "head as a client server", "dashboard as a client server", "TLS", "TLS to the head"],
 )
 def test_what_cannot_be_connected_is_one_line_in_bounded_time(
-    head: Head, certificate: dict[str, str], *, address: Callable[[Head], str], variables: dict[str, str], expected: str
+    head: Head,
+    own_certificate: dict[str, str],
+    *,
+    address: Callable[[Head], str],
+    variables: dict[str, str],
+    expected: str,
 ) -> None:
     program = """
 import json, logging
@@ -206,7 +206,7 @@ print(json.dumps(ensure_ray_initialized()))
         RAY_ADDRESS=where,
         SEEDCORE_RAY_CONNECT_TIMEOUT_S="5",
         **variables,
-        **certificate,
+        **own_certificate,
     )
     assert ended.json() is False
     lines = [line for line in ended.err.splitlines() if "not connected to Ray" in line]

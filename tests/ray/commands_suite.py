@@ -98,15 +98,19 @@ class Commands(unittest.TestCase):
         self.assertIn("--limit shows more", self.run_command("ray", "actors", "--limit", "1").out)
         self.assertEqual(self.run_command("ray", "actors", "--limit", "10001").code, USAGE)
 
+    def status_after(self, job: str, *statuses: str) -> str:
+        """The first status of a job that is none of these; the last one seen when none comes within a minute."""
+        deadline = time.monotonic() + 60
+        while True:
+            status = str(self.run_command("ray", "jobs", "status", job, "--json").json["status"])
+            if status not in statuses or time.monotonic() >= deadline:
+                return status
+
     def test_a_job_is_submitted_followed_and_its_output_read(self) -> None:
         submitted = self.run_command("ray", "jobs", "submit", "echo", "out", "of", "the", "job")
         self.assertEqual(submitted.code, 0, submitted.err)
         job = submitted.out.strip()
-        deadline = time.monotonic() + 60
-        status = ""
-        while status not in ("SUCCEEDED", "FAILED") and time.monotonic() < deadline:
-            status = self.run_command("ray", "jobs", "status", job, "--json").json["status"]
-        self.assertEqual(status, "SUCCEEDED")
+        self.assertEqual(self.status_after(job, "PENDING", "RUNNING"), "SUCCEEDED")
         self.assertIn("out of the job", self.run_command("ray", "jobs", "logs", job).out)
         self.assertIn(job, self.run_command("ray", "jobs").out)
         missing = self.run_command("ray", "jobs", "status", "nope")
@@ -115,16 +119,10 @@ class Commands(unittest.TestCase):
 
     def test_a_job_is_stopped(self) -> None:
         job = self.run_command("ray", "jobs", "submit", "sleep", "600").out.strip()
-        deadline = time.monotonic() + 60
-        status = "PENDING"
-        while status == "PENDING" and time.monotonic() < deadline:
-            status = self.run_command("ray", "jobs", "status", job, "--json").json["status"]
-        self.assertEqual(status, "RUNNING")
+        self.assertEqual(self.status_after(job, "PENDING"), "RUNNING")
         stopped = self.run_command("ray", "jobs", "stop", job)
         self.assertEqual(stopped.code, 0, stopped.err)
-        while status == "RUNNING" and time.monotonic() < deadline:
-            status = self.run_command("ray", "jobs", "status", job, "--json").json["status"]
-        self.assertEqual(status, "STOPPED")
+        self.assertEqual(self.status_after(job, "RUNNING"), "STOPPED")
 
     def test_keys_are_put_listed_read_and_deleted(self) -> None:
         address = ("--address", f"ray://127.0.0.1:{self.head.ports.client}")

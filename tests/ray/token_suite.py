@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 import time
 import unittest
 
 from command import Outcome, seedcore
+from connecting import HAS_PACKAGE, ensure
 from ray_head import RayHead
 
 REFUSED = 6
-HAS_PACKAGE = importlib.util.find_spec("seedcore") is not None
 TOKEN = "a-token-for-this-suite-alone-0123456789"
 
 
@@ -60,27 +59,9 @@ class Token(unittest.TestCase):
         self.assertEqual(outcome.code, 2)
         self.assertIn("set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH", outcome.err)
 
-    def ensure(self, **variables: str) -> tuple[str, list[str]]:
-        """What ensure_ray_initialized comes to behind ray:// and as a member, and the lines that say why."""
-        program = (
-            "import logging; logging.basicConfig(level=logging.WARNING)\n"
-            "from seedcore.utils.ray_utils import ensure_ray_initialized as ensure\n"
-            f"print(ensure('ray://127.0.0.1:{self.head.ports.client}'), ensure('127.0.0.1:{self.head.ports.gcs}'))"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            env=self.head.environment() | {"SEEDCORE_RAY_CONNECT_TIMEOUT_S": "10"} | variables,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout.strip(), [line for line in done.stderr.splitlines() if "not connected to Ray" in line]
-
     @unittest.skipUnless(HAS_PACKAGE, "the wheel is not installed")
     def test_a_program_without_the_token_is_told_in_one_line(self) -> None:
-        out, lines = self.ensure()
+        out, lines = ensure(self.head, 10)
         self.assertEqual(out, "False False")
         self.assertEqual(len(lines), 2, lines)
         for line in lines:
@@ -88,7 +69,7 @@ class Token(unittest.TestCase):
 
     @unittest.skipUnless(HAS_PACKAGE, "the wheel is not installed")
     def test_a_program_with_the_wrong_token_is_told_in_one_line(self) -> None:
-        out, lines = self.ensure(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="wrong" + TOKEN)
+        out, lines = ensure(self.head, 10, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="wrong" + TOKEN)
         self.assertEqual(out, "False False")
         self.assertEqual(len(lines), 2, lines)
         for line in lines:
@@ -96,7 +77,7 @@ class Token(unittest.TestCase):
 
     @unittest.skipUnless(HAS_PACKAGE, "the wheel is not installed")
     def test_a_program_with_the_token_is_connected(self) -> None:
-        out, lines = self.ensure(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN)
+        out, lines = ensure(self.head, 10, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN)
         self.assertEqual(out, "True True", lines)
 
 

@@ -82,19 +82,23 @@ def _connect(address: str | None, namespace: str | None) -> None:
         maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     if target not in ("auto", "local"):
         await_ray(target, deadline, plan["auth"] == "token")
+    _init(target, namespace, deadline)
+    # Ray itself refuses a cluster of another version than this process has.
+    untested = _core.ray_version_warning(ray.__version__)
+    if untested:
+        _log.warning("%s", untested)
+
+
+def _init(target: str, namespace: str, deadline: float) -> None:
     while True:
         try:
             ray.init(address=target, namespace=namespace, ignore_reinit_error=True, log_to_driver=False)
-            break
+            return
         except ConnectionError:
             # That this host is in no cluster, yet; of any other address await_ray knows more.
             if target != "auto" or time.monotonic() >= deadline:
                 raise
             time.sleep(_BETWEEN_LOOKS_S)
-    # Ray itself refuses a cluster of another version than this process has.
-    untested = _core.ray_version_warning(ray.__version__)
-    if untested:
-        _log.warning("%s", untested)
 
 
 def _wait_s() -> float:
