@@ -5,6 +5,7 @@
 
 #include "base/env.h"
 #include "base/json_binding.h"
+#include "base/json_schema.h"
 #include "base/sim_env.h"
 #include "base/strings.h"
 #include "base/trace.h"

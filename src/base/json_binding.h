@@ -1,11 +1,9 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <concepts>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -25,11 +23,11 @@
 ///                                              Optional("text", &DriftRequest::text, "Text to use instead"));
 ///     };
 ///
-/// and can then be read (errors name the JSON path), written, and described as JSON Schema. Supported members: bool,
-/// integers (range-checked), double, std::string, WallTime (RFC 3339), json::value and json::object (free-form),
-/// std::optional, std::vector, std::map<std::string, T>, enums with EnumNames(), and structs with kFields. A struct may
-/// have `Result<void> Validate() const` for what types alone cannot say; its error path is relative to the struct.
-/// Unknown members are errors, with the nearest known name: a misspelt option must not be silently ignored. The
+/// and can then be read (errors name the JSON path), written, and described as JSON Schema (json_schema.h). Supported
+/// members: bool, integers (range-checked), double, std::string, WallTime (RFC 3339), json::value and json::object
+/// (free-form), std::optional, std::vector, std::map<std::string, T>, enums with EnumNames(), and structs with kFields.
+/// A struct may have `Result<void> Validate() const` for what types alone cannot say; its error path is relative to the
+/// struct. Unknown members are errors, with the nearest known name: a misspelt option must not be silently ignored. The
 /// exception is what a foreign server answers, which may grow members without asking us: such a struct says `static
 /// constexpr bool kIgnoresUnknownFields = true;` beside its fields.
 namespace seedcore {
@@ -128,18 +126,6 @@ struct IsStringMap<std::map<std::string, T>> : std::true_type {};
 
 template <class T>
 constexpr bool kUnsupported = false;
-
-/// Unqualified name of T, from the compiler's own spelling of it.
-template <class T>
-constexpr std::string_view TypeName() {
-  constexpr std::string_view pretty = __PRETTY_FUNCTION__;
-  constexpr std::string_view marker = "T = ";
-  constexpr std::size_t begin = pretty.find(marker) + marker.size();
-  constexpr std::size_t end = pretty.find_first_of(";]", begin);
-  constexpr std::string_view full = pretty.substr(begin, end - begin);
-  constexpr std::size_t colon = full.rfind("::");
-  return colon == std::string_view::npos ? full : full.substr(colon + 2);
-}
 
 /// What is wrong, and where below the value being read. The path is put together on the way out, so that a good
 /// document pays nothing for it.
@@ -375,68 +361,6 @@ void Write(std::string& out, const T& value) {
     out += '}';
   } else {
     static_assert(kUnsupported<T>, "type has no JSON binding");
-  }
-}
-
-/// JSON Schema (2020-12, as OpenAPI 3.1 uses it) of T; named structs go to `definitions`.
-template <class T>
-json::object Schema(json::object& definitions);
-
-/// A field as its schema needs it. What is the same for every struct is compiled once, in json_binding.cc.
-struct DescribedField {
-  std::string_view name;
-  std::string_view doc;
-  bool is_required = false;
-  json::object (*schema)(json::object& definitions) = nullptr;
-};
-
-json::object TypeSchema(std::string_view type, std::string_view format = {});
-json::object NullableSchema(json::object schema);
-json::object ArraySchema(json::object items);
-json::object MapSchema(json::object values);
-json::object EnumSchema(const std::vector<std::string_view>& names);
-/// Adds the struct `name` to `definitions` unless it is there. Returns the reference to it.
-json::object StructSchema(std::string_view name, std::span<const DescribedField> fields, bool ignores_unknown,
-                          json::object& definitions);
-
-template <class T>
-json::object StructSchemaOf(json::object& definitions) {
-  const auto described = T::kFields.Apply([](const auto&... field) {
-    return std::array<DescribedField, sizeof...(field)>{
-        DescribedField{field.name, field.doc, field.kind == FieldKind::kRequired,
-                       &Schema<std::remove_cvref_t<decltype(std::declval<T>().*(field.member))>>}...};
-  });
-  return StructSchema(TypeName<T>(), described, IgnoresUnknownFields<T>, definitions);
-}
-
-template <class T>
-json::object Schema(json::object& definitions) {
-  if constexpr (std::same_as<T, bool>) {
-    return TypeSchema("boolean");
-  } else if constexpr (std::integral<T>) {
-    return TypeSchema("integer");
-  } else if constexpr (std::same_as<T, double>) {
-    return TypeSchema("number");
-  } else if constexpr (std::same_as<T, std::string>) {
-    return TypeSchema("string");
-  } else if constexpr (std::same_as<T, WallTime>) {
-    return TypeSchema("string", "date-time");
-  } else if constexpr (std::same_as<T, json::value>) {
-    return {};
-  } else if constexpr (std::same_as<T, json::object>) {
-    return TypeSchema("object");
-  } else if constexpr (IsOptional<T>::value) {
-    return NullableSchema(Schema<typename T::value_type>(definitions));
-  } else if constexpr (IsVector<T>::value) {
-    return ArraySchema(Schema<typename T::value_type>(definitions));
-  } else if constexpr (IsStringMap<T>::value) {
-    return MapSchema(Schema<typename T::mapped_type>(definitions));
-  } else if constexpr (NamedEnum<T>) {
-    std::vector<std::string_view> names;
-    for (const auto& [enumerator, name] : EnumNames(T{})) names.push_back(name);
-    return EnumSchema(names);
-  } else {
-    return StructSchemaOf<T>(definitions);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -133,23 +134,30 @@ std::vector<std::string> Arguments::All(const std::string& name) const {
   return found == values_.end() ? std::vector<std::string>{} : found->second;
 }
 
-Result<int> Arguments::Number(const std::string& name, int fallback) const {
-  const auto found = values_.find(name);
-  if (found == values_.end()) return fallback;
-  const std::string& text = found->second.back();
-  int value = 0;
+namespace {
+
+/// Nothing unless the whole of `text` is the number.
+template <class Number>
+std::optional<Number> ToNumber(const std::string& text) {
+  Number value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc{} && end == text.data() + text.size()) return value;
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+Result<int> Arguments::Number(const std::string& name, int fallback) const {
+  if (!Has(name)) return fallback;
+  const std::string text = Get(name);
+  if (const auto value = ToNumber<int>(text)) return *value;
   return Fail(ErrorCode::kInvalidArgument, fmt::format("expected a whole number, got '{}'", text), "--" + name);
 }
 
 Result<double> Arguments::Seconds(const std::string& name, double fallback) const {
-  const auto found = values_.find(name);
-  if (found == values_.end()) return fallback;
-  const std::string& text = found->second.back();
-  double value = 0.0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc{} && end == text.data() + text.size()) return value;
+  if (!Has(name)) return fallback;
+  const std::string text = Get(name);
+  if (const auto value = ToNumber<double>(text)) return *value;
   return Fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a number of seconds", text), "--" + name);
 }
 

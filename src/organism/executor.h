@@ -11,6 +11,7 @@
 
 #include "base/call_context.h"
 #include "base/json_binding.h"
+#include "base/json_schema.h"
 #include "base/result.h"
 #include "store/store.h"
 

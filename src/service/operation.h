@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json_fast.h"
+#include "base/json_schema.h"
 #include "net/http.h"
 
 /// Operation tables. A service is a class with methods `Result<Response> Method(const Request&, const CallContext&)`;
