@@ -1,6 +1,8 @@
 #include "store/postgres/params.h"
 
+#include <array>
 #include <bit>
+#include <cstring>
 
 namespace seedcore::store::postgres {
 namespace {
@@ -10,9 +12,10 @@ constexpr std::int64_t kEpochMicros = 946'684'800'000'000;
 
 template <std::unsigned_integral T>
 void AppendBigEndian(std::string& out, T value) {
-  for (int shift = static_cast<int>(sizeof(T)) * 8 - 8; shift >= 0; shift -= 8) {
-    out += static_cast<char>(static_cast<unsigned char>(value >> shift));
-  }
+  if constexpr (std::endian::native == std::endian::little) value = std::byteswap(value);
+  std::array<char, sizeof(T)> bytes;
+  std::memcpy(bytes.data(), &value, sizeof(T));
+  out.append(bytes.data(), bytes.size());
 }
 
 std::uint64_t ReadBigEndian(std::string_view bytes) {
@@ -39,15 +42,18 @@ void AppendBinary(std::string& out, std::string_view value) { out += value; }
 void AppendBinary(std::string& out, Uuid value) {
   unsigned high = 0;
   bool second = false;
+  std::array<char, 16> bytes;
+  std::size_t count = 0;
   for (const char c : value.text) {
     if (c == '-') continue;
-    if (second) {
-      out += static_cast<char>(static_cast<unsigned char>(high << 4 | HexDigit(c)));
+    if (second && count < bytes.size()) {
+      bytes[count++] = static_cast<char>(static_cast<unsigned char>(high << 4 | HexDigit(c)));
     } else {
       high = HexDigit(c);
     }
     second = !second;
   }
+  out.append(bytes.data(), count);
 }
 
 void Array::Add(std::nullopt_t) {
@@ -62,9 +68,8 @@ std::size_t Array::BeginElement() {
 }
 
 void Array::EndElement(std::size_t at) {
-  std::string length;
-  AppendBigEndian(length, static_cast<std::uint32_t>(elements_.size() - at));
-  elements_.replace(at - 4, 4, length);
+  auto length = static_cast<std::uint32_t>(elements_.size() - at);
+  for (std::size_t i = 1; i <= 4; ++i, length >>= 8U) elements_[at - i] = static_cast<char>(length & 0xFFU);
   ++count_;
 }
 

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "store/postgres/connection.h"
+#include "store/prepared_task.h"
+
+namespace seedcore::store::postgres {
+
+/// Plain tasks, without idempotency key, unique key and dependencies, that are stored by one statement. It keeps the
+/// places itself (schema_hot_path.cc), so nothing follows it in its transaction.
+class PlainSubmit {
+ public:
+  explicit PlainSubmit(WallTime now) : now_(now) {}
+
+  /// Both outlive this object.
+  void Add(const PreparedTask& prepared, const std::string& id);
+  /// How many can run, now or later.
+  [[nodiscard]] std::int64_t runs() const { return runs_; }
+  /// Of at least one task.
+  [[nodiscard]] Call ToCall() const;
+
+ private:
+  /// Tasks that take their turns in one go, see store/turn.h.
+  struct Flow {
+    const NewTask* first;
+    std::int64_t tasks = 0;
+  };
+  /// The flow of each task that can run now, counted from 0; -1 for others.
+  struct Flows {
+    std::vector<Flow> all;
+    std::vector<std::int32_t> of_task;
+  };
+
+  [[nodiscard]] bool RunsNow(const NewTask& task) const {
+    return task.run_immediately && (!task.run_after || *task.run_after <= now_);
+  }
+  [[nodiscard]] bool AreAlike() const;
+  [[nodiscard]] Flows FindFlows() const;
+  /// The tasks by what they have in common: the created ones, those that run later, and flow by flow the others.
+  [[nodiscard]] std::vector<std::int32_t> Order(const Flows& flows) const;
+  template <class Value>
+  void AddColumn(Params& params, Oid type, bool alike, const Value& value) const;
+  void AddLine(Params& params, const Flows& flows) const;
+  void AddHistory(Params& params) const;
+  void AddPlacesOfTasks(Params& params, const Flows& flows, const std::vector<std::int32_t>& order) const;
+
+  WallTime now_;
+  std::vector<const PreparedTask*> tasks_;
+  std::vector<const std::string*> ids_;
+  std::int64_t runs_ = 0;
+};
+
+}  // namespace seedcore::store::postgres
