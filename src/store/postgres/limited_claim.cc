@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,17 +13,18 @@ namespace {
 
 // $1 types, $2 the most of each: limits are looked at task by task.
 constexpr char kPartBatches[] = "SELECT seedcore_part_batches($1, $2)";
-// $1 now, $2 the most of each type, $3 types
+// $1 now, $2 the most of each type, $3 types. Each is locked when it is met; what somebody else has locked is passed
+// over.
 constexpr char kCandidates[] =
     "SELECT c.seq, c.type, c.concurrency_key FROM unnest($3::text[]) AS wanted (type) CROSS JOIN LATERAL "
-    "(SELECT t.seq, t.type, t.concurrency_key, t.turn FROM " SEEDCORE_PG_CLAIMABLE(
-        "SELECT seq, turn FROM task_ready WHERE type = wanted.type ORDER BY turn, seq")
-    "ORDER BY r.turn, r.seq LIMIT $2" SEEDCORE_PG_LOCK ") c "
-    "ORDER BY c.turn, c.seq";
-// $2 the numbers of tasks that this transaction has locked, $5 the types asked for, {''}: all
-constexpr char kClaimThese[] =
-    "WITH next AS MATERIALIZED (SELECT t.seq, t.ctid AS tid, r.ctid AS ready, t.status FROM tasks t "
-    "JOIN task_ready r ON r.seq = t.seq WHERE t.seq = ANY ($2::bigint[])), " SEEDCORE_PG_CLAIM_NEXT("$5::text[]", "");
+    "(SELECT t.seq, t.type, t.concurrency_key, t.turn FROM "
+    "(SELECT seq, turn FROM task_ready WHERE type = wanted.type ORDER BY turn, seq) r JOIN tasks t ON t.seq = r.seq "
+    "WHERE t.runnable = 1 AND (t.deadline IS NULL OR t.deadline > $1) "
+    "ORDER BY r.turn, r.seq LIMIT $2 FOR UPDATE OF t SKIP LOCKED) c ORDER BY c.turn, c.seq";
+// $1 now, $2 owner, $3 lease end, $4 the types asked for, {''}: all, $5 the numbers of tasks that this transaction has
+// locked
+constexpr char kChooseThese[] = "SELECT seedcore_choose_these($1, $2, $3, $4, $5)";
+constexpr char kLeavePlaces[] = "SELECT set_config('seedcore.keeps_places', 'off', true)";
 constexpr char kPark[] = "UPDATE tasks SET runnable = 4 WHERE seq = ANY ($1::bigint[])";
 constexpr char kRunnableTypes[] =
     "WITH RECURSIVE found (type) AS ((SELECT type FROM task_ready ORDER BY type LIMIT 1) UNION ALL "
@@ -189,9 +191,11 @@ class LimitedClaim {
       for (const std::string& type : std::set<std::string>(request_.types.begin(), request_.types.end()))
         asked.Add(type);
       if (request_.types.empty()) asked.Add(std::string_view());
-      SEEDCORE_ASSIGN_OR_RETURN(
-          const Rows rows, context_.db.Query(kClaimThese, context_.now, claim, request_.owner_id, lease_end, asked));
-      for (TaskRow& row : ReadTaskRows(rows)) claimed_.push_back(std::move(row));
+      const std::array<Call, 3> calls{
+          Call{kChooseThese, MakeParams(context_.now, request_.owner_id, lease_end, asked, claim)},
+          Call{kBeginChosen, MakeParams(context_.now, request_.owner_id, lease_end)}, Call{kLeavePlaces, {}}};
+      SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Rows> answers, context_.db.Pipeline(calls));
+      for (TaskRow& row : ReadChosen(answers[1])) claimed_.push_back(std::move(row));
       context_.notes.appended_events = true;
     }
     return claims + parks > 0;
@@ -206,13 +210,6 @@ class LimitedClaim {
 };
 
 }  // namespace
-
-std::vector<TaskRow> ReadTaskRows(const Rows& claimed) {
-  std::vector<TaskRow> rows;
-  rows.reserve(static_cast<std::size_t>(claimed.size()));
-  for (int row = 0; row < claimed.size(); ++row) rows.push_back(ReadTaskRow(claimed, row));
-  return rows;
-}
 
 Result<std::vector<TaskRow>> ClaimUnderLimits(WriteContext& context, const ClaimRequest& request) {
   return LimitedClaim(context, request).Run();

@@ -98,7 +98,8 @@ std::span<const Migration> Migrations() {
   static constexpr std::array kPlaces = {kSchemaPlaces, kSchemaPlacesFunctions, kSchemaChanges};
   static constexpr std::array kHotPath = {kSchemaHotPath, kSchemaHotPathFinish, kSchemaHotPathComplete};
   static constexpr std::array kReadyBatches = {kSchemaReadyBatches};
-  static constexpr std::array<Migration, 14> kMigrations = {{
+  static constexpr std::array kClaims = {kSchemaClaims};
+  static constexpr std::array<Migration, 15> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
@@ -113,6 +114,7 @@ std::span<const Migration> Migrations() {
       {12, "where tasks are found, outside of their rows", kPlaces},
       {13, "the places of tasks, kept by those who change many", kHotPath},
       {14, "many tasks in one place of the line", kReadyBatches},
+      {15, "claims, step by step", kClaims},
   }};
   return kMigrations;
 }

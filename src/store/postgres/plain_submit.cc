@@ -82,6 +82,30 @@ FROM taken t CROSS JOIN by_flow o
 CROSS JOIN unnest($16::text[], $17::integer[], $18::integer[]) WITH ORDINALITY AS h (status, first, last, number)
 )sql";
 
+// One task alone, as most come. The server sets up a plan in full whenever it runs it, and this one is small. $1 now,
+// $2 id, $3 params, $4 to $16 what a task has of its own, $17 whether it can run now.
+constexpr char kOne[] = R"sql(
+WITH taken AS MATERIALIZED (
+  SELECT set_config('seedcore.keeps_places', 'on', true), nextval('tasks_seq_seq') AS seq,
+    CASE WHEN $17::boolean THEN seedcore_take_turns($4::text, $5::text, $7::integer, 1) END AS turn,
+    seedcore_new_batch() AS batch, CASE WHEN $15::boolean THEN 'queued' ELSE 'created' END::taskstatus AS status),
+stored AS (
+  INSERT INTO tasks (seq, id, created_at, updated_at, run_after, deadline, drift_score, retry_base_ms, retry_max_ms,
+    status, runnable, priority, max_attempts, type, concurrency_key, turn)
+  SELECT seq, $2::uuid, $1::timestamptz, $1, $9::timestamptz, $10::timestamptz, $8::double precision, $12::bigint,
+    $13::bigint, status, CASE WHEN NOT $15 THEN 0 WHEN NOT $17 THEN 2 ELSE 1 END, $7, $11::integer, $4, $16::text, turn
+  FROM taken),
+payload AS (
+  INSERT INTO task_payload (seq, type, domain, description, params, traceparent, submit_event)
+  SELECT seq, $4, $5, $6::text, $3::json, $14::text, batch FROM taken),
+ready AS (INSERT INTO task_ready (seq, turn, type) SELECT seq, turn, $4 FROM taken WHERE $17),
+counts AS (
+  INSERT INTO task_count AS c (status, shard, n) SELECT status, pg_backend_pid(), 1 FROM taken
+  ON CONFLICT (status, shard) DO UPDATE SET n = c.n + excluded.n)
+INSERT INTO task_event_batch (seq, at, fencing_token, status, attempt, kind, task_seqs)
+SELECT batch, $1, 0, status, 0, 'submitted', ARRAY[seq] FROM taken
+)sql";
+
 std::string Text(bool alike) {
   int number = 20;
   const auto column = [&](std::string_view type) {
@@ -239,7 +263,32 @@ void PlainSubmit::AddPlacesOfTasks(Params& params, const Flows& flows, const std
   params.Add(parts);
 }
 
-Call PlainSubmit::ToCall() const {
+/// What each task has of its own, or all have in common.
+void PlainSubmit::AddColumns(Params& params, bool alike) const {
+  const auto column = [&](Oid type, const auto& value) { AddColumn(params, type, alike, value); };
+  column(Oid::kText, [](const NewTask& task) { return std::string_view(task.type); });
+  column(Oid::kText, [](const NewTask& task) { return std::string_view(task.domain); });
+  column(Oid::kText, [](const NewTask& task) { return std::string_view(task.description); });
+  column(Oid::kInt4, [](const NewTask& task) { return task.priority; });
+  column(Oid::kFloat8, [](const NewTask& task) { return task.drift_score; });
+  column(Oid::kTimestamptz, [](const NewTask& task) { return task.run_after; });
+  column(Oid::kTimestamptz, [](const NewTask& task) { return task.deadline; });
+  column(Oid::kInt4, [](const NewTask& task) { return task.retry.max_attempts; });
+  column(Oid::kInt8, [](const NewTask& task) { return task.retry.base; });
+  column(Oid::kInt8, [](const NewTask& task) { return task.retry.max; });
+  column(Oid::kText, [](const NewTask& task) { return NullIfEmpty(task.traceparent); });
+  column(Oid::kBool, [](const NewTask& task) { return task.run_immediately; });
+  column(Oid::kText, [](const NewTask& task) { return NullIfEmpty(task.concurrency_key); });
+}
+
+Call PlainSubmit::ToCallOfOne() const {
+  Call call{.sql = kOne, .params = MakeParams(now_, Uuid{*ids_.front()}, tasks_.front()->params)};
+  AddColumns(call.params, true);
+  call.params.Add(RunsNow(*tasks_.front()->task));
+  return call;
+}
+
+Call PlainSubmit::ToCallOfMany() const {
   const bool alike = AreAlike();
   const Flows flows = FindFlows();
   const std::vector<std::int32_t> order = Order(flows);
@@ -269,20 +318,7 @@ Call PlainSubmit::ToCall() const {
   for (const Array* array : {&types, &domains, &priorities, &sizes}) params.Add(*array);
   AddLine(params, flows);
   AddHistory(params);
-  const auto column = [&](Oid type, const auto& value) { AddColumn(params, type, alike, value); };
-  column(Oid::kText, [](const NewTask& task) { return std::string_view(task.type); });
-  column(Oid::kText, [](const NewTask& task) { return std::string_view(task.domain); });
-  column(Oid::kText, [](const NewTask& task) { return std::string_view(task.description); });
-  column(Oid::kInt4, [](const NewTask& task) { return task.priority; });
-  column(Oid::kFloat8, [](const NewTask& task) { return task.drift_score; });
-  column(Oid::kTimestamptz, [](const NewTask& task) { return task.run_after; });
-  column(Oid::kTimestamptz, [](const NewTask& task) { return task.deadline; });
-  column(Oid::kInt4, [](const NewTask& task) { return task.retry.max_attempts; });
-  column(Oid::kInt8, [](const NewTask& task) { return task.retry.base; });
-  column(Oid::kInt8, [](const NewTask& task) { return task.retry.max; });
-  column(Oid::kText, [](const NewTask& task) { return NullIfEmpty(task.traceparent); });
-  column(Oid::kBool, [](const NewTask& task) { return task.run_immediately; });
-  column(Oid::kText, [](const NewTask& task) { return NullIfEmpty(task.concurrency_key); });
+  AddColumns(params, alike);
   if (alike) {
     params.Add(flows.all.empty() ? std::nullopt : std::optional(std::int32_t{1}));
   } else {

@@ -21,7 +21,7 @@ class PlainSubmit {
   /// How many can run, now or later.
   [[nodiscard]] std::int64_t runs() const { return runs_; }
   /// Of at least one task.
-  [[nodiscard]] Call ToCall() const;
+  [[nodiscard]] Call ToCall() const { return tasks_.size() == 1 ? ToCallOfOne() : ToCallOfMany(); }
 
  private:
   /// Tasks that take their turns in one go, see store/turn.h.
@@ -35,6 +35,8 @@ class PlainSubmit {
     std::vector<std::int32_t> of_task;
   };
 
+  [[nodiscard]] Call ToCallOfOne() const;
+  [[nodiscard]] Call ToCallOfMany() const;
   [[nodiscard]] bool RunsNow(const NewTask& task) const {
     return task.run_immediately && (!task.run_after || *task.run_after <= now_);
   }
@@ -44,6 +46,7 @@ class PlainSubmit {
   [[nodiscard]] std::vector<std::int32_t> Order(const Flows& flows) const;
   template <class Value>
   void AddColumn(Params& params, Oid type, bool alike, const Value& value) const;
+  void AddColumns(Params& params, bool alike) const;
   void AddLine(Params& params, const Flows& flows) const;
   void AddHistory(Params& params) const;
   void AddPlacesOfTasks(Params& params, const Flows& flows, const std::vector<std::int32_t>& order) const;

@@ -44,5 +44,6 @@ extern const char kSchemaHotPath[];  ///< what claims, ends and submits many tas
 extern const char kSchemaHotPathFinish[];
 extern const char kSchemaHotPathComplete[];
 extern const char kSchemaReadyBatches[];  ///< many tasks in one place of the line
+extern const char kSchemaClaims[];        ///< claims, step by step
 
 }  // namespace seedcore::store::postgres

@@ -5,49 +5,30 @@
 #include <cstdint>
 #include <iterator>
 #include <optional>
+#include <tuple>
 #include <unordered_set>
 #include <utility>
 
+#include "store/postgres/task_history.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
 
 namespace seedcore::store::postgres {
+
+// Nobody changes a locked row, so it is found where it was. It stands in no place yet that has to follow.
+const char kBeginChosen[] =
+    "UPDATE tasks t SET status = 'running', runnable = 0, attempts = t.attempts + 1, fencing_token = t.fencing_token + "
+    "1, owner_id = $2, lease_expires_at = $3, started_at = $1, updated_at = $1, cancel_requested = false, "
+    "claim_event = CASE WHEN t.fencing_token = 0 AND t.attempts = 0 THEN "
+    "(SELECT nullif(current_setting('seedcore.claim_event', true), '')::bigint) ELSE t.claim_event END "
+    "FROM task_payload p WHERE p.seq = t.seq AND t.ctid = ANY (current_setting('seedcore.claim_tids')::tid[]) "
+    "RETURNING " SEEDCORE_PG_TASK_COLUMNS ", NULL::json, t.turn";
+
 namespace {
 
-// $1 now, $2 limit of preparing, $3 error, $4 error code, $5 a number for the types asked for, NULL: to begin at the
-// first task, $6 limit of the claim, $7 the types, NULL: all
-constexpr char kPrepareClaim[] =
-    "SELECT changed, limited, place FROM seedcore_prepare_claim($1, $2, $3, $4, $5, $6, $7)";
-
-// What the preparation has taken out of batches, or else the first in task_ready, see schema_ready_batches.cc. What of
-// a batch is not claimed after all stands alone from now on.
-#define SEEDCORE_PG_PICKED \
-  "WITH picked AS MATERIALIZED (SELECT nullif(current_setting('seedcore.claim_seqs', true), '')::bigint[] AS seqs), "
-#define SEEDCORE_PG_OF_BATCHES                                                                           \
-  " UNION ALL SELECT * FROM (SELECT t.seq, t.ctid AS tid, NULL::tid AS ready, t.status FROM "            \
-  "unnest((SELECT seqs FROM picked)) AS r (seq) JOIN tasks t ON t.seq = r.seq WHERE t.runnable = 1 AND " \
-  "(t.deadline IS NULL OR t.deadline > $1) " SEEDCORE_PG_UNLIMITED SEEDCORE_PG_LOCK ") of_batches), "
-#define SEEDCORE_PG_ALONE                                                                                   \
-  "alone AS (INSERT INTO task_ready (seq, turn, type) SELECT seq, turn, type FROM tasks WHERE "             \
-  "(SELECT cardinality(seqs) FROM picked) > (SELECT count(*) FROM claimed) AND "                            \
-  "seq = ANY ((SELECT seqs FROM picked)::bigint[]) AND runnable = 1 AND seq <> ALL (ARRAY(SELECT seq FROM " \
-  "claimed))), "
-#define SEEDCORE_PG_FROM_PLACE "ORDER BY turn, seq OFFSET current_setting('seedcore.claim_place')::bigint * $2"
-constexpr char kClaim[] = SEEDCORE_PG_PICKED
-    "next AS MATERIALIZED (SELECT * FROM (SELECT t.seq, t.ctid AS tid, r.ready, t.status FROM " SEEDCORE_PG_CLAIMABLE(
-        "SELECT seq, turn, ctid AS ready FROM task_ready WHERE (SELECT seqs FROM picked) IS "
-        "NULL " SEEDCORE_PG_FROM_PLACE) SEEDCORE_PG_UNLIMITED
-    " ORDER BY r.turn, r.seq LIMIT $2" SEEDCORE_PG_LOCK
-    ") single" SEEDCORE_PG_OF_BATCHES SEEDCORE_PG_CLAIM_NEXT("'{\"\"}'::text[]", SEEDCORE_PG_ALONE);
-// $5 types, each once
-constexpr char kClaimOfTypes[] = SEEDCORE_PG_PICKED
-    "next AS MATERIALIZED (SELECT * FROM (SELECT c.seq, c.tid, c.ready, c.status FROM unnest($5::text[]) AS wanted "
-    "(type) CROSS JOIN LATERAL (SELECT t.seq, t.ctid AS tid, r.ready, t.status, t.turn FROM " SEEDCORE_PG_CLAIMABLE(
-        "SELECT seq, turn, ctid AS ready FROM task_ready WHERE type = wanted.type AND (SELECT seqs FROM picked) IS "
-        "NULL " SEEDCORE_PG_FROM_PLACE) SEEDCORE_PG_UNLIMITED
-    " ORDER BY r.turn, r.seq LIMIT $2" SEEDCORE_PG_LOCK
-    ") c ORDER BY c.turn, c.seq LIMIT $2) single" SEEDCORE_PG_OF_BATCHES SEEDCORE_PG_CLAIM_NEXT("$5::text[]",
-                                                                                                SEEDCORE_PG_ALONE);
+// $1 now, $2 the most tasks that are late or due, $3 error, $4 error code, $5 a number for the types asked for, NULL:
+// to begin at the first task, $6 limit of the claim, $7 the types, NULL: all, $8 owner, $9 lease end
+constexpr char kChoose[] = "SELECT changed, limited, place FROM seedcore_choose($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 Array DistinctTypes(const ClaimRequest& request) {
   const std::unordered_set<std::string> distinct(request.types.begin(), request.types.end());
@@ -62,24 +43,20 @@ struct Claimed {
   bool from_first = false;  ///< nobody else was before this claim
 };
 
-/// `types`: see kPrepareClaim.
+/// `types`: see kChoose.
 Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request, std::optional<std::int32_t> types) {
-  constexpr int kLeastPrepared = 256;
+  constexpr int kLeastDue = 256;
   const WallTime lease_end = context.now + request.lease;
   std::optional<Array> wanted;
   if (!request.types.empty()) wanted = DistinctTypes(request);
-  std::array<Call, 2> calls{
-      Call{kPrepareClaim, MakeParams(context.now, std::max(request.limit, kLeastPrepared), kDeadlinePassed,
-                                     ToString(ErrorCode::kDeadlineExceeded), types, request.limit, wanted)},
-      Call{kClaim, MakeParams(context.now, std::int64_t{request.limit}, request.owner_id, lease_end)}};
-  if (wanted) {
-    calls[1].sql = kClaimOfTypes;
-    calls[1].params.Add(*wanted);
-  }
+  const std::array<Call, 2> calls{Call{kChoose, MakeParams(context.now, std::max(request.limit, kLeastDue),
+                                                           kDeadlinePassed, ToString(ErrorCode::kDeadlineExceeded),
+                                                           types, request.limit, wanted, request.owner_id, lease_end)},
+                                  Call{kBeginChosen, MakeParams(context.now, request.owner_id, lease_end)}};
   SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Rows> answers, context.db.Pipeline(calls));
-  const Rows& prepared = answers[0];
-  Claimed out{.rows = ReadTaskRows(answers[1]), .limited = prepared.Bool(0, 1), .from_first = prepared.Int(0, 2) == 0};
-  context.notes.appended_events = !out.rows.empty() || prepared.Bool(0, 0);
+  const Rows& chosen = answers[0];
+  Claimed out{.rows = ReadChosen(answers[1]), .limited = chosen.Bool(0, 1), .from_first = chosen.Int(0, 2) == 0};
+  context.notes.appended_events = !out.rows.empty() || chosen.Bool(0, 0);
   return out;
 }
 
@@ -119,6 +96,17 @@ Result<std::vector<TaskRow>> ClaimSome(Database& database, const ClaimRequest& r
 }
 
 }  // namespace
+
+std::vector<TaskRow> ReadChosen(const Rows& rows) {
+  const int turn = rows.columns() - 1;
+  std::vector<std::tuple<std::int64_t, std::int64_t, int>> order;  // turn, seq, row
+  for (int row = 0; row < rows.size(); ++row) order.emplace_back(rows.Int(row, turn), rows.Int(row, 0), row);
+  std::ranges::sort(order);
+  std::vector<TaskRow> out;
+  out.reserve(order.size());
+  for (const auto& [at, seq, row] : order) out.push_back(ReadTaskRow(rows, row));
+  return out;
+}
 
 Result<std::vector<Claim>> PostgresTaskStore::ClaimTasks(const ClaimRequest& request) {
   if (request.limit < 1) return Fail(ErrorCode::kInvalidArgument, "a claim asks for at least one task", "limit");
