@@ -22,13 +22,13 @@ const char kSchemaClaims[] = R"sql(
 -- As before (schema_history.cc), as expressions, which are evaluated without a plan.
 CREATE OR REPLACE FUNCTION seedcore_lock_events() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
+  v_done    boolean;
   v_setting text;
 BEGIN
   IF current_setting('seedcore.event_lock', true) IS DISTINCT FROM 'held' THEN
-    IF pg_advisory_xact_lock_shared(
-         (24301::bigint << 48) | pg_sequence_last_value('task_event_seq'::regclass) / 1024) IS NOT NULL THEN
-      v_setting := set_config('seedcore.event_lock', 'held', true);
-    END IF;
+    v_done := pg_advisory_xact_lock_shared(
+      (24301::bigint << 48) | pg_sequence_last_value('task_event_seq'::regclass) / 1024) IS NOT NULL;
+    v_setting := set_config('seedcore.event_lock', 'held', true);
   END IF;
 END $$;
 
@@ -38,10 +38,11 @@ END $$;
 -- nothing. p_reached: how far the clock comes. p_queued: how many of them are queued, and in no other state.
 CREATE FUNCTION seedcore_note_claims(p_now timestamptz, p_owner text, p_lease_end timestamptz, p_clocks text[],
                                      p_seqs bigint[], p_tids tid[], p_fresh bigint[], p_types text[], p_reached bigint,
-                                     p_queued bigint) RETURNS void LANGUAGE plpgsql AS $$
+                                     p_queued bigint) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   v_count   integer := cardinality(p_seqs);
   v_batch   bigint;
+  v_done    boolean;
   v_setting text;
 BEGIN
   IF p_fresh IS NOT NULL THEN
@@ -67,10 +68,10 @@ BEGIN
   END IF;
   INSERT INTO lease_batch (look_at, types, seqs)
     VALUES (least(p_lease_end, p_now + interval '5 seconds'), p_types, p_seqs);
-  PERFORM seedcore_move_clocks(p_clocks, p_reached, v_count);
-  v_setting := set_config('seedcore.claim_tids', p_tids::text, true);
+  v_done := seedcore_move_clocks(p_clocks, p_reached, v_count) IS NOT NULL;
   v_setting := set_config('seedcore.claim_event', coalesce(v_batch::text, ''), true);
   v_setting := set_config('seedcore.keeps_places', 'on', true);
+  RETURN set_config('seedcore.claim_tids', p_tids::text, true);
 END $$;
 
 -- Before a claim: tasks whose deadline has passed fail, those whose time has come can run, at most p_most_due of each.
@@ -182,8 +183,8 @@ BEGIN
     IF v_seqs IS NULL THEN
       DELETE FROM task_ready WHERE seq = ANY (v_chosen.seqs);
     END IF;
-    PERFORM seedcore_note_claims(p_now, p_owner, p_lease_end, coalesce(p_wanted, '{""}'), v_chosen.seqs, v_chosen.tids,
-                                 v_chosen.fresh, v_chosen.types, v_chosen.reached, v_chosen.queued);
+    v_setting := seedcore_note_claims(p_now, p_owner, p_lease_end, coalesce(p_wanted, '{""}'), v_chosen.seqs,
+                                      v_chosen.tids, v_chosen.fresh, v_chosen.types, v_chosen.reached, v_chosen.queued);
   END IF;
   RETURN NEXT;
 END $$;
