@@ -13,7 +13,7 @@ constexpr std::int64_t kEpochMicros = 946'684'800'000'000;
 template <std::unsigned_integral T>
 void AppendBigEndian(std::string& out, T value) {
   if constexpr (std::endian::native == std::endian::little) value = std::byteswap(value);
-  std::array<char, sizeof(T)> bytes;
+  std::array<char, sizeof(T)> bytes{};
   std::memcpy(bytes.data(), &value, sizeof(T));
   out.append(bytes.data(), bytes.size());
 }
@@ -42,7 +42,7 @@ void AppendBinary(std::string& out, std::string_view value) { out += value; }
 void AppendBinary(std::string& out, Uuid value) {
   unsigned high = 0;
   bool second = false;
-  std::array<char, 16> bytes;
+  std::array<char, 16> bytes{};
   std::size_t count = 0;
   for (const char c : value.text) {
     if (c == '-') continue;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -187,7 +188,7 @@ std::vector<std::int32_t> PlainSubmit::Order(const Flows& flows) const {
   };
   std::vector<std::int32_t> order(tasks_.size());
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, {}, group);
+  std::ranges::sort(order, {}, [&](std::int32_t task) { return std::pair(group(task), task); });
   return order;
 }
 
