@@ -185,7 +185,16 @@ net::LocalServer::Pending ServiceEngine::Handle(EngineRequest request, std::func
                          std::move(wake), std::move(done));
 }
 
+Result<void> ServiceEngine::CheckServers() {
+  const std::unique_lock nothing_changes(change_mutex_, std::try_to_lock);
+  if (!nothing_changes) return {};
+  if (drained_) return Fail(ErrorCode::kUnavailable, "the engine was stopped");
+  SEEDCORE_RETURN_IF_ERROR(server_->CheckAlive());
+  return direct_ ? direct_->CheckAlive() : Result<void>{};
+}
+
 Result<void> ServiceEngine::CheckHealth() {
+  SEEDCORE_RETURN_IF_ERROR(CheckServers());
   const store::Store::Health health = foundation_->store->CheckHealth();
   if (!health.writable) return Fail(ErrorCode::kUnavailable, "the store: " + health.error, health.location);
   return {};

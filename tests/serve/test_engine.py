@@ -1,7 +1,10 @@
 """The module and its ASGI application without Ray: one engine, one event loop."""
 
 import asyncio
+import contextlib
 import json
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -107,6 +110,25 @@ def test_a_loop_that_ends_before_the_answer_does_no_harm(tmp_path: Path) -> None
 
     asyncio.run(case())
     assert engine.drain(60.0)
+
+
+def test_an_engine_that_was_stopped_says_so_when_it_is_asked_for_its_health(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path)
+    engine.check_health()
+    assert engine.drain(10.0)
+    with pytest.raises(EngineError, match="the engine was stopped"):
+        engine.check_health()
+
+
+def test_an_engine_whose_listener_does_not_accept_names_it(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path)
+    host, port = engine.direct_address.rsplit(":", 1)
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(entry.name))) as one:
+            if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.getsockname() == (host, int(port)):
+                one.shutdown(socket.SHUT_RDWR)  # the descriptor stays open, as for a fault from outside
+    with pytest.raises(EngineError, match=rf"does not accept connections.*{engine.direct_address}"):
+        engine.check_health()
 
 
 def test_errors_name_what_is_wrong(tmp_path: Path) -> None:
