@@ -287,6 +287,26 @@ TEST_F(EngineTest, AnEngineWhoseListenerDoesNotAcceptIsNotHealthyAndSaysWhich) {
   EXPECT_THAT(ToString(health.error()), testing::AllOf(HasSubstr("accept"), HasSubstr((*engine)->DirectAddress())));
 }
 
+TEST_F(EngineTest, StreamsThroughServeLeaveRoomForRequests) {
+  const auto engine = Start("coordinator");
+  ASSERT_TRUE(engine);
+  std::vector<std::shared_ptr<net::EventBuffer>> open;
+  const auto ask = [&] {
+    std::promise<net::Answer> answer;
+    (*engine)->Handle({.method = "GET", .raw_path = "/pipeline/events", .root_path = {}, .query = {}, .headers = {}},
+                      {}, [&](net::Answer given) { answer.set_value(std::move(given)); });
+    net::Answer given = answer.get_future().get();
+    if (given.stream) open.push_back(std::move(given.stream));
+    return given.response.status;
+  };
+  while (open.size() < 8) ASSERT_EQ(ask(), 200) << open.size();
+  EXPECT_EQ(ask(), 503);
+  open.back()->Disconnected();  // the client has gone
+  open.pop_back();
+  EXPECT_EQ(ask(), 200);
+  EXPECT_EQ(Ask(**engine, "GET", "/pipeline/predicates/status").status, 200);
+}
+
 TEST_F(EngineTest, ADrainedEngineTakesNoMoreRequests) {
   const auto engine = Start("energy");
   ASSERT_TRUE(engine);

@@ -12,17 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster import wait_until
 
 from seedcore import EngineError
-from seedcore._core import Engine
+from seedcore._core import DispatchHost, Engine
 from seedcore.asgi import EngineASGI
 
 NOWHERE = "http://127.0.0.1:9"
 
 
+def config(data_dir: Path, **settings: object) -> bytes:
+    return json.dumps({"store.data_dir": str(data_dir), "log.level": "warning", **settings}).encode()
+
+
 def make_engine(data_dir: Path, service: str = "ml", **settings: object) -> Engine:
-    config = {"store.data_dir": str(data_dir), "log.level": "warning", **settings}
-    return Engine(service, gateway_url=NOWHERE, user_config=json.dumps(config).encode())
+    return Engine(service, gateway_url=NOWHERE, user_config=config(data_dir, **settings))
 
 
 async def ask(
@@ -96,6 +100,58 @@ def test_a_client_that_leaves_is_not_answered_and_its_work_ends(tmp_path: Path) 
         assert await asyncio.to_thread(engine.drain, 30.0)
 
     run(case)
+
+
+def test_events_come_as_they_happen_until_the_client_leaves(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path, "coordinator")
+    host = DispatchHost("reaper", gateway_url=NOWHERE, user_config=config(tmp_path))
+
+    async def case() -> None:
+        leave = asyncio.Event()
+        sent: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def receive() -> dict[str, Any]:
+            await leave.wait()
+            return {"type": "http.disconnect"}
+
+        asked = [{"type": "http.request", "body": b"", "more_body": False}]
+        scope = {
+            "type": "http", "method": "GET", "path": "/pipeline/events", "root_path": "/pipeline",
+            "query_string": b"", "headers": [(b"host", b"test")], "client": None,
+        }  # fmt: skip
+        streaming = asyncio.ensure_future(
+            EngineASGI(engine)(scope, lambda: _next(asked) if asked else receive(), sent.put)
+        )
+        start = await sent.get()
+        assert start["status"] == 200
+        assert (b"content-type", b"text/event-stream") in start["headers"]
+        for _ in range(2):
+            await asyncio.to_thread(host.prove, 1, 0.0)
+            assert b'"kind":"submitted"' in (await sent.get())["body"]
+        assert "\nseedcore_event_subscribers 1\n" in engine.metrics()
+        leave.set()
+        await streaming
+
+    run(case)
+    wait_until(lambda: "\nseedcore_event_subscribers 0\n" in engine.metrics(), 20, "the engine knows that it has gone")
+
+
+def test_an_engine_that_drains_ends_its_streams_in_order(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path, "coordinator")
+
+    async def case() -> None:
+        asked = asyncio.ensure_future(ask(EngineASGI(engine), "/mounted/events"))
+        await asyncio.to_thread(
+            wait_until, lambda: "\nseedcore_event_subscribers 1\n" in engine.metrics(), 20, "the stream is open"
+        )
+        assert await asyncio.to_thread(engine.drain, 10.0)
+        assert await asked == (200, None)
+
+    run(case)
+
+
+async def _next(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    return messages.pop()
 
 
 def test_a_loop_that_ends_before_the_answer_does_no_harm(tmp_path: Path) -> None:
