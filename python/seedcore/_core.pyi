@@ -77,7 +77,11 @@ class Engine:
         """
 
     def check_health(self) -> None:
-        """Reads and writes the store. Raises EngineError when this replica cannot do its work. Blocks."""
+        """Raises EngineError when this replica cannot do its work, and says why. Blocks.
+
+        It was stopped, its workers or its own listener do not work, or the store cannot be read and written. Too much
+        load is no reason, nor is a drain under way.
+        """
 
     def reconfigure(self, user_config: bytes) -> None:
         """Puts other settings in force. Raises EngineError, and everything stays, when one is wrong. Blocks."""

@@ -37,45 +37,13 @@ std::vector<service::ServiceInfo> Services() {
           Describe(service::StateOperations()),       Describe(service::EnergyOperations())};
 }
 
-/// The one route that is no operation: it answers for as long as the client listens.
-json::object EventsPath() {
-  const auto text = [](std::string_view name, std::string_view in, std::string_view description) {
-    return json::object{{"name", name},
-                        {"in", in},
-                        {"required", false},
-                        {"description", description},
-                        {"schema", {{"type", "string"}}}};
-  };
-  json::array parameters{
-      text("after", "query", "Only events after this one; default: those from now on"),
-      text("task_id", "query", "Only events of this task"),
-      text("Last-Event-ID", "header", "As after, sent by browsers that connect again"),
-  };
-  return {{"get",
-           {{"operationId", "tasks.StreamEvents"},
-            {"summary", "Every change of every task as it happens, as server-sent events called task"},
-            {"tags", {"tasks"}},
-            {"parameters", std::move(parameters)},
-            {"responses",
-             {{"200",
-               {{"description", "Events; the data is a TaskEventRead, the id its seq"},
-                {"content", {{"text/event-stream", {{"schema", {{"type", "string"}}}}}}}}},
-              {"default",
-               {{"description", "Error"},
-                {"content", {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}}}}}}}}}};
-}
-
 }  // namespace
 
 json::object ServicesDocument() {
   return service::OpenApiDocument(Services(), "SeedCore services", service::Version());
 }
 
-json::object TaskApiDocument() {
-  json::object document = service::OpenApiDocument(TaskApi(), "SeedCore task API", service::Version());
-  document["paths"].as_object()["/api/v1/events"] = EventsPath();
-  return document;
-}
+json::object TaskApiDocument() { return service::OpenApiDocument(TaskApi(), "SeedCore task API", service::Version()); }
 
 std::vector<service::ServiceInfo> ApiServices() {
   std::vector<service::ServiceInfo> all = TaskApi();

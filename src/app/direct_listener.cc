@@ -64,6 +64,13 @@ Result<std::unique_ptr<DirectListener>> DirectListener::Start(const settings::Se
       new DirectListener(std::move(server), std::move(presence), address, foundation.env));
 }
 
+Result<void> DirectListener::CheckAlive() {
+  constexpr std::chrono::seconds kPatience{3};  // with the store's own waits below what Serve gives a health check
+  auto alive = server_->CheckAlive(kPatience);
+  if (!alive) alive.error().path = address_;
+  return alive;
+}
+
 void DirectListener::Stop(std::chrono::milliseconds notice, std::chrono::milliseconds patience) {
   presence_->Drain();
   const Instant deadline = env_.Now() + patience;

@@ -49,6 +49,8 @@ class DirectListener {
   [[nodiscard]] const std::string& address() const { return address_; }
   /// Any thread.
   [[nodiscard]] std::size_t InFlight() const { return server_->InFlight(); }
+  /// Whether others can still come in: as Server::CheckAlive. Not once it was stopped.
+  [[nodiscard]] Result<void> CheckAlive();
   /// Says that it drains, in the registry; requests are taken all the same. Idempotent.
   void SayDraining() { presence_->Drain(); }
   /// Says that it drains and gives others up to `notice` to see it, out of `patience` for everything; then lets

@@ -14,7 +14,6 @@
 #include "app/section_settings.h"
 #include "app/several_hosts.h"
 #include "app/user_config.h"
-#include "base/check.h"
 #include "base/log.h"
 #include "net/route_table.h"
 #include "service/system.h"
@@ -41,6 +40,14 @@ std::string Target(const ServiceKind& kind, const EngineRequest& request) {
   return target;
 }
 
+/// A stream keeps one of the few requests that Serve lets a replica have at a time; others must get through.
+net::ServerOptions ThroughServe(const settings::ServerSettings& settings) {
+  constexpr std::size_t kStreams = 8;
+  net::ServerOptions options = ServerOptionsFrom(settings);
+  options.limits.streams = kStreams;
+  return options;
+}
+
 }  // namespace
 
 /// The service as it is configured now. Requests under way keep it alive after it has been replaced.
@@ -50,7 +57,7 @@ struct ServiceEngine::Live {
   settings::Settings settings;
   std::unique_ptr<ServiceUnit> unit;
   net::RouteTable routes;
-  std::vector<net::Handler> handlers;  // of the unit's routes, in their order
+  std::vector<net::Route> answers;  // the unit's routes as they are asked, in their order
 };
 
 ServiceEngine::ServiceEngine(EngineOptions options, const ServiceKind& kind, Env& env)
@@ -75,10 +82,11 @@ Result<void> ServiceEngine::Open() {
   for (const std::string& warning : settings.warnings) log::Warning(warning);
   SEEDCORE_RETURN_IF_ERROR(CheckStoreReaches(settings.store, options_.hosts));
   SEEDCORE_ASSIGN_OR_RETURN(foundation_, Foundation::Open(settings.store, env_));
+  if (kind_.name == "coordinator") foundation_->FeedEvents();
   progress_ = std::make_unique<queue::ProgressKeeper>(env_, foundation_->store->tasks(), foundation_->metrics);
   SEEDCORE_ASSIGN_OR_RETURN(const std::string gateway, GatewayUrl(options_.gateway_url, settings, env_));
   SEEDCORE_RETURN_IF_ERROR(BindPeers(settings, gateway));
-  server_ = std::make_unique<net::LocalServer>(ServerOptionsFrom(settings.server), env_, foundation_->metrics);
+  server_ = std::make_unique<net::LocalServer>(ThroughServe(settings.server), env_, foundation_->metrics);
   SEEDCORE_ASSIGN_OR_RETURN(std::shared_ptr<Live> live, Build(std::move(settings)));
   SEEDCORE_RETURN_IF_ERROR(live->unit->Start());
   live_ = std::move(live);
@@ -146,7 +154,13 @@ Result<void> ServiceEngine::Listen() {
 std::vector<net::Route> ServiceEngine::DirectRoutes() {
   std::vector<net::Route> routes = live_->unit->Routes();
   for (std::size_t i = 0; i < routes.size(); ++i) {
-    routes[i].handler = [this, i](const net::Request& request) { return Current()->handlers[i](request); };
+    if (routes[i].stream) {
+      routes[i].stream = [this, i](const net::Request& request, const std::shared_ptr<net::EventStream>& stream) {
+        return Current()->answers[i].stream(request, stream);
+      };
+      continue;
+    }
+    routes[i].handler = [this, i](const net::Request& request) { return Current()->answers[i].handler(request); };
   }
   return routes;
 }
@@ -163,9 +177,8 @@ Result<std::shared_ptr<ServiceEngine::Live>> ServiceEngine::Build(settings::Sett
   SEEDCORE_ASSIGN_OR_RETURN(live->unit, kind_.build(live->settings, *foundation_));
   std::vector<net::Route> routes = live->unit->Routes();
   for (net::Route& route : routes) {
-    SEEDCORE_CHECK(route.handler, "services answer requests; what streams is the task API's");
-    route.handler = WithProgress(std::move(route.handler), *progress_);
-    live->handlers.push_back(route.handler);
+    if (route.handler) route.handler = WithProgress(std::move(route.handler), *progress_);
+    live->answers.push_back(route);
   }
   SEEDCORE_RETURN_IF_ERROR(live->routes.Add(std::move(routes)));
   return live;
@@ -185,7 +198,16 @@ net::LocalServer::Pending ServiceEngine::Handle(EngineRequest request, std::func
                          std::move(wake), std::move(done));
 }
 
+Result<void> ServiceEngine::CheckServers() {
+  const std::unique_lock nothing_changes(change_mutex_, std::try_to_lock);
+  if (!nothing_changes) return {};
+  if (drained_) return Fail(ErrorCode::kUnavailable, "the engine was stopped");
+  SEEDCORE_RETURN_IF_ERROR(server_->CheckAlive());
+  return direct_ ? direct_->CheckAlive() : Result<void>{};
+}
+
 Result<void> ServiceEngine::CheckHealth() {
+  SEEDCORE_RETURN_IF_ERROR(CheckServers());
   const store::Store::Health health = foundation_->store->CheckHealth();
   if (!health.writable) return Fail(ErrorCode::kUnavailable, "the store: " + health.error, health.location);
   return {};
@@ -236,6 +258,7 @@ bool ServiceEngine::Drain(std::chrono::milliseconds patience) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - env_.Now());
   const bool in_time = server_->Drain(std::max(std::chrono::milliseconds(0), left));
   if (directory_) directory_->Stop();
+  if (foundation_->events) foundation_->events->Stop();
   if (live_) live_->unit->Stop(StopCall());
   return in_time;
 }

@@ -56,9 +56,10 @@ class ServiceEngine {
   /// As LocalServer::Handle.
   net::LocalServer::Pending Handle(EngineRequest request, std::function<void()> wake, net::LocalServer::Done done);
 
-  /// Whether this replica can do its work, so that replacing it would help: the store can be read and written and
-  /// requests are taken. Other services do not count; one that is down must not take its callers with it. Blocks for
-  /// one transaction.
+  /// Whether this replica can do its work, so that replacing it would help: it has not been stopped, its workers and
+  /// its own listener work, the store can be read and written. Too much load is no reason, nor is a Drain or
+  /// Reconfigure under way: then the store alone is asked. Other services do not count; one that is down must not take
+  /// its callers with it. kUnavailable says what is wrong. Blocks for one transaction.
   [[nodiscard]] Result<void> CheckHealth();
 
   /// Puts another user_config in force: the service is built anew with it and takes the next request, those under way
@@ -89,6 +90,7 @@ class ServiceEngine {
   [[nodiscard]] std::shared_ptr<Live> Current();
   [[nodiscard]] Result<void> Listen();
   [[nodiscard]] std::vector<net::Route> DirectRoutes();
+  [[nodiscard]] Result<void> CheckServers();
   [[nodiscard]] CallContext StopCall() const;
 
   const EngineOptions options_;

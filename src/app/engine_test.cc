@@ -9,6 +9,7 @@
 
 #include "app/platform.h"
 #include "base/testing.h"
+#include "net/testing.h"
 #include "store/postgres/testing.h"
 
 namespace seedcore::app {
@@ -243,6 +244,67 @@ TEST_F(EngineTest, OnSeveralHostsAListenerOnLoopbackIsNotOpened) {
   const auto open = ServiceEngine::Start(options, RealEnv());
   ASSERT_TRUE(open) << ToString(open.error());
   EXPECT_THAT((*open)->DirectAddress(), testing::StartsWith("127.0.0.1:"));
+}
+
+TEST_F(EngineTest, AnEngineThatWasStoppedIsNotHealthy) {
+  const auto engine = Start("energy");
+  ASSERT_TRUE(engine);
+  EXPECT_TRUE((*engine)->CheckHealth());
+  (*engine)->Drain(seconds(5));
+  EXPECT_THAT(ToString((*engine)->CheckHealth().error()), HasSubstr("stopped"));
+}
+
+TEST_F(EngineTest, AnEngineThatDrainsIsHealthyUntilItHas) {
+  const net::testing::LoopbackListener silent;
+  const auto engine =
+      Start("coordinator", {{"direct.enabled", false}}, "http://127.0.0.1:" + std::to_string(silent.port()));
+  ASSERT_TRUE(engine) << ToString(engine.error());
+  auto held = (*engine)->Handle({.method = "POST",
+                                 .raw_path = "/pipeline/route-and-execute",
+                                 .root_path = {},
+                                 .query = {},
+                                 .headers = {},
+                                 .body = R"({"type":"health_check","params":{}})"},
+                                {}, [](net::Answer) {});
+  const int asked = silent.Accept();  // so the request is being worked on
+  auto drained = std::async(std::launch::async, [&] { return (*engine)->Drain(seconds(60)); });
+  ASSERT_TRUE(test::Eventually([&] { return Ask(**engine, "GET", "/pipeline/predicates/status").status == 503; }));
+  EXPECT_TRUE((*engine)->CheckHealth());
+  held.Cancel();
+  EXPECT_TRUE(drained.get());
+  EXPECT_FALSE((*engine)->CheckHealth());
+  ::close(asked);
+}
+
+TEST_F(EngineTest, AnEngineWhoseListenerDoesNotAcceptIsNotHealthyAndSaysWhich) {
+  const auto engine = Start("energy");
+  ASSERT_TRUE(engine);
+  const auto address = net::ParseHostPort((*engine)->DirectAddress());
+  ASSERT_TRUE(address);
+  ASSERT_TRUE(net::testing::StopListening(address->port));
+  const auto health = (*engine)->CheckHealth();
+  ASSERT_FALSE(health);
+  EXPECT_THAT(ToString(health.error()), testing::AllOf(HasSubstr("accept"), HasSubstr((*engine)->DirectAddress())));
+}
+
+TEST_F(EngineTest, StreamsThroughServeLeaveRoomForRequests) {
+  const auto engine = Start("coordinator");
+  ASSERT_TRUE(engine);
+  std::vector<std::shared_ptr<net::EventBuffer>> open;
+  const auto ask = [&] {
+    std::promise<net::Answer> answer;
+    (*engine)->Handle({.method = "GET", .raw_path = "/pipeline/events", .root_path = {}, .query = {}, .headers = {}},
+                      {}, [&](net::Answer given) { answer.set_value(std::move(given)); });
+    net::Answer given = answer.get_future().get();
+    if (given.stream) open.push_back(std::move(given.stream));
+    return given.response.status;
+  };
+  while (open.size() < 8) ASSERT_EQ(ask(), 200) << open.size();
+  EXPECT_EQ(ask(), 503);
+  open.back()->Disconnected();  // the client has gone
+  open.pop_back();
+  EXPECT_EQ(ask(), 200);
+  EXPECT_EQ(Ask(**engine, "GET", "/pipeline/predicates/status").status, 200);
 }
 
 TEST_F(EngineTest, ADrainedEngineTakesNoMoreRequests) {

@@ -98,6 +98,7 @@ void Forwarding::ForwardWhen(std::vector<net::Route>& routes, std::string_view s
                              const std::function<bool()>& forwards) {
   const auto forwarder = To(service);
   for (net::Route& route : routes) {
+    if (route.stream) continue;  // it ends with this replica, and goes on elsewhere when the client comes back
     route.forwarder = forwarder;
     route.forwards = forwards;
   }

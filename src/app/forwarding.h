@@ -33,8 +33,8 @@ class Forwarding {
   /// Those of the operation tables, without those of the service `except`; `/health` (503 while no service has a
   /// replica), and `/-/routes`, the replicas as they are seen from here. They use this object.
   [[nodiscard]] std::vector<net::Route> Routes(std::string_view except = {});
-  /// Has routes of `service` that are answered here answered by its other replicas whenever `forwards` says so, which
-  /// I/O threads ask.
+  /// Has routes of `service` that are answered here, but for streams, answered by its other replicas whenever
+  /// `forwards` says so, which I/O threads ask.
   void ForwardWhen(std::vector<net::Route>& routes, std::string_view service, const std::function<bool()>& forwards);
   /// Reads the registry now.
   [[nodiscard]] Result<void> Refresh() { return directory_.Refresh(); }

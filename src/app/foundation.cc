@@ -20,8 +20,16 @@ Result<std::unique_ptr<Foundation>> Foundation::Open(const settings::StoreSettin
                   : store::sqlite::OpenSqliteStore(SqliteSettingsFrom(settings, foundation->data_dir), env,
                                                    foundation->metrics));
   foundation->store_is_shared = is_postgres || settings.shared;
+  foundation->store_hears_others = is_postgres;
   foundation->host = std::make_unique<state::HostSampler>(env, foundation->data_dir);
   return foundation;
+}
+
+void Foundation::FeedEvents() {
+  queue::EventFeedSettings settings;
+  constexpr std::chrono::milliseconds kLookForOthers{500};
+  if (store_is_shared && !store_hears_others) settings.poll = kLookForOthers;
+  events = std::make_unique<queue::EventFeed>(env, store->tasks(), metrics, settings);
 }
 
 Result<std::string> PrepareDataDir(const std::string& data_dir) {

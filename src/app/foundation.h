@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "base/trace.h"
 #include "organism/organ_hosts.h"
+#include "queue/event_feed.h"
 #include "service/cognitive.h"
 #include "service/coordinator.h"
 #include "service/energy.h"
@@ -38,6 +39,8 @@ struct Peers {
 struct Foundation {
   /// Opens the data directory and the store. kInvalidArgument, kUnavailable, kCorrupt: as the store says.
   [[nodiscard]] static Result<std::unique_ptr<Foundation>> Open(const settings::StoreSettings& settings, Env& env);
+  /// Sets `events`.
+  void FeedEvents();
 
   explicit Foundation(Env& e) : env(e) {}
   Foundation(const Foundation&) = delete;
@@ -50,7 +53,11 @@ struct Foundation {
   std::unique_ptr<store::Store> store;
   /// Whether other processes may write to the store, so that nothing they share may be kept in memory.
   bool store_is_shared = false;
+  /// Whether the store tells at once of what other processes have written.
+  bool store_hears_others = false;
   std::unique_ptr<state::HostSampler> host;
+  /// Of all tasks, for those services that stream them; null: none does. Set before these are built.
+  std::unique_ptr<queue::EventFeed> events;
   /// Who does the work of organs for the organism of this process; null: it does all of it itself. Set before the
   /// organism is built.
   std::shared_ptr<organism::OrganHosts> organ_hosts;

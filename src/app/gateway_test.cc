@@ -84,6 +84,24 @@ class GatewayTest : public testing::Test {
     const auto body = ParseJson(Ask(target).body);
     return body && body->is_object() ? body->get_object() : json::object{};
   }
+  void SubmitTask() {
+    store::NewTask task;
+    task.type = "health_check";
+    EXPECT_TRUE(foundation_->store->tasks().Submit({&task, 1}));
+  }
+  /// Reads the events from the first on until `count` have come, and submits a task after each.
+  void FollowEvents(int count) {
+    int seen = 0;
+    const auto streamed =
+        client_->Stream({.target = "/pipeline/events?after=0"}, CallContext{}.Within(seconds(20), RealEnv()),
+                        [&](const net::ServerEvent& event) {
+                          EXPECT_THAT(event.data, HasSubstr("submitted"));
+                          if (++seen < count) SubmitTask();
+                          return seen < count;
+                        });
+    EXPECT_TRUE(streamed) << ToString(streamed.error());
+    EXPECT_EQ(seen, count);
+  }
   /// The replicas of a service as the gateway sees them.
   json::array Replicas(std::string_view service) {
     const json::object view = Json("/-/routes");
@@ -136,6 +154,30 @@ TEST_F(GatewayTest, TheViewOfReplicasSaysWhereTheyAreAndHowTheyDo) {
   EXPECT_EQ(replicas[0].at("node_id").as_string(), "node-1");
   EXPECT_EQ(replicas[0].at("state").as_string(), "serving");
   EXPECT_EQ(replicas[0].at("requests").to_number<int>(), 1);
+}
+
+TEST_F(GatewayTest, EventsComeAsTheyHappenThroughTheGatewayAndFromTheReplicaUntilTheClientLeaves) {
+  const auto coordinator = Replica("coordinator");
+  OpenStore();
+  SubmitTask();
+  Open(Settings());
+  FollowEvents(3);
+  AskAt(*coordinator);
+  FollowEvents(5);
+  EXPECT_TRUE(test::Eventually([&] {
+    return coordinator->MetricsText().find("\nseedcore_event_subscribers 0\n") != std::string::npos;
+  })) << coordinator->MetricsText();
+}
+
+TEST_F(GatewayTest, AReplicaThatDrainsEndsItsStreams) {
+  const auto coordinator = Replica("coordinator");
+  OpenStore();
+  SubmitTask();
+  AskAt(*coordinator);
+  const auto streamed =
+      client_->Stream({.target = "/pipeline/events?after=0"}, CallContext{}.Within(seconds(20), RealEnv()),
+                      [&](const net::ServerEvent&) { return coordinator->Drain(seconds(10)); });
+  EXPECT_TRUE(streamed) << "it is ended, not cut: " << ToString(streamed.error());
 }
 
 TEST_F(GatewayTest, AListenerCanBeSwitchedOff) {

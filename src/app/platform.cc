@@ -6,13 +6,11 @@
 
 #include "app/api_document.h"
 #include "app/dispatch_unit.h"
-#include "app/event_bridge.h"
 #include "app/external_types.h"
 #include "app/forwarding.h"
 #include "app/foundation.h"
 #include "app/section_settings.h"
 #include "app/units.h"
-#include "queue/event_feed.h"
 #include "service/facts.h"
 #include "service/graph.h"
 #include "service/queues.h"
@@ -74,7 +72,6 @@ struct Platform::Parts {
   std::unique_ptr<service::FactService> facts;
   std::unique_ptr<service::GraphService> graph;
   std::unique_ptr<service::SystemService> system;
-  std::unique_ptr<queue::EventFeed> feed;
   std::unique_ptr<Forwarding> forwarding;  // where the services are elsewhere; then no unit is started
   std::unique_ptr<net::Server> server;
   std::unique_ptr<DispatchUnit> dispatch;
@@ -99,6 +96,7 @@ Result<void> Platform::Parts::Start() {
   settings::StoreSettings store = settings.store;
   store.shared = store.shared || settings.server.services_elsewhere;
   SEEDCORE_ASSIGN_OR_RETURN(foundation, Foundation::Open(store, env));
+  foundation->FeedEvents();
   SEEDCORE_RETURN_IF_ERROR(BuildServices());
   BuildApi();
   if (settings.server.services_elsewhere) {
@@ -149,7 +147,8 @@ void Platform::Parts::BuildApi() {
       .spans = &foundation->spans,
       .default_retry = RetryPolicyFrom(settings.queue),
       .on_cancelled = [this] { dispatch->RenewNow(); },
-      .check_type = [this](const std::string& type) { return external_types->Check(type); }});
+      .check_type = [this](const std::string& type) { return external_types->Check(type); },
+      .events = foundation->events.get()});
   workers = std::make_unique<service::WorkerService>(
       service::WorkerService::Dependencies{.env = &env,
                                            .tasks = &foundation->store->tasks(),
@@ -189,12 +188,6 @@ std::vector<net::Route> Platform::Parts::ApiRoutes() {
   for (net::Route& route : Routes(service::ScheduleOperations(), *schedules)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::FactOperations(), *facts)) routes.push_back(std::move(route));
   for (net::Route& route : Routes(service::GraphOperations(), *graph)) routes.push_back(std::move(route));
-  net::Route events;
-  events.pattern = "/api/v1/events";
-  events.stream = [this](const net::Request& request, const std::shared_ptr<net::EventStream>& stream) {
-    return StreamEvents(*feed, request, stream);
-  };
-  routes.push_back(std::move(events));
   if (settings.server.debug_env) {
     routes.push_back(TextRoute("/_env", "application/json", [this] { return WriteJson(DebugEnvironment()); }, false));
   }
@@ -202,7 +195,6 @@ std::vector<net::Route> Platform::Parts::ApiRoutes() {
 }
 
 Result<void> Platform::Parts::Bind() {
-  feed = std::make_unique<queue::EventFeed>(env, foundation->store->tasks(), foundation->metrics);
   server = std::make_unique<net::Server>(ServerOptionsFrom(settings.server), env, foundation->metrics);
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(kServicesListener, ServiceRoutes()));
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(kApiListener, ApiRoutes()));
@@ -225,7 +217,7 @@ void Platform::Parts::Stop() {
   if (workers) workers->Close();  // they would wait through the whole drain
   if (server) server->Stop(settings.server.drain_timeout);
   if (dispatch) dispatch->Stop(deadline);
-  if (feed) feed->Stop();
+  if (foundation && foundation->events) foundation->events->Stop();
   if (forwarding) {
     forwarding->Stop();
     return;  // nothing else was started

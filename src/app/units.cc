@@ -87,6 +87,7 @@ Result<std::unique_ptr<CoordinatorUnit>> CoordinatorUnit::Build(const settings::
                                        .metrics = foundation.metrics,
                                        .streams = foundation.store->streams(),
                                        .steps = &foundation.store->steps(),
+                                       .events = foundation.events.get(),
                                        .incidents = foundation.store->incidents(),
                                        .rules = *unit->rules_,
                                        .ml = foundation.peers.ml,

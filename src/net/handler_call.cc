@@ -66,4 +66,10 @@ void RunHandlerCall(HandlerCall& call, const Admission& admission, const Gate& g
   gate.Finish(admission, call.response);
 }
 
+Result<void> CheckWorkers(WorkerPool& workers, const ServerLimits& limits) {
+  constexpr std::chrono::seconds kToNotice{10};  // that its deadline has passed, for a handler at the longest one
+  if (!workers.IsStuck(limits.request_max + kToNotice)) return {};
+  return Fail(ErrorCode::kUnavailable, "every worker has been at one request for longer than any may take");
+}
+
 }  // namespace seedcore::net

@@ -10,6 +10,7 @@
 #include "net/gate.h"
 #include "net/http.h"
 #include "net/limits.h"
+#include "net/worker_pool.h"
 
 // Internal to the server: running a route's handler, without sockets.
 namespace seedcore::net {
@@ -35,5 +36,8 @@ struct HandlerCall {
 
 /// Everything a worker does with a call: the last look at its deadline, the handler, the finish of the response.
 void RunHandlerCall(HandlerCall& call, const Admission& admission, const Gate& gate, std::size_t max_bytes, Env& env);
+
+/// kUnavailable when every worker has been at one request for longer than any may take.
+[[nodiscard]] Result<void> CheckWorkers(WorkerPool& workers, const ServerLimits& limits);
 
 }  // namespace seedcore::net

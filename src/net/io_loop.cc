@@ -33,7 +33,7 @@ ServerCore::ServerCore(const ServerOptions& o, Env& e, Metrics& metrics)
     : options(o),
       env(e),
       gate(o, e),
-      workers(o.limits.worker_threads, o.limits.worker_queue),
+      workers(o.limits.worker_threads, o.limits.worker_queue, e),
       connections_gauge(metrics.GetGauge("seedcore_http_connections", "Open HTTP connections")),
       streams_gauge(metrics.GetGauge("seedcore_http_streams", "Open event streams")),
       rejected_connections(RejectedCounter(metrics, "connections")),

@@ -32,7 +32,7 @@ LocalServer::LocalServer(ServerOptions options, Env& env, Metrics& metrics)
       rejected_queue_(RejectedCounter(metrics, "worker_queue")),
       rejected_streams_(RejectedCounter(metrics, "streams")),
       timeouts_(RejectedCounter(metrics, "timeout")),
-      workers_(options_.limits.worker_threads, options_.limits.worker_queue),
+      workers_(options_.limits.worker_threads, options_.limits.worker_queue, env_),
       watch_([this](const std::stop_token& stop) { WatchDeadlines(stop); }) {}
 
 LocalServer::~LocalServer() { Drain(std::chrono::milliseconds(0)); }
@@ -190,6 +190,8 @@ bool LocalServer::Drain(std::chrono::milliseconds patience) {
   workers_.Stop();
   return in_time;
 }
+
+Result<void> LocalServer::CheckAlive() { return CheckWorkers(workers_, options_.limits); }
 
 std::size_t LocalServer::InFlight() const {
   const std::scoped_lock lock(mutex_);

@@ -78,6 +78,9 @@ class LocalServer {
   /// returned: one that ignores its stop token and its deadline holds it up. Idempotent.
   bool Drain(std::chrono::milliseconds patience);
 
+  /// As Server::CheckAlive; there are no event loops and listeners.
+  [[nodiscard]] Result<void> CheckAlive();
+
   /// Requests being handled or waiting for a worker.
   [[nodiscard]] std::size_t InFlight() const;
 

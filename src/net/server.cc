@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <sys/socket.h>
@@ -22,6 +23,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "net/handler_call.h"
 #include "net/io_loop_internal.h"
 #include "net/same_host.h"
 
@@ -47,6 +49,23 @@ struct Listener {
   std::optional<asio::posix::stream_descriptor> same_host;  // the Unix socket beside it
   std::optional<asio::steady_timer> pause;                  // after an accept that failed for want of descriptors
   std::optional<asio::steady_timer> same_host_pause;
+};
+
+/// Whether the system still takes connections for it.
+bool IsListening(tcp::acceptor& acceptor) {
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  return ::getsockopt(acceptor.native_handle(), SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
+}
+
+/// Who of the loops has answered. Shared with those that answer when nobody waits any more.
+struct RollCall {
+  explicit RollCall(std::size_t loops) : missing(loops) {}
+
+  std::mutex mutex;  // guards the two below
+  std::size_t missing;
+  bool listening = true;
+  std::condition_variable_any answered;
 };
 
 Result<tcp::endpoint> ResolveListener(const HostPort& where) {
@@ -78,6 +97,7 @@ class Server::Impl {
   Result<void> Bind();
   Result<void> Start();
   Result<void> ListenOnSameHost(const HostPort& where);
+  Result<void> CheckAlive(std::chrono::milliseconds patience);
   void Stop(std::chrono::milliseconds drain);
   const std::vector<HostPort>& endpoints() const { return endpoints_; }
   std::size_t InFlight() const { return core_.in_flight.load(std::memory_order_relaxed); }
@@ -217,6 +237,27 @@ void Server::Impl::OnAcceptingLoop(const std::function<void()>& task) {
   done.get_future().wait();
 }
 
+Result<void> Server::Impl::CheckAlive(std::chrono::milliseconds patience) {
+  if (!started_ || stopped_) return Fail(ErrorCode::kUnavailable, "the listener has stopped");
+  const auto roll = std::make_shared<RollCall>(loops_.size());
+  for (const auto& loop : loops_) {
+    asio::post(loop->context(), [this, roll, accepts = loop == loops_.front()] {
+      const bool listening =
+          !accepts || std::ranges::all_of(listeners_, [](Listener& each) { return IsListening(*each.acceptor); });
+      const std::scoped_lock lock(roll->mutex);
+      roll->listening = roll->listening && listening;
+      --roll->missing;
+      roll->answered.notify_all();
+    });
+  }
+  std::unique_lock lock(roll->mutex);
+  const Instant deadline = core_.env.Now() + patience;
+  const bool all_run = core_.env.WaitUntil(lock, roll->answered, deadline, {}, [&] { return roll->missing == 0; });
+  if (!all_run) return Fail(ErrorCode::kUnavailable, "an event loop of the listener does not run any more");
+  if (!roll->listening) return Fail(ErrorCode::kUnavailable, "the listener does not accept connections any more");
+  return CheckWorkers(core_.workers, options_.limits);
+}
+
 void Server::Impl::CloseListeners() {
   OnAcceptingLoop([this] {
     for (Listener& listener : listeners_) {
@@ -261,6 +302,7 @@ Result<void> Server::Start() { return impl_->Start(); }
 Result<void> Server::ListenOnSameHost(const HostPort& where) { return impl_->ListenOnSameHost(where); }
 const std::vector<HostPort>& Server::endpoints() const { return impl_->endpoints(); }
 std::size_t Server::InFlight() const { return impl_->InFlight(); }
+Result<void> Server::CheckAlive(std::chrono::milliseconds patience) { return impl_->CheckAlive(patience); }
 void Server::Stop(std::chrono::milliseconds drain) { impl_->Stop(drain); }
 
 }  // namespace seedcore::net

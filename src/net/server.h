@@ -55,6 +55,9 @@ class Server {
   [[nodiscard]] Result<void> ListenOnSameHost(const HostPort& where);
   /// Requests that wait for a worker, are being handled, streamed or forwarded. Any thread.
   [[nodiscard]] std::size_t InFlight() const;
+  /// Whether it still serves, however much it has to do: its event loops run what they are given within `patience`, its
+  /// TCP listeners listen, and workers come back from their requests. kUnavailable says which of them does not.
+  [[nodiscard]] Result<void> CheckAlive(std::chrono::milliseconds patience);
   /// Refuses new connections, closes idle ones and streams, lets requests under way finish, and cuts what is left after
   /// `drain`. Returns when every handler has returned: one that ignores its call's stop token and deadline holds it up.
   /// Idempotent.

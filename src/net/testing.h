@@ -66,6 +66,21 @@ class LoopbackListener {
   std::uint16_t port_ = 0;
 };
 
+/// Makes this process's listener at `port` one that takes no connections, behind the back of whoever serves it.
+[[nodiscard]] inline bool StopListening(std::uint16_t port) {
+  constexpr int kDescriptors = 4096;
+  for (int fd = 0; fd < kDescriptors; ++fd) {
+    int listening = 0;
+    sockaddr_in address{};
+    socklen_t size = sizeof listening;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0) continue;
+    size = sizeof address;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) continue;
+    if (address.sin_family == AF_INET && ntohs(address.sin_port) == port) return ::shutdown(fd, SHUT_RDWR) == 0;
+  }
+  return false;
+}
+
 inline const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A blocking socket. Gives up after ten seconds, so that a fault fails the test rather than hanging it.

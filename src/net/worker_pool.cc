@@ -4,8 +4,15 @@
 
 namespace seedcore::net {
 
-WorkerPool::WorkerPool(unsigned threads, std::size_t max_queued) : max_queued_(max_queued) {
-  for (unsigned i = 0; i < std::max(1U, threads); ++i) threads_.emplace_back([this] { Run(); });
+WorkerPool::WorkerPool(unsigned threads, std::size_t max_queued, Env& env)
+    : max_queued_(max_queued), env_(env), begun_(std::max(1U, threads), Instant::max()) {
+  for (Instant& begun : begun_) threads_.emplace_back([this, &begun] { Run(begun); });
+}
+
+bool WorkerPool::IsStuck(std::chrono::nanoseconds longest) {
+  const Instant latest = env_.Now() - longest;
+  const std::scoped_lock lock(mutex_);
+  return std::ranges::all_of(begun_, [&](Instant begun) { return begun < latest; });
 }
 
 void WorkerPool::Stop() {
@@ -27,17 +34,19 @@ bool WorkerPool::TrySubmit(Job& job) {
   return true;
 }
 
-void WorkerPool::Run() {
+void WorkerPool::Run(Instant& begun) {
   std::unique_lock lock(mutex_);
   while (true) {
     work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
     if (queue_.empty()) return;
     Job job = std::move(queue_.front());
     queue_.pop_front();
+    begun = env_.Now();
     lock.unlock();
     job();
     job = nullptr;  // what it captured is released outside the lock
     lock.lock();
+    begun = Instant::max();
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -8,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/env.h"
+
 namespace seedcore::net {
 
 /// A fixed number of threads over one bounded queue. Thread-safe.
@@ -15,7 +18,8 @@ class WorkerPool {
  public:
   using Job = std::move_only_function<void()>;
 
-  WorkerPool(unsigned threads, std::size_t max_queued);
+  /// `env` outlives it.
+  WorkerPool(unsigned threads, std::size_t max_queued, Env& env);
   ~WorkerPool() { Stop(); }
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -23,17 +27,22 @@ class WorkerPool {
   /// False when the queue is full, or the pool is stopping; `job` is then untouched. Jobs must not throw.
   [[nodiscard]] bool TrySubmit(Job& job);
 
+  /// Whether every worker has been at one job for longer than `longest`, so that nothing that is queued will be run.
+  [[nodiscard]] bool IsStuck(std::chrono::nanoseconds longest);
+
   /// Runs what is queued, then joins. Idempotent; one thread at a time.
   void Stop();
 
  private:
-  void Run();
+  void Run(Instant& begun);
 
   const std::size_t max_queued_;
-  std::mutex mutex_;  // guards queue_ and stopping_
-  std::condition_variable work_;
+  Env& env_;
+  std::mutex mutex_;  // guards the three below
   std::deque<Job> queue_;
   bool stopping_ = false;
+  std::vector<Instant> begun_;  // each worker's job; Instant::max(): it has none
+  std::condition_variable work_;
   std::vector<std::jthread> threads_;
 };
 

@@ -5,6 +5,7 @@
 #include "service/coordinator_impl.h"
 #include "service/edge.h"
 #include "service/task_route.h"
+#include "service/tasks.h"
 
 namespace seedcore::service {
 
@@ -150,6 +151,11 @@ Result<CoordinatorHealth> CoordinatorService::Health(const Empty& request, const
   return out;
 }
 
+Result<void> CoordinatorService::StreamEvents(const EventsRequest& request, const CallContext&,
+                                              const std::shared_ptr<net::EventStream>& stream) {
+  return StreamTaskEvents(impl_->deps.events, request, stream);
+}
+
 std::optional<std::pair<double, double>> CoordinatorService::RoutingShares() const {
   const auto escalated = impl_->load.Read().escalation_ratio;
   if (!escalated) return std::nullopt;
@@ -162,6 +168,8 @@ OperationTable<CoordinatorService> CoordinatorOperations() {
           {Post<&CoordinatorService::RouteAndExecute>("/route-and-execute", "Route one task and have it executed"),
            Post<&CoordinatorService::AnomalyTriage>("/anomaly-triage",
                                                     "Find anomalies in a series, reason about them, decide"),
+           Stream<&CoordinatorService::StreamEvents, TaskEventRead>("/events",
+                                                                    "Every change of every stored task as it happens"),
            Get<&CoordinatorService::GetMetrics>("/metrics", "What was routed, where to, and how it went"),
            Get<&CoordinatorService::PredicatesStatus>("/predicates/status", "Rules in force and live signals"),
            Get<&CoordinatorService::PredicatesConfig>("/predicates/config", "The whole rule file as it is in force"),

@@ -12,6 +12,7 @@
 #include "queue/handler.h"
 #include "service/cognitive.h"
 #include "service/coordinator_types.h"
+#include "service/event_stream.h"
 #include "service/operation.h"
 #include "service/peer.h"
 #include "store/store.h"
@@ -38,8 +39,9 @@ struct CoordinatorServiceSettings {
 struct CoordinatorDependencies {
   Env& env;
   Metrics& metrics;
-  store::StreamStore& streams;        ///< drift valves
-  store::StepStore* steps = nullptr;  ///< where plans are kept; null: nowhere
+  store::StreamStore& streams;         ///< drift valves
+  store::StepStore* steps = nullptr;   ///< where plans are kept; null: nowhere
+  queue::EventFeed* events = nullptr;  ///< null: StreamEvents is unavailable
   store::IncidentStore& incidents;
   coordinator::RuleBook& rules;
   Peer<MlService> ml;
@@ -68,6 +70,9 @@ class CoordinatorService {
   /// drift measured for that task.
   Result<AnomalyTriageResponse> AnomalyTriage(const AnomalyTriageRequest& request, const CallContext& call);
 
+  /// Every change of the store's tasks, whoever works on them.
+  Result<void> StreamEvents(const EventsRequest& request, const CallContext& call,
+                            const std::shared_ptr<net::EventStream>& stream);
   Result<CoordinatorMetrics> GetMetrics(const Empty& request, const CallContext& call);
   Result<PredicateStatus> PredicatesStatus(const Empty& request, const CallContext& call);
   Result<PredicateConfigResponse> PredicatesConfig(const Empty& request, const CallContext& call);

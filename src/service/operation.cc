@@ -105,11 +105,28 @@ json::array ParameterObjects(const OperationInfo& operation, const json::object&
                                       {"description", description},
                                       {"schema", std::move(schema)}});
   }
+  if (operation.streams) {
+    parameters.push_back(json::object{{"name", "Last-Event-ID"},
+                                      {"in", "header"},
+                                      {"required", false},
+                                      {"description", "As after, sent by browsers that connect again"},
+                                      {"schema", {{"type", "string"}}}});
+  }
   return parameters;
 }
 
 json::object Content(json::object schema) {
   return {{"application/json", json::object{{"schema", std::move(schema)}}}};
+}
+
+/// What the answer of 200 is.
+json::object Answer(const OperationInfo& operation, json::object& definitions) {
+  json::object data = operation.response_schema(definitions);
+  if (!operation.streams) return {{"description", "Success"}, {"content", Content(std::move(data))}};
+  const std::string_view event = data.at("$ref").get_string();
+  return {{"description",
+           fmt::format("Events; the data is a {}, the id what `after` takes", event.substr(event.rfind('/') + 1))},
+          {"content", {{"text/event-stream", {{"schema", {{"type", "string"}}}}}}}};
 }
 
 json::object ErrorSchema() {
@@ -140,7 +157,7 @@ json::object OperationObject(const OperationInfo& operation, const ServiceInfo& 
   }
   if (HasBody(operation.method)) object["requestBody"] = json::object{{"content", Content(std::move(request))}};
   object["responses"] = json::object{
-      {"200", {{"description", "Success"}, {"content", Content(operation.response_schema(definitions))}}},
+      {"200", Answer(operation, definitions)},
       {"default", {{"description", "Error"}, {"content", Content({{"$ref", "#/components/schemas/Error"}})}}}};
   if (!operation.requires_auth) object["security"] = json::array{};
   return object;
@@ -199,6 +216,12 @@ Result<json::value> RequestDocument(const net::Request& request, const std::vect
     document[name] = FromText(text, KindOf(name, fields));
   }
   for (const auto& [name, text] : request.path_params) document[name] = FromText(text, KindOf(name, fields));
+  return document;
+}
+
+Result<json::value> StreamRequestDocument(const net::Request& request, const std::vector<TextField>& fields) {
+  SEEDCORE_ASSIGN_OR_RETURN(json::value document, RequestDocument(request, fields));
+  if (const auto last = request.headers.Find("Last-Event-ID")) document.get_object()["after"] = ParseOrText(*last);
   return document;
 }
 
@@ -265,9 +288,11 @@ std::string ApiMarkdown(const std::vector<ServiceInfo>& services) {
   for (const ServiceInfo& service : services) {
     text += fmt::format("## {}\n\n| Operation | Request | Response | |\n|---|---|---|---|\n", service.title);
     for (const OperationInfo& operation : service.operations) {
-      text += fmt::format("| `{} {}{}` | {} | {} | {} |\n", net::ToString(operation.method), service.prefix,
-                          operation.path, SchemaText(operation.request_schema(definitions)),
-                          SchemaText(operation.response_schema(definitions)), operation.summary);
+      text +=
+          fmt::format("| `{} {}{}` | {} | {} | {} |\n", net::ToString(operation.method), service.prefix, operation.path,
+                      SchemaText(operation.request_schema(definitions)),
+                      (operation.streams ? "events, each a " : "") + SchemaText(operation.response_schema(definitions)),
+                      operation.summary);
     }
     text += '\n';
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -24,6 +25,8 @@
 /// Requests: the JSON body (POST, PUT, PATCH; an empty body is `{}`), or the query (GET, DELETE), plus path parameters,
 /// all bound to the request's fields by name. Responses: 200, or what the response's `int HttpStatus() const` says.
 /// Errors: the status of their code, with the JSON path.
+/// A method that also takes a `const std::shared_ptr<net::EventStream>&` and returns Result<void> answers with
+/// server-sent events for as long as the client listens: Stream<&TaskService::StreamEvents, TaskEventRead>(...).
 namespace seedcore::service {
 
 /// Request of an operation that takes nothing. Unknown query parameters and members are still refused.
@@ -39,6 +42,7 @@ struct OperationInfo {
   std::string summary;  ///< one line for people
   net::Execution execution = net::Execution::kPool;
   bool requires_auth = true;
+  bool streams = false;       ///< server-sent events whose data are of `response_schema`
   const void* key = nullptr;  ///< identifies the member function
   json::object (*request_schema)(json::object& definitions) = nullptr;
   json::object (*response_schema)(json::object& definitions) = nullptr;
@@ -47,7 +51,10 @@ struct OperationInfo {
 template <class Service>
 struct Operation {
   OperationInfo info;
-  Result<net::Response> (*handle)(Service& service, const net::Request& request) = nullptr;
+  Result<net::Response> (*handle)(Service& service, const net::Request& request) = nullptr;  ///< this one,
+  /// or, where the operation streams, this one
+  Result<void> (*stream)(Service& service, const net::Request& request,
+                         const std::shared_ptr<net::EventStream>& stream) = nullptr;
 
   /// Runs on the I/O thread: only for work that takes microseconds and never blocks.
   Operation Inline() && {
@@ -82,6 +89,13 @@ struct MethodTraits<Result<ResponseT> (ServiceT::*)(const RequestT&, const CallC
 template <class ServiceT, class RequestT, class ResponseT>
 struct MethodTraits<Result<ResponseT> (ServiceT::*)(const RequestT&, const CallContext&) const>
     : MethodTraits<Result<ResponseT> (ServiceT::*)(const RequestT&, const CallContext&)> {};
+
+template <class ServiceT, class RequestT>
+struct MethodTraits<Result<void> (ServiceT::*)(const RequestT&, const CallContext&,
+                                               const std::shared_ptr<net::EventStream>&)> {
+  using Service = ServiceT;
+  using Request = RequestT;
+};
 
 template <auto Member>
 inline constexpr char kKey = 0;
@@ -127,6 +141,8 @@ std::vector<TextField> TextFields() {
 
 /// The document the request struct is read from: body or query, with path parameters laid over it.
 Result<json::value> RequestDocument(const net::Request& request, const std::vector<TextField>& fields);
+/// The same for a stream; the Last-Event-ID of a client that comes back is the field `after`.
+Result<json::value> StreamRequestDocument(const net::Request& request, const std::vector<TextField>& fields);
 /// Whether the body is the whole request, so that it can be bound as it is.
 bool BodyIsRequest(const net::Request& request);
 
@@ -148,16 +164,30 @@ Result<net::Response> Handle(typename MethodTraits<decltype(Member)>::Service& s
 }
 
 template <auto Member>
+Result<void> HandleStream(typename MethodTraits<decltype(Member)>::Service& service, const net::Request& http,
+                          const std::shared_ptr<net::EventStream>& stream) {
+  using Request = typename MethodTraits<decltype(Member)>::Request;
+  SEEDCORE_ASSIGN_OR_RETURN(const json::value document, StreamRequestDocument(http, TextFields<Request>()));
+  SEEDCORE_ASSIGN_OR_RETURN(const Request request, FromJson<Request>(document));
+  return (service.*Member)(request, http.call, stream);
+}
+
+template <auto Member, class Response>
+OperationInfo Inform(net::Method method, std::string_view path, std::string_view summary) {
+  return {.method = method,
+          .path = std::string(path),
+          .name = std::string(MemberName<Member>()),
+          .summary = std::string(summary),
+          .key = &kKey<Member>,
+          .request_schema = &binding::Schema<typename MethodTraits<decltype(Member)>::Request>,
+          .response_schema = &binding::Schema<Response>};
+}
+
+template <auto Member>
 auto Make(net::Method method, std::string_view path, std::string_view summary) {
   using Traits = MethodTraits<decltype(Member)>;
   Operation<typename Traits::Service> operation;
-  operation.info = {.method = method,
-                    .path = std::string(path),
-                    .name = std::string(MemberName<Member>()),
-                    .summary = std::string(summary),
-                    .key = &kKey<Member>,
-                    .request_schema = &binding::Schema<typename Traits::Request>,
-                    .response_schema = &binding::Schema<typename Traits::Response>};
+  operation.info = Inform<Member, typename Traits::Response>(method, path, summary);
   operation.handle = &Handle<Member>;
   return operation;
 }
@@ -185,6 +215,16 @@ auto Delete(std::string_view path, std::string_view summary) {
   return operation_internal::Make<Member>(net::Method::kDelete, path, summary);
 }
 
+/// A stream of server-sent events whose data are Events.
+template <auto Member, class Event>
+auto Stream(std::string_view path, std::string_view summary) {
+  Operation<typename operation_internal::MethodTraits<decltype(Member)>::Service> operation;
+  operation.info = operation_internal::Inform<Member, Event>(net::Method::kGet, path, summary);
+  operation.info.streams = true;
+  operation.stream = &operation_internal::HandleStream<Member>;
+  return operation;
+}
+
 /// The HTTP routes of a table, with what `answer` adds to each: a handler, or whatever else is to answer.
 template <class Service, class Answer>
 std::vector<net::Route> RoutesAnsweredBy(const OperationTable<Service>& table, Answer answer) {
@@ -210,6 +250,13 @@ std::vector<net::Route> RoutesAnsweredBy(const OperationTable<Service>& table, A
 template <class Service>
 std::vector<net::Route> Routes(const OperationTable<Service>& table, Service& service) {
   return RoutesAnsweredBy(table, [&service](const Operation<Service>& operation, net::Route& route) {
+    if (operation.stream != nullptr) {
+      route.stream = [stream = operation.stream, &service](const net::Request& request,
+                                                           const std::shared_ptr<net::EventStream>& events) {
+        return stream(service, request, events);
+      };
+      return;
+    }
     route.handler = [handle = operation.handle, &service](const net::Request& request) {
       auto response = handle(service, request);
       return response ? std::move(*response) : net::ErrorResponse(response.error());

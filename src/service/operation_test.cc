@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "net/event_buffer.h"
 #include "service/peer.h"
 
 namespace seedcore::service {
@@ -38,6 +39,11 @@ struct ItemResponse {
   [[nodiscard]] int HttpStatus() const { return limit == 503 ? 503 : 200; }
 };
 
+struct CountRequest {
+  std::optional<int> after;
+  static constexpr auto kFields = Fields(Optional("after", &CountRequest::after, "Where to go on"));
+};
+
 class TestService {
  public:
   Result<AddResponse> Add(const AddRequest& request, const CallContext&) {
@@ -47,12 +53,18 @@ class TestService {
     if (request.id == "missing") return Fail(ErrorCode::kNotFound, "no such item", "id");
     return ItemResponse{request.id, request.tags, request.limit.value_or(10)};
   }
+  Result<void> Count(const CountRequest& request, const CallContext&, const std::shared_ptr<net::EventStream>& stream) {
+    const int next = request.after.value_or(0) + 1;
+    stream->Send("count", ToJsonText(AddResponse{static_cast<double>(next)}), std::to_string(next));
+    return {};
+  }
 };
 
 OperationTable<TestService> TestOperations() {
   return {"/test",
           "A service for the tests",
-          {Post<&TestService::Add>("/add", "Adds"), Get<&TestService::Item>("/items/{id}", "One item").Inline().Open()},
+          {Post<&TestService::Add>("/add", "Adds"), Get<&TestService::Item>("/items/{id}", "One item").Inline().Open(),
+           Stream<&TestService::Count, AddResponse>("/count", "Counts")},
           "/test/test"};
 }
 
@@ -114,6 +126,30 @@ TEST(Operation, AResponseMaySetItsOwnStatus) {
             503);
 }
 
+std::string StreamOf(const net::Request& request) {
+  TestService service;
+  for (const net::Route& route : Routes(TestOperations(), service)) {
+    if (route.pattern != "/test/count") continue;
+    const auto events = std::make_shared<net::EventBuffer>(1024, [] {});
+    const auto taken = route.stream(request, events);
+    std::string text;
+    return taken && events->Take(text) ? text : ToString(taken.error());
+  }
+  return "no route";
+}
+
+TEST(Operation, AStreamGoesOnAfterTheLastEventThatItsClientHasSeen) {
+  net::Request request;
+  EXPECT_NE(StreamOf(request).find("id: 1\n"), std::string::npos) << StreamOf(request);
+  request.query.emplace("after", "4");
+  EXPECT_NE(StreamOf(request).find("id: 5\n"), std::string::npos) << StreamOf(request);
+  request.headers.Add("Last-Event-ID", "8");  // a browser that connects again sends both
+  EXPECT_NE(StreamOf(request).find("id: 9\n"), std::string::npos) << StreamOf(request);
+  net::Request wrong;
+  wrong.headers.Add("Last-Event-ID", "yesterday");
+  EXPECT_NE(StreamOf(wrong).find("(after)"), std::string::npos) << StreamOf(wrong);
+}
+
 TEST(Peer, UnboundSaysSo) {
   const Peer<TestService> peer;
   const auto sum = peer.Call<&TestService::Add>(AddRequest{1, 2}, {});
@@ -153,6 +189,9 @@ TEST(OpenApi, ListsEveryOperationWithItsParametersAndSchemas) {
   EXPECT_EQ(item.at("parameters").get_array().size(), 3U);
   EXPECT_EQ(item.at("parameters").at(0).at("in").get_string(), "path");
   EXPECT_TRUE(document.at("components").at("schemas").get_object().contains("AddRequest"));
+  const json::object& count = paths.at("/test/count").at("get").get_object();
+  EXPECT_TRUE(count.at("responses").at("200").at("content").get_object().contains("text/event-stream"));
+  EXPECT_EQ(count.at("parameters").get_array().size(), 2U) << "after, and Last-Event-ID";
 }
 
 }  // namespace

@@ -291,6 +291,11 @@ Result<RedriveResult> TaskService::Redrive(const RedriveRequest& request, const 
   return RedriveResult{requeued};
 }
 
+Result<void> TaskService::StreamEvents(const EventsRequest& request, const CallContext&,
+                                       const std::shared_ptr<net::EventStream>& stream) {
+  return StreamTaskEvents(dependencies_.events, request, stream);
+}
+
 OperationTable<TaskService> TaskOperations() {
   return {
       "/api/v1",
@@ -307,6 +312,7 @@ OperationTable<TaskService> TaskOperations() {
                                   "Queues a task that is created, waiting to retry, failed or cancelled"),
           Post<&TaskService::Resume>("/tasks/{id}/resume", "Queues a held task"),
           Post<&TaskService::Cancel>("/tasks/{id}/cancel", "Cancels; a running task is told and its result refused"),
+          Stream<&TaskService::StreamEvents, TaskEventRead>("/events", "Every change of every task as it happens"),
       },
       ""};
 }

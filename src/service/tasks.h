@@ -8,6 +8,7 @@
 
 #include "base/call_context.h"
 #include "base/json_binding.h"
+#include "service/event_stream.h"
 #include "service/operation.h"
 #include "store/store.h"
 
@@ -269,6 +270,7 @@ class TaskService {
     std::function<void()> on_cancelled;  ///< lets the dispatcher tell a running worker at once; may be empty
     /// Whether anybody will ever execute a task of this type, or why not; may be empty.
     std::function<Result<void>(const std::string& type)> check_type;
+    queue::EventFeed* events = nullptr;  ///< null: StreamEvents is unavailable
   };
 
   explicit TaskService(Dependencies dependencies)
@@ -280,6 +282,8 @@ class TaskService {
   Result<TaskRead> Get(const TaskId& request, const CallContext& call);
   Result<TaskStatusRead> Status(const TaskId& request, const CallContext& call);
   Result<TaskEvents> Events(const TaskId& request, const CallContext& call);
+  Result<void> StreamEvents(const EventsRequest& request, const CallContext& call,
+                            const std::shared_ptr<net::EventStream>& stream);
   Result<TaskRead> Run(const TaskId& request, const CallContext& call);
   Result<TaskRead> Resume(const TaskId& request, const CallContext& call);
   Result<TaskRead> Cancel(const TaskId& request, const CallContext& call);

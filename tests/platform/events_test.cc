@@ -61,6 +61,16 @@ TEST(Events, TheStreamShowsEveryChangeAsItHappens) {
   for (const SeenEvent& event : events) EXPECT_EQ(event.task_id, id);
 }
 
+TEST(Events, TheCoordinatorStreamsThemTooForWhoeverReachesTheServicesOnly) {
+  RunningPlatform platform;
+  const std::string id = platform.Submit(R"({"type":"health_check"})");
+  for (const std::string prefix : {"/pipeline", "/pipeline/pipeline"}) {
+    const auto events = ReadThrough(platform.services(), prefix + "/events?after=0", "completed");
+    EXPECT_EQ(Kinds(events), (std::vector<std::string>{"submitted", "claimed", "completed"}));
+    for (const SeenEvent& event : events) EXPECT_EQ(event.task_id, id);
+  }
+}
+
 TEST(Events, AClientThatComesBackWithTheLastIdMissesNothingAndGetsNothingTwice) {
   RunningPlatform platform;
   platform.Complete(R"({"type":"health_check"})");

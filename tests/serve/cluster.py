@@ -23,11 +23,18 @@ CONFIG = Path(__file__).parents[2] / "deploy" / "serve" / "config.yaml"
 class Head(RayHead):
     """A head on which the replicas keep their data in `data_dir` and find each other."""
 
-    def __init__(self, data_dir: Path, more: dict[str, str] | None = None, num_cpus: int = 4) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        more: dict[str, str] | None = None,
+        num_cpus: int = 4,
+        throughput_mode: bool = True,
+    ) -> None:
+        mode = {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"} if throughput_mode else {}
         super().__init__(
             {
                 **(more or {}),
-                "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+                **mode,
                 # Serve keeps a replica that it takes away for 30 s, so that load balancers outside of the cluster notice. Here
                 # is none, and its own proxy is told at once.
                 "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",

@@ -1,7 +1,10 @@
 """The module and its ASGI application without Ray: one engine, one event loop."""
 
 import asyncio
+import contextlib
 import json
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -9,17 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster import wait_until
 
 from seedcore import EngineError
-from seedcore._core import Engine
+from seedcore._core import DispatchHost, Engine
 from seedcore.asgi import EngineASGI
 
 NOWHERE = "http://127.0.0.1:9"
 
 
+def config(data_dir: Path, **settings: object) -> bytes:
+    return json.dumps({"store.data_dir": str(data_dir), "log.level": "warning", **settings}).encode()
+
+
 def make_engine(data_dir: Path, service: str = "ml", **settings: object) -> Engine:
-    config = {"store.data_dir": str(data_dir), "log.level": "warning", **settings}
-    return Engine(service, gateway_url=NOWHERE, user_config=json.dumps(config).encode())
+    return Engine(service, gateway_url=NOWHERE, user_config=config(data_dir, **settings))
 
 
 async def ask(
@@ -95,6 +102,58 @@ def test_a_client_that_leaves_is_not_answered_and_its_work_ends(tmp_path: Path) 
     run(case)
 
 
+def test_events_come_as_they_happen_until_the_client_leaves(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path, "coordinator")
+    host = DispatchHost("reaper", gateway_url=NOWHERE, user_config=config(tmp_path))
+
+    async def case() -> None:
+        leave = asyncio.Event()
+        sent: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def receive() -> dict[str, Any]:
+            await leave.wait()
+            return {"type": "http.disconnect"}
+
+        asked = [{"type": "http.request", "body": b"", "more_body": False}]
+        scope = {
+            "type": "http", "method": "GET", "path": "/pipeline/events", "root_path": "/pipeline",
+            "query_string": b"", "headers": [(b"host", b"test")], "client": None,
+        }  # fmt: skip
+        streaming = asyncio.ensure_future(
+            EngineASGI(engine)(scope, lambda: _next(asked) if asked else receive(), sent.put)
+        )
+        start = await sent.get()
+        assert start["status"] == 200
+        assert (b"content-type", b"text/event-stream") in start["headers"]
+        for _ in range(2):
+            await asyncio.to_thread(host.prove, 1, 0.0)
+            assert b'"kind":"submitted"' in (await sent.get())["body"]
+        assert "\nseedcore_event_subscribers 1\n" in engine.metrics()
+        leave.set()
+        await streaming
+
+    run(case)
+    wait_until(lambda: "\nseedcore_event_subscribers 0\n" in engine.metrics(), 20, "the engine knows that it has gone")
+
+
+def test_an_engine_that_drains_ends_its_streams_in_order(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path, "coordinator")
+
+    async def case() -> None:
+        asked = asyncio.ensure_future(ask(EngineASGI(engine), "/mounted/events"))
+        await asyncio.to_thread(
+            wait_until, lambda: "\nseedcore_event_subscribers 1\n" in engine.metrics(), 20, "the stream is open"
+        )
+        assert await asyncio.to_thread(engine.drain, 10.0)
+        assert await asked == (200, None)
+
+    run(case)
+
+
+async def _next(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    return messages.pop()
+
+
 def test_a_loop_that_ends_before_the_answer_does_no_harm(tmp_path: Path) -> None:
     engine = make_engine(tmp_path)
 
@@ -107,6 +166,25 @@ def test_a_loop_that_ends_before_the_answer_does_no_harm(tmp_path: Path) -> None
 
     asyncio.run(case())
     assert engine.drain(60.0)
+
+
+def test_an_engine_that_was_stopped_says_so_when_it_is_asked_for_its_health(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path)
+    engine.check_health()
+    assert engine.drain(10.0)
+    with pytest.raises(EngineError, match="the engine was stopped"):
+        engine.check_health()
+
+
+def test_an_engine_whose_listener_does_not_accept_names_it(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path)
+    host, port = engine.direct_address.rsplit(":", 1)
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(entry.name))) as one:
+            if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.getsockname() == (host, int(port)):
+                one.shutdown(socket.SHUT_RDWR)  # the descriptor stays open, as for a fault from outside
+    with pytest.raises(EngineError, match=rf"does not accept connections.*{engine.direct_address}"):
+        engine.check_health()
 
 
 def test_errors_name_what_is_wrong(tmp_path: Path) -> None:

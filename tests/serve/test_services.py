@@ -3,12 +3,14 @@
 import os
 import signal
 import socket
+import sys
 import threading
 import urllib.error
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from cluster import Head, request, wait_until
+from cluster import Head, request, wait_until, wait_until_healthy
+from programs import run
 
 PREFIXES = ["/ml", "/cognitive", "/pipeline", "/state", "/energy", "/organism"]
 
@@ -127,6 +129,28 @@ def _observations(head: Head, stream: str) -> int:
     body = {"task": {"id": f"{stream}-last", "type": stream, "description": "the usual"}}
     observations: int = request(head.gateway_url + "/ml/drift/score", body).json()["observations"]
     return observations
+
+
+def test_a_replica_whose_engine_was_stopped_is_replaced(head: Head) -> None:
+    config = head.config()
+    (state,) = [application for application in config["applications"] if application["name"] == "state"]
+    state["deployments"][0]["health_check_period_s"] = 0.5
+    head.deploy(config)
+    (victim,) = head.replicas("state")
+    # As Serve does at the end of a replica, but Serve has not asked for it and goes on sending requests.
+    stopped = run(head, [sys.executable, "-c", _STOP], RAY_ADDRESS=f"127.0.0.1:{head.ports.gcs}")
+    assert stopped.code == 0, stopped.err
+    assert request(head.gateway_url + "/state/health").status == 503
+    wait_until(lambda: head.replicas("state") not in ([], [victim]), 60, "Serve replaces it")
+    wait_until_healthy(head.gateway_url + "/state")
+
+
+_STOP = """
+from ray import serve
+from seedcore.utils.ray_utils import ensure_ray_initialized
+assert ensure_ray_initialized()
+serve.get_app_handle("state").options(method_name="__del__").remote().result(timeout_s=60)
+"""
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,12 @@
-#include "app/event_bridge.h"
+#include "service/event_stream.h"
 
-#include <charconv>
 #include <mutex>
 #include <optional>
 #include <string>
 
 #include "service/tasks.h"
 
-namespace seedcore::app {
+namespace seedcore::service {
 namespace {
 
 constexpr std::size_t kBatch = 64;
@@ -46,7 +45,7 @@ class Bridge {
       for (store::TaskEvent& event : *events) {
         if (!task_id_.empty() && event.task_id != task_id_) continue;
         const std::string id = std::to_string(event.seq);
-        if (!stream_->Send("task", ToJsonText(service::ToTaskEventRead(std::move(event))), id)) return;
+        if (!stream_->Send("task", ToJsonText(ToTaskEventRead(std::move(event))), id)) return;
       }
     }
   }
@@ -58,31 +57,24 @@ class Bridge {
   std::optional<queue::EventSubscription> subscription_;
 };
 
-Result<std::optional<std::int64_t>> StartAfter(const net::Request& request) {
-  auto text = request.headers.Find("Last-Event-ID");
-  if (!text) text = request.QueryParam("after");
-  if (!text) return std::nullopt;
-  std::int64_t seq = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seq);
-  if (error != std::errc{} || end != text->data() + text->size() || seq < 0) {
-    return Fail(ErrorCode::kInvalidArgument, "expected the id of an event", "after");
-  }
-  return seq;
-}
-
 }  // namespace
 
-Result<void> StreamEvents(queue::EventFeed& feed, const net::Request& request,
-                          const std::shared_ptr<net::EventStream>& stream) {
-  SEEDCORE_ASSIGN_OR_RETURN(const auto after, StartAfter(request));
-  const auto bridge = std::make_shared<Bridge>(stream, std::string(request.QueryParam("task_id").value_or("")));
+Result<void> EventsRequest::Validate() const {
+  if (after.value_or(0) < 0) return Fail(ErrorCode::kInvalidArgument, "expected the id of an event", "after");
+  return {};
+}
+
+Result<void> StreamTaskEvents(queue::EventFeed* feed, const EventsRequest& request,
+                              const std::shared_ptr<net::EventStream>& stream) {
+  if (feed == nullptr) return Fail(ErrorCode::kUnavailable, "events are not streamed here");
+  const auto bridge = std::make_shared<Bridge>(stream, request.task_id);
   SEEDCORE_ASSIGN_OR_RETURN(auto subscription,
-                            feed.Subscribe({.after = after, .on_ready = [weak = std::weak_ptr(bridge)] {
-                                              if (const auto alive = weak.lock()) alive->Pump();
-                                            }}));
+                            feed->Subscribe({.after = request.after, .on_ready = [weak = std::weak_ptr(bridge)] {
+                                               if (const auto alive = weak.lock()) alive->Pump();
+                                             }}));
   stream->OnClosed([bridge] { bridge->Detach(); });
   bridge->Attach(std::move(subscription));
   return {};
 }
 
-}  // namespace seedcore::app
+}  // namespace seedcore::service
