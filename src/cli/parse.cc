@@ -100,6 +100,17 @@ std::optional<Parsed> RefuseUnknown(std::string_view group, std::string_view wor
   return parsed;
 }
 
+/// The one line about arguments that do not fit, with the command whose help says more.
+std::string Refusal(const CLI::App& app, const CLI::Error& error) {
+  std::string command = app.get_name();
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    command += " " + at->get_name();
+  }
+  const std::string reason = error.what();
+  return fmt::format("seedcore: {}. `{} --help` says more\n", reason.substr(0, reason.find('\n')), command);
+}
+
 }  // namespace
 
 Parsed Parse(int argc, const char* const* argv) {
@@ -127,11 +138,11 @@ Parsed Parse(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    // CLI11 throws for --help as well; its exit() tells the two apart and writes what a person should read.
-    std::ostringstream out, problem;
-    const int code = app.exit(error, out, problem);
-    parsed.text = code == 0 ? out.str() : problem.str();
-    parsed.exit_code = code == 0 ? kExitOk : kExitUsage;
+    // CLI11 throws for --help as well; its exit() tells the two apart and writes the help.
+    std::ostringstream out, ignored;
+    const bool is_help = app.exit(error, out, ignored) == 0;
+    parsed.text = is_help ? out.str() : Refusal(app, error);
+    parsed.exit_code = is_help ? kExitOk : kExitUsage;
     return parsed;
   }
   for (std::size_t i = 0; i < apps.size(); ++i) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include <gmock/gmock.h>
@@ -98,6 +99,18 @@ TEST(Completion, OffersTheCommandsOfAGroupAfterItsName) {
 TEST(Parse, AWordTooManyIsRefused) {
   EXPECT_EQ(ParseWords(std::array{"seedcore", "cancel", "first", "second"}).exit_code, kExitUsage);
   EXPECT_EQ(ParseWords(std::array{"seedcore", "submit", "general_query", "what", "time"}).exit_code, kExitUsage);
+}
+
+TEST(Parse, WhatIsMissingIsOneLineWithTheHelpThatNamesIt) {
+  EXPECT_EQ(ParseWords(std::array{"seedcore", "submit"}).text,
+            "seedcore: TYPE is required. `seedcore submit --help` says more\n");
+  EXPECT_EQ(ParseWords(std::array{"seedcore", "ray", "call", "actor"}).text,
+            "seedcore: METHOD is required. `seedcore ray call --help` says more\n");
+  EXPECT_EQ(ParseWords(std::array{"seedcore", "ray"}).text,
+            "seedcore: A subcommand is required. `seedcore ray --help` says more\n");
+  const Parsed unknown = ParseWords(std::array{"seedcore", "submit", "x", "--no-such-option"});
+  EXPECT_THAT(unknown.text, HasSubstr("--no-such-option"));
+  EXPECT_EQ(std::ranges::count(unknown.text, '\n'), 1);
 }
 
 TEST(Parse, AnUnknownCommandGetsASuggestion) {

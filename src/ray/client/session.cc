@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/json.h"
 #include "base/log.h"
 
@@ -26,6 +28,14 @@ bool IsBotchedStart(std::string_view message) {
   return message.contains("Starting Ray client server failed") || message.contains("Proxy failed to Connect");
 }
 
+/// The last of so many failures to start, in one line.
+std::unexpected<Error> NotStarted(const Error& last, int attempts) {
+  return Fail(last.code,
+              fmt::format("Ray's proxy started no session in {} {}, the last time: {} (when its forks crash, "
+                          "GRPC_ENABLE_FORK_SUPPORT=0 for `ray start` helps)",
+                          attempts, attempts == 1 ? "try" : "tries", last.message));
+}
+
 }  // namespace
 
 Session::Session(GrpcChannel& channel, const SessionOptions& options, Env& env)
@@ -41,13 +51,29 @@ Result<std::unique_ptr<Session>> Session::Open(GrpcChannel& channel, const Sessi
     std::unique_ptr<Session> session(new Session(channel, options, env));
     const auto started = session->Start(call);
     if (started) return session;
-    const bool try_again = started.error().code == ErrorCode::kUnavailable && attempt < options.init_attempts;
-    if (!try_again) return std::unexpected(started.error());
+    const Error& error = started.error();
+    const bool is_botched = error.code == ErrorCode::kUnavailable;
+    if (!is_botched && error.code != ErrorCode::kDeadlineExceeded) return std::unexpected(error);
+    const bool has_time = env.Now() + options.init_pause < call.deadline;
+    if (!is_botched || attempt >= options.init_attempts || !has_time) return NotStarted(error, attempt);
     log::Info("the Ray Client server did not start a session; trying again",
-              {{"attempt", attempt}, {"reason", started.error().message}});
-    env.SleepFor(options.init_pause, call.stop);
-    SEEDCORE_RETURN_IF_ERROR(call.Check(env));
+              {{"attempt", attempt}, {"reason", error.message}});
+    session.reset();  // the proxy need not go on with it
+    if (!env.SleepFor(options.init_pause, call.stop)) return std::unexpected(call.Check(env).error());
   }
+}
+
+Result<rpc::DataResponse> Session::RequestInit(const CallContext& call) {
+  rpc::DataRequest request;
+  request.mutable_init()->set_ray_init_kwargs(WriteJson(json::object{{"namespace", options_.ray_namespace}}));
+  request.mutable_init()->set_reconnect_grace_period(static_cast<std::int32_t>(options_.reconnect_grace.count()));
+  const Instant asked = env_.Now();
+  auto response = Request(std::move(request), call.Within(options_.init_answer, env_));
+  if (response || response.error().code != ErrorCode::kDeadlineExceeded) return response;
+  // Another try only makes sense while there is time for it.
+  const ErrorCode code = call.Check(env_) ? ErrorCode::kUnavailable : ErrorCode::kDeadlineExceeded;
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(env_.Now() - asked);
+  return Fail(code, fmt::format("no answer within {} ms", waited.count()));
 }
 
 Result<void> Session::Start(const CallContext& call) {
@@ -55,10 +81,7 @@ Result<void> Session::Start(const CallContext& call) {
     const std::lock_guard lock(mutex_);
     OpenStream(false);
   }
-  rpc::DataRequest request;
-  request.mutable_init()->set_ray_init_kwargs(WriteJson(json::object{{"namespace", options_.ray_namespace}}));
-  request.mutable_init()->set_reconnect_grace_period(static_cast<std::int32_t>(options_.reconnect_grace.count()));
-  SEEDCORE_ASSIGN_OR_RETURN(const rpc::DataResponse response, Request(std::move(request), call));
+  SEEDCORE_ASSIGN_OR_RETURN(const rpc::DataResponse response, RequestInit(call));
   if (!response.init().ok()) {
     const std::string& message = response.init().msg();
     return Fail(IsBotchedStart(message) ? ErrorCode::kUnavailable : ErrorCode::kInvalidArgument,

@@ -29,7 +29,8 @@ struct SessionOptions {
   std::chrono::milliseconds goodbye{3'000};  ///< for the last exchange, also in the destructor
   std::size_t max_in_flight = 64;            ///< requests without a reply; further ones wait
   int init_attempts = 3;
-  std::chrono::milliseconds init_pause{500};  ///< between two of them
+  std::chrono::milliseconds init_pause{500};      ///< between two of them
+  std::chrono::milliseconds init_answer{15'000};  ///< for each; a proxy whose process died tells so after half a minute
 };
 
 /// One session with a Ray Client server: one job of the cluster, one process on its head node. Requests of several
@@ -43,7 +44,7 @@ struct SessionOptions {
 class Session {
  public:
   /// Starts the session: takes about a second. A start that the server botches (its fork can crash) is tried again
-  /// under a new client id. `channel` must outlive the session.
+  /// under a new client id; kUnavailable with the last reason when no try is left. `channel` must outlive the session.
   [[nodiscard]] static Result<std::unique_ptr<Session>> Open(GrpcChannel& channel, const SessionOptions& options,
                                                              Env& env, const CallContext& call);
   ~Session();
@@ -86,6 +87,7 @@ class Session {
   Session(GrpcChannel& channel, const SessionOptions& options, Env& env);
 
   Result<void> Start(const CallContext& call);
+  Result<rpc::DataResponse> RequestInit(const CallContext& call);
   Result<rpc::DataResponse> Exchange(std::vector<rpc::DataRequest> parts, const CallContext& call);
   Result<rpc::DataResponse> Await(std::unique_lock<std::mutex>& lock, std::int32_t req_id,
                                   const std::shared_ptr<Pending>& pending, const CallContext& call);
