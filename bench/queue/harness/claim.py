@@ -57,6 +57,13 @@ DO $make$ DECLARE v record; BEGIN
   UPDATE queue_flow SET last_turn = (SELECT max(turn) FROM tasks);
 END $make$;
 DROP TABLE bench_index;
+DELETE FROM task_ready;
+INSERT INTO task_ready (seq, turn, type) SELECT seq, turn, type FROM tasks WHERE runnable = 1 ORDER BY seq;
+DELETE FROM finished_batch;
+INSERT INTO finished_batch (finished_at, seqs)
+  SELECT min(finished_at), array_agg(seq) FROM (
+    SELECT seq, finished_at, row_number() OVER (ORDER BY seq) / 960 AS part FROM tasks WHERE finished_at IS NOT NULL) f
+  GROUP BY part ORDER BY part;
 DELETE FROM task_count;
 INSERT INTO task_count (status, shard, n) SELECT status, 0, count(*) FROM tasks GROUP BY status;
 SELECT setval(pg_get_serial_sequence('tasks', 'seq'), {all});
