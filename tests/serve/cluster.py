@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,22 @@ def request(url: str, body: object = None, headers: dict[str, str] | None = None
             return Response(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as error:
         return Response(error.code, error.headers, error.read())
+
+
+def detect_at_once(gateway_url: str, count: int) -> list[int]:
+    """Statuses of so many requests to ML at the same time, each with much to do."""
+    body = {"data": [float(i % 50) for i in range(100_000)]}
+
+    def detect(_: int) -> int:
+        try:
+            return request(gateway_url + "/ml/detect/anomaly", body).status
+        except urllib.error.URLError as error:
+            # The proxy refuses before it has read the body, and may close while it is still being sent.
+            assert isinstance(error.reason, ConnectionError), error
+            return 503
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(detect, range(count)))
 
 
 def wait_until_healthy(url: str, seconds: float = 30) -> None:

@@ -5,11 +5,10 @@ import signal
 import socket
 import sys
 import threading
-import urllib.error
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from cluster import Head, request, wait_until, wait_until_healthy
+from cluster import Head, detect_at_once, request, wait_until, wait_until_healthy
 from programs import run
 
 PREFIXES = ["/ml", "/cognitive", "/pipeline", "/state", "/energy", "/organism"]
@@ -265,18 +264,7 @@ def test_another_user_config_reaches_the_running_replicas(narrow: tuple[Head, se
 
 def test_beyond_the_bounded_queue_requests_are_answered_with_503(narrow: tuple[Head, set[int]]) -> None:
     head, _ = narrow
-    body = {"data": [float(i % 50) for i in range(100_000)]}
-
-    def detect(_: int) -> int:
-        try:
-            return request(head.gateway_url + "/ml/detect/anomaly", body).status
-        except urllib.error.URLError as error:
-            # The proxy refuses before it has read the body, and may close while it is still being sent.
-            assert isinstance(error.reason, ConnectionError), error
-            return 503
-
-    with ThreadPoolExecutor(12) as pool:
-        statuses = list(pool.map(detect, range(12)))
+    statuses = detect_at_once(head.gateway_url, 12)
     assert set(statuses) == {200, 503}, statuses
 
 

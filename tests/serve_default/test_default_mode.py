@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import threading
-import urllib.error
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "serve"))
-from cluster import Head, request, wait_until, wait_until_healthy
+from cluster import Head, detect_at_once, request, wait_until, wait_until_healthy
 
 
 def _config(head: Head) -> dict[str, Any]:
@@ -54,18 +53,7 @@ def test_a_task_is_routed_and_executed(head: Head) -> None:
 
 
 def test_beyond_the_bounded_queue_requests_are_answered_with_503(head: Head) -> None:
-    body = {"data": [float(i % 50) for i in range(100_000)]}
-
-    def detect(_: int) -> int:
-        try:
-            return request(head.gateway_url + "/ml/detect/anomaly", body).status
-        except urllib.error.URLError as error:
-            # The proxy refuses before it has read the body, and may close while it is still being sent.
-            assert isinstance(error.reason, ConnectionError), error
-            return 503
-
-    with ThreadPoolExecutor(12) as pool:
-        statuses = list(pool.map(detect, range(12)))
+    statuses = detect_at_once(head.gateway_url, 12)
     assert set(statuses) == {200, 503}, statuses
 
 
