@@ -119,7 +119,7 @@ function(seedcore_precompile target)
   seedcore_reuse_precompiled(${target} seedcore_pch)
 endfunction()
 
-# For a program of tests: GoogleTest's headers, too, and a lower optimisation, since nothing in it is worth more than the
+# For a program of tests: GoogleTest's headers, too, and a lower optimization, since nothing in it is worth more than the
 # time to compile it.
 function(seedcore_precompile_test target)
   seedcore_reuse_precompiled(${target} seedcore_test_pch HEADERS <gmock/gmock.h> <gtest/gtest.h> OPTIONS -O1

@@ -13,6 +13,7 @@ import ray
 from ray import serve
 from ray.util.client import ray as ray_client
 
+from bootstraps import connection
 from bootstraps.bootstrap_organs import OrganPlan, bootstrap_organs, organs_of
 from bootstraps.cluster_lock import bootstrap_lock
 from bootstraps.steps import StepFailedError, complain, number, say, step, wait_until
@@ -33,11 +34,16 @@ def _headers() -> dict[str, str]:
 
 
 def organism_url() -> str:
-    """ORGANISM_URL, or /organism behind the gateway that the connection plan finds."""
+    """ORGANISM_URL, or /organism behind the gateway that the connection plan finds.
+
+    Raises:
+        StepFailedError: There is no plan, because a variable is wrong; waiting would not mend it.
+    """
     given = os.getenv("ORGANISM_URL")
     if given:
         return given.rstrip("/")
-    plan = json.loads(_core.plan_ray_connection("", ""))
+    with step(STEP, connection.LOOK_AT):
+        plan = json.loads(_core.plan_ray_connection("", ""))
     return str(plan["serve_url"]["value"]).rstrip("/") + "/organism"
 
 
@@ -112,7 +118,7 @@ class _Organism:
 
 
 def _line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
+    lines = str(getattr(error, "reason", error)).strip().splitlines()  # what urllib wraps says more
     return lines[-1] if lines else repr(error)
 
 
@@ -145,7 +151,7 @@ def _await_health(organism: _Organism) -> None:
         try:
             status, health = organism.ask("GET", "/health", _CALL_S)
         except (OSError, ValueError) as error:
-            last = _line(error)
+            last = f"{organism_url()}: {_line(error)}"
             return False
         last = f"status {status}: {json.dumps(health)[:300]}"
         if status == 200:
@@ -156,7 +162,8 @@ def _await_health(organism: _Organism) -> None:
 
     with step(STEP, LOOK_AT):
         if not wait_until(healthy, timeout, interval):
-            raise StepFailedError(STEP, f"not healthy within {timeout:g} s: {last}", LOOK_AT)
+            look_at = LOOK_AT if ray.is_initialized() else connection.LOOK_AT
+            raise StepFailedError(STEP, f"not healthy within {timeout:g} s: {last}", look_at)
 
 
 def _initialize(organism: _Organism) -> None:

@@ -48,7 +48,7 @@ int RunBootstrap(const Arguments& arguments) {
   if (!call) return ReportError(call.error());
   const auto request = JobFor(arguments);
   if (!request) return ReportError(request.error());
-  const auto cluster = OpenCluster(arguments);
+  const auto cluster = AwaitCluster(arguments, *call);
   if (!cluster) return ReportError(cluster.error());
   const auto id = cluster->dashboard->SubmitJob(*request, *call);
   if (!id) return ReportError(id.error());

@@ -23,6 +23,9 @@ struct Cluster {
 /// Plans, connects, and prints warnings: contradictions of the plan, another version than tested. kUnavailable when
 /// there is no cluster.
 [[nodiscard]] Result<Cluster> OpenCluster(const Arguments& arguments);
+/// The same, but while nothing listens at the dashboard's port it is waited for, as long as
+/// SEEDCORE_RAY_CONNECT_TIMEOUT_S says and within `call`. Everything else fails at once.
+[[nodiscard]] Result<Cluster> AwaitCluster(const Arguments& arguments, const CallContext& call);
 
 /// The time --timeout-s allows, `fallback` without it.
 [[nodiscard]] Result<CallContext> CallFor(const Arguments& arguments, std::chrono::seconds fallback);

@@ -5,7 +5,7 @@
 /// What the files of the value arithmetic share.
 namespace seedcore::coordinator::internal {
 
-/// Steps a text of `bytes` costs: a step covers what one pass of a vectorised loop does.
+/// Steps a text of `bytes` costs: a step covers what one pass of a vectorized loop does.
 [[nodiscard]] inline std::size_t TextSteps(std::size_t bytes) { return 1 + bytes / 64; }
 
 [[nodiscard]] inline bool IsSequence(ValueKind kind) { return kind == ValueKind::kList || kind == ValueKind::kTuple; }

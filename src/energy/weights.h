@@ -31,7 +31,7 @@ struct Weights {
   friend bool operator==(const Weights&, const Weights&) = default;
 };
 
-/// The nearest allowed weights: scalars within their bounds, W_pair symmetrised and scaled to a spectral norm of at
+/// The nearest allowed weights: scalars within their bounds, W_pair symmetrized and scaled to a spectral norm of at
 /// most 1, W_hyper within [-1, 1]. Idempotent. Weights must be finite.
 [[nodiscard]] Weights Project(Weights weights);
 

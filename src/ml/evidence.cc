@@ -97,15 +97,15 @@ std::optional<Evidence> EvidenceCollector::CompareSpreads(std::size_t recent, st
 
 void EvidenceCollector::ObserveSeason(double value, std::optional<std::chrono::sys_seconds> when,
                                       Observation& observation) {
-  const auto normalised = [this](double x) { return (x - level_.mean()) / level_.Deviation(); };
+  const auto normalized = [this](double x) { return (x - level_.mean()) / level_.Deviation(); };
   LinearForecaster::Season season;
   std::optional<SeasonalView> view;
   if (when) view = season_.Observe(value, *when);
   if (view) {
-    season.expected = normalised(view->expected);
+    season.expected = normalized(view->expected);
     season.residual = view->residual / level_.Deviation();
   }
-  const auto forecast = forecaster_.Observe(normalised(value), season);
+  const auto forecast = forecaster_.Observe(normalized(value), season);
   if (forecast) {
     observation.expected = level_.mean() + *forecast * level_.Deviation();
     const double drift = forecaster_.Drift();

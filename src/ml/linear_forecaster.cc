@@ -13,7 +13,7 @@ constexpr double kVarianceShrink = 0.9;
 constexpr double kInputLimit = 10.0;
 /// Errors beyond this steer the weights no further (bounded influence).
 constexpr double kErrorLimit = 5.0;
-/// Bound of a normalised value when its forecast error is measured; keeps infinities out.
+/// Bound of a normalized value when its forecast error is measured; keeps infinities out.
 constexpr double kErrorBound = 1e6;
 constexpr double kBias = 0.1;
 constexpr double kErrorRate = 0.003;

@@ -16,8 +16,8 @@ class LinearForecaster {
  public:
   /// What the model knows about the coming value besides its own past.
   struct Season {
-    double expected = 0.0;  ///< Seasonal baseline of the coming value, normalised; 0 without one.
-    double residual = 0.0;  ///< Its seasonal residual, normalised; used one step later.
+    double expected = 0.0;  ///< Seasonal baseline of the coming value, normalized; 0 without one.
+    double residual = 0.0;  ///< Its seasonal residual, normalized; used one step later.
   };
 
   /// Forecast of the coming value, from earlier ones and `season.expected`. Empty for the first seven values.

@@ -15,7 +15,7 @@ inline constexpr std::size_t kMaxTextCharacters = 512;
 using TextVector = std::array<float, kTextFeatures>;
 
 /// Signed feature hashing (Weinberger et al. 2009) of words, word pairs and character trigrams within words, in lower
-/// case, L2-normalised. Words that contain a digit count as one and the same word: numbers, dates and ids vary without
+/// case, L2-normalized. Words that contain a digit count as one and the same word: numbers, dates and ids vary without
 /// meaning anything. Deterministic on every machine. O(length).
 [[nodiscard]] TextVector FeaturizeText(std::string_view text);
 

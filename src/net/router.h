@@ -36,7 +36,7 @@ class Router {
   /// that differ only in parameter names are the same.
   Result<std::size_t> Add(Method method, std::string_view pattern);
 
-  /// `path` is normalised, as ParseTarget leaves it.
+  /// `path` is normalized, as ParseTarget leaves it.
   void Find(Method method, std::string_view path, Match& match) const;
   /// "GET, HEAD, POST": what an Allow header says; empty when the path does not exist.
   [[nodiscard]] std::string AllowedMethods(std::string_view path) const;

@@ -49,7 +49,7 @@ struct OrganState {
   static constexpr auto kFields = Fields(Optional("h", &OrganState::h, "Mean of the agents' embeddings"),
                                          Optional("P", &OrganState::P, "Role probabilities, one row E, S, O per agent"),
                                          Sparse("P_agg", &OrganState::P_agg, "Mean of the rows of P on the simplex"),
-                                         Sparse("v_pso", &OrganState::v_pso, "Velocity of a role optimiser"));
+                                         Sparse("v_pso", &OrganState::v_pso, "Velocity of a role optimizer"));
 };
 
 /// The machine this process runs on, measured.

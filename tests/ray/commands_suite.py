@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -221,6 +222,27 @@ applications:
 
 
 APPLICATION: dict[str, Any] = {"name": "tiny", "import_path": "tiny_app:build", "route_prefix": "/tiny"}
+
+
+class BeforeItsHead(unittest.TestCase):
+    """A command that is started before the head is."""
+
+    def test_bootstrap_waits_for_the_dashboard_and_has_its_job_run(self) -> None:
+        head = RayHead()
+        self.addCleanup(head.stop)
+        variables = {"RAY_DASHBOARD_URL": head.dashboard_url, "SEEDCORE_RAY_CONNECT_TIMEOUT_S": "120"}
+        command = [os.environ["SEEDCORE"], "bootstrap", "--python", "/bin/true"]  # the job itself is in tests/serve
+        with subprocess.Popen(command, env=head.environment() | variables, stderr=subprocess.PIPE, text=True) as early:
+            assert early.stderr is not None
+            self.assertIn("waiting for it, 120 s at most", early.stderr.readline())
+            try:
+                head.__enter__()
+                err = early.stderr.read()
+                code = early.wait(60)
+            finally:
+                early.kill()
+        self.assertEqual(code, 0, err)
+        self.assertRegex(err, f"^job raysubmit_\\w+ on {head.dashboard_url}\n$")
 
 
 class TlsServer:

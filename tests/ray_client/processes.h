@@ -1,6 +1,7 @@
 #pragma once
 
 #include <csignal>
+#include <cstdint>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -70,6 +71,16 @@ inline std::vector<pid_t> ProcessesWith(std::string_view text) {
     if (is_meant) found.push_back(process);
   }
   return found;
+}
+
+/// Bytes of a process, pages that it shares with others counted in part; 0 once it has ended.
+inline std::uint64_t ProportionalMemory(pid_t process) {
+  std::ifstream in("/proc/" + std::to_string(process) + "/smaps_rollup");
+  for (std::string name; in >> name;) {
+    std::uint64_t kilobytes = 0;
+    if (name == "Pss:") return in >> kilobytes ? kilobytes * 1024 : 0;
+  }
+  return 0;
 }
 
 }  // namespace seedcore::testing

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <arpa/inet.h>
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -8,21 +11,27 @@
 #include <set>
 #include <string>
 #include <sys/socket.h>
+#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "base/env.h"
 #include "processes.h"
 
 namespace seedcore::testing {
 
 struct RayHeadOptions {
-  std::string ray;        ///< the `ray` program
-  bool with_tls = false;  ///< certificates of its own, on both sides
-  std::string token;      ///< empty: none is asked for
+  std::string ray;                             ///< the `ray` program
+  bool with_tls = false;                       ///< certificates of its own, on both sides
+  std::string token;                           ///< empty: none is asked for
+  std::uint64_t memory_limit = 8'000'000'000;  ///< bytes of all processes together, as in tests/ray/ray_head.py
 };
 
-/// A real Ray head node with ports and a folder of its own. Its end takes every process with it, by id.
+inline constexpr std::chrono::seconds kMemoryPeriod{2};
+
+/// A real Ray head node with ports and a folder of its own. Its end takes every process with it, by id. One that takes
+/// more memory than it may is ended, and its test fails.
 class RayHead {
  public:
   explicit RayHead(RayHeadOptions options) : options_(std::move(options)) {
@@ -36,6 +45,7 @@ class RayHead {
     } else {
       variables_.emplace_back("RAY_AUTH_MODE=disabled");
     }
+    watch_ = std::jthread([this](const std::stop_token& stop) { WatchMemory(stop); });
     const std::string limit = "120";
     is_up_ =
         Run({"/usr/bin/timeout", limit, options_.ray, "start", "--head", "--num-cpus=2", "--node-ip-address=127.0.0.1",
@@ -50,12 +60,10 @@ class RayHead {
   RayHead& operator=(const RayHead&) = delete;
 
   ~RayHead() {
-    // Workers that have lost their raylet end by themselves; some rename themselves and cannot be found.
-    for (int round = 0; round < 20; ++round) {
-      const std::vector<pid_t> left = ProcessesWith(folder_.string());
-      if (left.empty()) break;
-      for (const pid_t process : left) ::kill(process, SIGKILL);
-    }
+    watch_.request_stop();
+    if (watch_.joinable()) watch_.join();
+    EXPECT_LE(peak_memory_, options_.memory_limit) << "the cluster took too much memory and was ended";
+    KillAll();
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
   }
@@ -114,6 +122,25 @@ class RayHead {
     return 0;
   }
 
+  /// Workers that have lost their raylet end by themselves; some rename themselves and cannot be found.
+  void KillAll() const {
+    for (int round = 0; round < 20; ++round) {
+      const std::vector<pid_t> left = ProcessesWith(folder_.string());
+      if (left.empty()) break;
+      for (const pid_t process : left) ::kill(process, SIGKILL);
+    }
+  }
+
+  /// On a thread of its own until the head ends.
+  void WatchMemory(const std::stop_token& stop) {
+    while (RealEnv().SleepFor(kMemoryPeriod, stop)) {
+      std::uint64_t used = 0;
+      for (const pid_t process : ProcessesWith(folder_.string())) used += ProportionalMemory(process);
+      peak_memory_ = std::max(peak_memory_, used);
+      if (used > options_.memory_limit) return KillAll();
+    }
+  }
+
   /// `ray start` does not wait for its client server.
   static bool Listens(std::uint16_t port) {
     constexpr int kTries = 1200;
@@ -151,6 +178,8 @@ class RayHead {
   std::vector<std::string> variables_;
   std::uint16_t gcs_ = 0, client_ = 0, dashboard_ = 0, agent_ = 0;
   bool is_up_ = false;
+  std::uint64_t peak_memory_ = 0;  // bytes, as far as it was seen; of watch_ while that runs
+  std::jthread watch_;
 };
 
 }  // namespace seedcore::testing

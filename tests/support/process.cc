@@ -52,8 +52,17 @@ Process::Process(const std::string& program, const std::vector<std::string>& arg
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> environment;
   for (const auto& [name, value] : options.environment) environment.push_back(name + "=" + value);
-  const int error =
-      ::posix_spawnp(&pid_, program.c_str(), &actions, nullptr, Pointers(words).data(), Pointers(environment).data());
+  // A shell that runs the tests in the background has them ignore Control-C, and they would pass that on.
+  sigset_t heeded;
+  sigemptyset(&heeded);
+  sigaddset(&heeded, SIGINT);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigdefault(&attributes, &heeded);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  const int error = ::posix_spawnp(&pid_, program.c_str(), &actions, &attributes, Pointers(words).data(),
+                                   Pointers(environment).data());
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   ::close(out_write);
   ::close(err_write);
@@ -86,12 +95,12 @@ void Process::Read(int from, std::string& into) {
   ::close(from);
 }
 
-std::string Process::AwaitLine(std::string_view text) {
+std::string Process::AwaitLineOf(const std::string& stream, std::string_view text) {
   std::string found;
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, kExitPatience, [&] {
-    for (std::size_t begin = 0, end = 0; (end = out_.find('\n', begin)) != std::string::npos; begin = end + 1) {
-      const std::string_view line = std::string_view(out_).substr(begin, end - begin);
+    for (std::size_t begin = 0, end = 0; (end = stream.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      const std::string_view line = std::string_view(stream).substr(begin, end - begin);
       if (line.find(text) == std::string_view::npos) continue;
       found = line;
       return true;

@@ -29,7 +29,9 @@ class Process {
 
   /// The first line on standard output that contains `text`, without its end; empty when the program ended or time ran
   /// out before.
-  std::string AwaitLine(std::string_view text);
+  std::string AwaitLine(std::string_view text) { return AwaitLineOf(out_, text); }
+  /// The same on standard error.
+  std::string AwaitErrorLine(std::string_view text) { return AwaitLineOf(err_, text); }
   void Signal(int signal) const;
   /// Exit code; 128 + n after signal n, as shells have it. -1 when it did not end in time and was killed.
   int Wait();
@@ -38,6 +40,7 @@ class Process {
 
  private:
   void Read(int from, std::string& into);
+  std::string AwaitLineOf(const std::string& stream, std::string_view text);
 
   pid_t pid_ = -1;
   std::optional<int> exit_code_;
