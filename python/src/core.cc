@@ -45,7 +45,11 @@ class Stream {
 
   nb::object Take() {
     std::string text;
-    const bool open = events_->Take(text);
+    bool open = false;
+    {
+      const nb::gil_scoped_release released;  // who sends goes on from here
+      open = events_->Take(text);
+    }
     if (!open) return nb::none();
     return ToBytes(text);
   }

@@ -45,12 +45,28 @@ void EventBuffer::OnClosed(std::function<void()> callback) {
   callback();
 }
 
-bool EventBuffer::Take(std::string& text) {
+bool EventBuffer::HasRoom() {
   const std::scoped_lock lock(mutex_);
+  return unsent_.size() < max_bytes_ / 4;
+}
+
+void EventBuffer::OnRoom(std::function<void()> callback) {
+  const std::scoped_lock lock(mutex_);
+  if (!disconnected_) on_room_ = std::move(callback);
+}
+
+bool EventBuffer::Take(std::string& text) {
   text.clear();
-  if (overflowed_) return false;
-  text.swap(unsent_);
-  return !text.empty() || !closed_;
+  std::function<void()> on_room;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (overflowed_) return false;
+    text.swap(unsent_);
+    if (closed_) return !text.empty();
+    if (!text.empty()) on_room = on_room_;
+  }
+  if (on_room) on_room();
+  return true;
 }
 
 void EventBuffer::Heartbeat() {
@@ -64,11 +80,13 @@ void EventBuffer::Heartbeat() {
 
 void EventBuffer::Disconnected() {
   std::function<void()> callback;
+  std::function<void()> on_room;  // what it holds is let go of outside of the lock
   {
     const std::scoped_lock lock(mutex_);
     closed_ = disconnected_ = true;
     unsent_.clear();
     callback = std::exchange(on_closed_, nullptr);
+    on_room.swap(on_room_);
   }
   if (callback) callback();
 }

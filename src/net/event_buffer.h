@@ -20,11 +20,14 @@ class EventBuffer final : public EventStream {
   bool Send(std::string_view event, std::string_view data, std::string_view id) override;
   void Close() override;
   void OnClosed(std::function<void()> callback) override;
+  bool HasRoom() override;
+  void OnRoom(std::function<void()> callback) override;
 
   /// Appends `lines`, which are text of an event stream already and end with a line break. False as for Send.
   bool SendLines(std::string_view lines);
 
-  /// For the connection: takes all unsent text. False when the stream is closed and nothing is left to write.
+  /// For the connection: takes all unsent text, and calls the OnRoom callback, here. False when the stream is closed
+  /// and nothing is left to write.
   [[nodiscard]] bool Take(std::string& text);
   /// A comment, which keeps proxies from thinking the connection dead. Nothing when events wait already.
   void Heartbeat();
@@ -42,6 +45,7 @@ class EventBuffer final : public EventStream {
   bool overflowed_ = false;
   bool disconnected_ = false;
   std::function<void()> on_closed_;
+  std::function<void()> on_room_;
 };
 
 }  // namespace seedcore::net

@@ -123,6 +123,25 @@ TEST(EventBuffer, RefusesWhatIsSentToASlowClient) {
   EXPECT_FALSE(buffer.Take(text));
 }
 
+TEST(EventBuffer, TellsASenderWithALotToSayWhenItCanGoOn) {
+  EventBuffer buffer(1000, [] {});
+  int told = 0;
+  buffer.OnRoom([&] { ++told; });
+  EXPECT_TRUE(buffer.HasRoom());
+  EXPECT_TRUE(buffer.Send("e", std::string(500, 'x'), ""));
+  EXPECT_FALSE(buffer.HasRoom());
+  std::string text;
+  EXPECT_TRUE(buffer.Take(text));
+  EXPECT_TRUE(buffer.HasRoom());
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(buffer.Take(text)) << "nothing was sent";
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(buffer.Send("e", "y", ""));
+  buffer.Disconnected();
+  EXPECT_FALSE(buffer.Take(text));
+  EXPECT_EQ(told, 1);
+}
+
 TEST(EventBuffer, TellsOnceThatItsClientHasGone) {
   EventBuffer buffer(100, [] {});
   int told = 0;

@@ -31,10 +31,10 @@ class Bridge {
     ended.swap(subscription_);
   }
 
-  /// Moves what there is from the feed to the client. Neither end blocks.
+  /// Moves what there is from the feed to the client, as far as that one has room. Neither end blocks.
   void Pump() {
     const std::scoped_lock lock(mutex_);
-    while (subscription_) {
+    while (subscription_ && stream_->HasRoom()) {
       auto events = subscription_->Take(kBatch);
       if (!events) {
         stream_->Send("error", ToJsonText(json::value{{"message", events.error().message}}));
@@ -73,6 +73,9 @@ Result<void> StreamTaskEvents(queue::EventFeed* feed, const EventsRequest& reque
                                                if (const auto alive = weak.lock()) alive->Pump();
                                              }}));
   stream->OnClosed([bridge] { bridge->Detach(); });
+  stream->OnRoom([weak = std::weak_ptr(bridge)] {
+    if (const auto alive = weak.lock()) alive->Pump();
+  });
   bridge->Attach(std::move(subscription));
   return {};
 }

@@ -63,12 +63,12 @@ def test_the_events_of_a_task_come_while_it_runs(head: Head, task_api: TaskApi, 
 
 
 def test_a_client_that_leaves_makes_room_for_another(head: Head, task_api: TaskApi) -> None:
-    task_api.submit({"type": "health_check"})
+    mine = "after=0&task_id=" + task_api.submit({"type": "health_check"})
 
     def open_all(streams: contextlib.ExitStack, count: int) -> bool:
         """Whether so many streams were opened, and had something to read."""
         try:
-            return all(next(streams.enter_context(following(head.gateway_url))) for _ in range(count))
+            return all(next(streams.enter_context(following(head.gateway_url, mine))) for _ in range(count))
         except urllib.error.HTTPError as refused:
             assert refused.code == 503
             return False
