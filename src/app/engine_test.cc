@@ -305,6 +305,7 @@ TEST_F(EngineTest, StreamsThroughServeLeaveRoomForRequests) {
   open.pop_back();
   EXPECT_TRUE(test::Eventually([&] { return ask() == 200; })) << "whoever is just writing to it lets go of it first";
   EXPECT_EQ(Ask(**engine, "GET", "/pipeline/predicates/status").status, 200);
+  for (const auto& stream : open) stream->Disconnected();
 }
 
 TEST_F(EngineTest, ADrainedEngineTakesNoMoreRequests) {

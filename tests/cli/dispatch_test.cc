@@ -104,7 +104,8 @@ TEST(DispatchUsage, WhatCannotRunIsRefusedInOneLine) {
 }
 
 TEST(DispatchUsage, ABootstrapWithoutAClusterSaysSo) {
-  const Program program;
+  Program program;
+  program.Set("SEEDCORE_RAY_CONNECT_TIMEOUT_S", "0");
   const Outcome outcome = program.Run({"bootstrap", "--address", "127.0.0.1:9"});
   EXPECT_EQ(outcome.code, 4) << outcome.err;
   EXPECT_EQ(Lines(outcome.err), 1U) << outcome.err;
