@@ -82,7 +82,7 @@ Result<void> ServiceEngine::Open() {
   for (const std::string& warning : settings.warnings) log::Warning(warning);
   SEEDCORE_RETURN_IF_ERROR(CheckStoreReaches(settings.store, options_.hosts));
   SEEDCORE_ASSIGN_OR_RETURN(foundation_, Foundation::Open(settings.store, env_));
-  if (kind_.name == "coordinator") foundation_->FeedEvents();
+  if (kind_.streams_events) foundation_->FeedEvents();
   progress_ = std::make_unique<queue::ProgressKeeper>(env_, foundation_->store->tasks(), foundation_->metrics);
   SEEDCORE_ASSIGN_OR_RETURN(const std::string gateway, GatewayUrl(options_.gateway_url, settings, env_));
   SEEDCORE_RETURN_IF_ERROR(BindPeers(settings, gateway));

@@ -34,6 +34,7 @@ struct ServiceKind {
   std::string_view name;    ///< "ml"
   std::string_view prefix;  ///< "/ml"
   Result<std::unique_ptr<ServiceUnit>> (*build)(const settings::Settings& settings, Foundation& foundation);
+  bool streams_events = false;  ///< it needs Foundation::events
 };
 /// ml, cognitive, coordinator, state, energy, organism.
 [[nodiscard]] const std::vector<ServiceKind>& ServiceKinds();

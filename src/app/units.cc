@@ -30,7 +30,7 @@ const std::vector<ServiceKind>& ServiceKinds() {
   static const std::vector<ServiceKind> kinds = {
       {"ml", "/ml", &BuildUnit<MlUnit>},
       {"cognitive", "/cognitive", &BuildUnit<CognitiveUnit>},
-      {"coordinator", "/pipeline", &BuildUnit<CoordinatorUnit>},
+      {"coordinator", "/pipeline", &BuildUnit<CoordinatorUnit>, /*streams_events=*/true},
       {"state", "/state", &BuildUnit<StateUnit>},
       {"energy", "/energy", &BuildUnit<EnergyUnit>},
       {"organism", "/organism", &BuildUnit<OrganismUnit>},

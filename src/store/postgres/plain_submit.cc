@@ -136,10 +136,23 @@ const char* TextFor(bool alike) {
   return (alike ? for_alike : for_others).c_str();
 }
 
-auto WhatIsShared(const NewTask& task) {
-  return std::tie(task.type, task.domain, task.description, task.priority, task.drift_score, task.run_after,
-                  task.deadline, task.retry.max_attempts, task.retry.base, task.retry.max, task.traceparent,
-                  task.run_immediately, task.concurrency_key);
+/// Calls `visit(type, value)` for what each task has of its own, or all have in common, in the order of kOne and kText;
+/// `value(task)` is a task's.
+template <class Visit>
+void ForEachColumn(const Visit& visit) {
+  visit(Oid::kText, [](const NewTask& task) { return std::string_view(task.type); });
+  visit(Oid::kText, [](const NewTask& task) { return std::string_view(task.domain); });
+  visit(Oid::kText, [](const NewTask& task) { return std::string_view(task.description); });
+  visit(Oid::kInt4, [](const NewTask& task) { return task.priority; });
+  visit(Oid::kFloat8, [](const NewTask& task) { return task.drift_score; });
+  visit(Oid::kTimestamptz, [](const NewTask& task) { return task.run_after; });
+  visit(Oid::kTimestamptz, [](const NewTask& task) { return task.deadline; });
+  visit(Oid::kInt4, [](const NewTask& task) { return task.retry.max_attempts; });
+  visit(Oid::kInt8, [](const NewTask& task) { return task.retry.base; });
+  visit(Oid::kInt8, [](const NewTask& task) { return task.retry.max; });
+  visit(Oid::kText, [](const NewTask& task) { return NullIfEmpty(task.traceparent); });
+  visit(Oid::kBool, [](const NewTask& task) { return task.run_immediately; });
+  visit(Oid::kText, [](const NewTask& task) { return NullIfEmpty(task.concurrency_key); });
 }
 
 }  // namespace
@@ -151,9 +164,12 @@ void PlainSubmit::Add(const PreparedTask& prepared, const std::string& id) {
 }
 
 bool PlainSubmit::AreAlike() const {
-  return std::ranges::all_of(tasks_, [first = WhatIsShared(*tasks_.front()->task)](const PreparedTask* task) {
-    return WhatIsShared(*task->task) == first;
+  bool alike = true;
+  ForEachColumn([&](Oid, const auto& value) {
+    const auto first = value(*tasks_.front()->task);
+    alike = alike && std::ranges::all_of(tasks_, [&](const PreparedTask* task) { return value(*task->task) == first; });
   });
+  return alike;
 }
 
 PlainSubmit::Flows PlainSubmit::FindFlows() const {
@@ -192,16 +208,17 @@ std::vector<std::int32_t> PlainSubmit::Order(const Flows& flows) const {
   return order;
 }
 
-/// One value when they are alike, an array of each task's value when they are not.
-template <class Value>
-void PlainSubmit::AddColumn(Params& params, Oid type, bool alike, const Value& value) const {
-  if (alike) {
-    params.Add(value(*tasks_.front()->task));
-    return;
-  }
-  Array array(type);
-  for (const PreparedTask* task : tasks_) array.Add(value(*task->task));
-  params.Add(array);
+/// Of each column one value when they are alike, an array of each task's value when they are not.
+void PlainSubmit::AddColumns(Params& params, bool alike) const {
+  ForEachColumn([&](Oid type, const auto& value) {
+    if (alike) {
+      params.Add(value(*tasks_.front()->task));
+      return;
+    }
+    Array array(type);
+    for (const PreparedTask* task : tasks_) array.Add(value(*task->task));
+    params.Add(array);
+  });
 }
 
 /// As many of a flow as fill a batch stand together, and the rest alone if it is small.
@@ -262,24 +279,6 @@ void PlainSubmit::AddPlacesOfTasks(Params& params, const Flows& flows, const std
   for (const std::int32_t part : part_of) parts.Add(part);
   params.Add(behind);
   params.Add(parts);
-}
-
-/// What each task has of its own, or all have in common.
-void PlainSubmit::AddColumns(Params& params, bool alike) const {
-  const auto column = [&](Oid type, const auto& value) { AddColumn(params, type, alike, value); };
-  column(Oid::kText, [](const NewTask& task) { return std::string_view(task.type); });
-  column(Oid::kText, [](const NewTask& task) { return std::string_view(task.domain); });
-  column(Oid::kText, [](const NewTask& task) { return std::string_view(task.description); });
-  column(Oid::kInt4, [](const NewTask& task) { return task.priority; });
-  column(Oid::kFloat8, [](const NewTask& task) { return task.drift_score; });
-  column(Oid::kTimestamptz, [](const NewTask& task) { return task.run_after; });
-  column(Oid::kTimestamptz, [](const NewTask& task) { return task.deadline; });
-  column(Oid::kInt4, [](const NewTask& task) { return task.retry.max_attempts; });
-  column(Oid::kInt8, [](const NewTask& task) { return task.retry.base; });
-  column(Oid::kInt8, [](const NewTask& task) { return task.retry.max; });
-  column(Oid::kText, [](const NewTask& task) { return NullIfEmpty(task.traceparent); });
-  column(Oid::kBool, [](const NewTask& task) { return task.run_immediately; });
-  column(Oid::kText, [](const NewTask& task) { return NullIfEmpty(task.concurrency_key); });
 }
 
 Call PlainSubmit::ToCallOfOne() const {

@@ -44,8 +44,6 @@ class PlainSubmit {
   [[nodiscard]] Flows FindFlows() const;
   /// The tasks by what they have in common: the created ones, those that run later, and flow by flow the others.
   [[nodiscard]] std::vector<std::int32_t> Order(const Flows& flows) const;
-  template <class Value>
-  void AddColumn(Params& params, Oid type, bool alike, const Value& value) const;
   void AddColumns(Params& params, bool alike) const;
   void AddLine(Params& params, const Flows& flows) const;
   void AddHistory(Params& params) const;

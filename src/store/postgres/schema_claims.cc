@@ -7,6 +7,7 @@ namespace seedcore::store::postgres {
 // their rows and returns them, in one pass and without a table in between. What one statement did before is a few
 // simple ones here: the server sets up each plan in full whenever it runs it, which for a few tasks was most of the
 // work; and each statement sees what was committed before it, also the versions of rows that it had to wait for.
+// Processes of schema 14 go on calling seedcore_prepare_claim (schema_ready_batches.cc), which these follow.
 
 // Of the locked tasks `c` what the claim goes on with.
 #define SEEDCORE_PG_CHOSEN                                                                                          \
