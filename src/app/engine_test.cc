@@ -112,6 +112,23 @@ TEST_F(EngineTest, CoordinatorsReachTheOtherServicesThroughTheGatewayAndShareThe
   }
 }
 
+TEST_F(EngineTest, CoordinatorsShareTheRulesOfTheStore) {
+  const auto left = Start("coordinator");
+  const auto right = Start("coordinator");
+  ASSERT_TRUE(left && right);
+  const auto version = [](ServiceEngine& engine) {
+    return Ask(engine, "GET", "/pipeline/predicates/status").body.at("predicate_config").at("store_version");
+  };
+  const Reply put = Ask(**left, "PUT", "/pipeline/predicates",
+                        R"({"yaml":"routing: [{when: '1', do: hold}]\nmutations_enabled: false\n"})", "/pipeline");
+  ASSERT_EQ(put.status, 200) << WriteJson(put.body);
+  EXPECT_EQ(version(**left), 1);
+  EXPECT_TRUE(test::Eventually([&] { return version(**right) == 1; }));
+  const auto late = Start("coordinator");
+  ASSERT_TRUE(late);
+  EXPECT_EQ(version(**late), 1) << "one that starts later has them at once";
+}
+
 TEST_F(EngineTest, AGatewayThatDoesNotAnswerIsAnErrorAndNotACrash) {
   const auto engine = Start("coordinator");
   ASSERT_TRUE(engine);

@@ -27,7 +27,7 @@ class Platform {
   [[nodiscard]] const std::string& api_url() const;       ///< "http://127.0.0.1:8002"
   [[nodiscard]] std::chrono::milliseconds start_time() const;
 
-  /// Reads the rule file again; a file with an error is refused and the rules in force stay.
+  /// Reads the rules of the store, or the rule file, again; rules with an error are refused and those in force stay.
   [[nodiscard]] Result<void> ReloadRules();
   /// Refuses new requests, lets running ones and running tasks finish within the drain time, hands back the rest,
   /// closes the store. Idempotent.

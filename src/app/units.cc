@@ -79,8 +79,11 @@ std::vector<net::Route> CognitiveUnit::Routes() { return service::Routes(service
 Result<std::unique_ptr<CoordinatorUnit>> CoordinatorUnit::Build(const settings::Settings& settings,
                                                                 Foundation& foundation) {
   auto unit = std::make_unique<CoordinatorUnit>();
-  unit->rules_ = std::make_unique<coordinator::RuleBook>(foundation.env, settings.coordinator.predicates_path);
-  if (!settings.coordinator.predicates_path.empty()) SEEDCORE_RETURN_IF_ERROR(unit->rules_->Load());
+  const std::filesystem::path& file = settings.coordinator.predicates_path;
+  unit->rules_ =
+      std::make_unique<coordinator::RuleBook>(foundation.env, service::RuleSourcesOf(foundation.store->rules(), file));
+  SEEDCORE_RETURN_IF_ERROR(unit->rules_->LoadShared());
+  if (!file.empty()) SEEDCORE_RETURN_IF_ERROR(unit->rules_->LoadOwn());
   unit->watcher_ = std::make_unique<coordinator::RuleWatcher>(foundation.env, *unit->rules_);
   unit->service_ = std::make_unique<service::CoordinatorService>(
       service::CoordinatorDependencies{.env = foundation.env,
@@ -90,6 +93,7 @@ Result<std::unique_ptr<CoordinatorUnit>> CoordinatorUnit::Build(const settings::
                                        .events = foundation.events.get(),
                                        .incidents = foundation.store->incidents(),
                                        .rules = *unit->rules_,
+                                       .shared_rules = foundation.store->rules(),
                                        .ml = foundation.peers.ml,
                                        .cognitive = foundation.peers.cognitive,
                                        .organism = foundation.peers.organism,

@@ -45,7 +45,7 @@ class CoordinatorUnit final : public ServiceUnit {
   [[nodiscard]] static Result<std::unique_ptr<CoordinatorUnit>> Build(const settings::Settings& settings,
                                                                       Foundation& foundation);
   std::vector<net::Route> Routes() override;
-  /// Watches the rule file.
+  /// Watches the rules of the store and the rule file.
   Result<void> Start() override;
   void Stop(const CallContext& call) override;
   [[nodiscard]] service::CoordinatorService& service() { return *service_; }

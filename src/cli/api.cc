@@ -68,12 +68,12 @@ Result<json::value> Api::Post(const std::string& path, const json::value& body, 
   return impl_->Send(net::Method::kPost, path, WriteJson(body), idempotency_key, target, false);
 }
 
-Result<json::value> Api::Put(const std::string& path, const json::value& body) {
-  return impl_->Send(net::Method::kPut, path, WriteJson(body), "", Target::kTasks, false);
+Result<json::value> Api::Put(const std::string& path, const json::value& body, Target target) {
+  return impl_->Send(net::Method::kPut, path, WriteJson(body), "", target, false);
 }
 
-Result<json::value> Api::Delete(const std::string& path) {
-  return impl_->Send(net::Method::kDelete, path, "", "", Target::kTasks, false);
+Result<json::value> Api::Delete(const std::string& path, Target target) {
+  return impl_->Send(net::Method::kDelete, path, "", "", target, false);
 }
 
 Result<json::value> Api::GetAnyStatus(const std::string& path, Target target) {

@@ -30,8 +30,9 @@ class Api {
   /// `idempotency_key` makes the call safe to repeat, so that it is repeated when the connection breaks.
   [[nodiscard]] Result<json::value> Post(const std::string& path, const json::value& body,
                                          const std::string& idempotency_key = "", Target target = Target::kTasks);
-  [[nodiscard]] Result<json::value> Put(const std::string& path, const json::value& body);
-  [[nodiscard]] Result<json::value> Delete(const std::string& path);
+  [[nodiscard]] Result<json::value> Put(const std::string& path, const json::value& body,
+                                        Target target = Target::kTasks);
+  [[nodiscard]] Result<json::value> Delete(const std::string& path, Target target = Target::kTasks);
   /// The body also of an error status; for health checks, whose 503 carries the report.
   [[nodiscard]] Result<json::value> GetAnyStatus(const std::string& path, Target target);
 

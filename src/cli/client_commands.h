@@ -15,6 +15,13 @@ int RunFacts(const Arguments& arguments);
 int RunQueues(const Arguments& arguments);
 int RunGraph(const Arguments& arguments);
 int RunSchedules(const Arguments& arguments);
+int RunRulesStatus(const Arguments& arguments);
+int RunRulesCheck(const Arguments& arguments);
+int RunRulesPut(const Arguments& arguments);
+int RunRulesVersions(const Arguments& arguments);
+int RunRulesShow(const Arguments& arguments);
+int RunRulesRevert(const Arguments& arguments);
+int RunRulesWithdraw(const Arguments& arguments);
 int RunHealth(const Arguments& arguments);
 int RunStatus(const Arguments& arguments);
 

@@ -18,6 +18,9 @@ const std::vector<Command>& Commands() {
   static const Option kDataDir{.name = "--data-dir", .help = "Folder of the configured SQLite store"};
   static const Option kConfig{.name = "--config", .help = "YAML file with settings"};
   static const Option kTimeout{.name = "--timeout-s", .help = "Seconds to wait at most (20)"};
+  static const Option kRuleFile{.name = "FILE", .help = "Rule file, or - for standard input", .required = true};
+  static const Option kNote{.name = "--note", .help = "Why, for the list of versions"};
+  static const Option kExpect{.name = "--expect", .help = "Refuse when the newest version is not this one (0: none)"};
   static const std::vector<Command> commands{
       {"up",
        "Start the platform and serve until Ctrl-C",
@@ -166,6 +169,29 @@ const std::vector<Command>& Commands() {
         kJson},
        SettingFlags::kClient,
        &RunSchedules},
+      {"rules status", "The rules by which tasks are routed now", {kJson}, SettingFlags::kClient, &RunRulesStatus},
+      {"rules check", "Check a rule file, without a platform", {kRuleFile, kJson}, SettingFlags::kNone, &RunRulesCheck},
+      {"rules put",
+       "Put rules into the store: all replicas have them within about a second",
+       {kRuleFile, kNote, kExpect, kJson},
+       SettingFlags::kClient,
+       &RunRulesPut},
+      {"rules versions", "The rules of the store, newest first", {kJson}, SettingFlags::kClient, &RunRulesVersions},
+      {"rules show",
+       "The text of one version",
+       {{.name = "VERSION", .help = "Its number (the newest)"}, kJson},
+       SettingFlags::kClient,
+       &RunRulesShow},
+      {"rules revert",
+       "Put an earlier version in force again",
+       {{.name = "VERSION", .help = "Its number", .required = true}, kNote, kExpect, kJson},
+       SettingFlags::kClient,
+       &RunRulesRevert},
+      {"rules withdraw",
+       "Withdraw the rules of the store: each replica goes back to its file",
+       {kNote, kExpect, kJson},
+       SettingFlags::kClient,
+       &RunRulesWithdraw},
       {"health",
        "The health of every service; exit 1 if one is not able to serve",
        {kJson},
@@ -301,6 +327,7 @@ const std::vector<Command>& Commands() {
 std::string_view GroupSummary(std::string_view group) {
   if (group == "ray") return "The Ray cluster: where it is, what is in it";
   if (group == "store") return "The store: its schema, whether it is sound, copies of it";
+  if (group == "rules") return "The rules by which tasks are routed, which all replicas have from the store";
   if (group == "serve") return "Applications on Ray Serve";
   return "";
 }

@@ -6,7 +6,7 @@
 
 namespace seedcore::cli {
 
-/// The text of an option that takes a text, `@FILE`, or `-` for standard input.
-[[nodiscard]] Result<std::string> ReadText(const std::string& argument);
+/// The text of an option that takes a text, `@FILE`, or `-` for standard input. kNotFound names the option.
+[[nodiscard]] Result<std::string> ReadText(const std::string& argument, const std::string& option);
 
 }  // namespace seedcore::cli

@@ -12,7 +12,7 @@ namespace {
 Result<json::object> TaskFrom(const Arguments& arguments) {
   json::object task{{"type", arguments.Get("type")}};
   if (arguments.Has("params")) {
-    SEEDCORE_ASSIGN_OR_RETURN(const std::string text, ReadText(arguments.Get("params")));
+    SEEDCORE_ASSIGN_OR_RETURN(const std::string text, ReadText(arguments.Get("params"), "--params"));
     auto params = ParseJson(text);
     if (!params) return Fail(ErrorCode::kMalformed, params.error().message, "--params");
     task["params"] = std::move(*params);

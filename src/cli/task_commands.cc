@@ -72,7 +72,7 @@ int ShowTask(const Arguments& arguments, const json::value& task) {
 Result<json::object> TaskFromArguments(const Arguments& arguments) {
   json::object task{{"type", arguments.Get("TYPE")}};
   if (arguments.Has("params")) {
-    SEEDCORE_ASSIGN_OR_RETURN(const std::string text, ReadText(arguments.Get("params")));
+    SEEDCORE_ASSIGN_OR_RETURN(const std::string text, ReadText(arguments.Get("params"), "--params"));
     auto params = ParseJson(text);
     if (!params) return Fail(ErrorCode::kMalformed, params.error().message, "--params");
     task["params"] = std::move(*params);

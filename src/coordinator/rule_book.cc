@@ -33,7 +33,7 @@ Result<std::string> ReadFile(const std::filesystem::path& path) {
 
 }  // namespace
 
-RuleBook::RuleBook(Env& env, std::filesystem::path file) : env_(env), file_(std::move(file)) {
+RuleBook::RuleBook(Env& env, RuleSources sources) : env_(env), sources_(std::move(sources)) {
   auto built_in = ParseRules(BuiltInRulesText(), "built-in");
   SEEDCORE_CHECK(built_in, "the shipped rules compile; a test sees to it");
   built_in->loaded_at = env_.WallNow();
@@ -41,13 +41,64 @@ RuleBook::RuleBook(Env& env, std::filesystem::path file) : env_(env), file_(std:
 }
 
 Result<void> RuleBook::Load() {
-  auto rules = [&]() -> Result<RuleSet> {
-    if (file_.empty()) return ParseRules(BuiltInRulesText(), "built-in");
-    SEEDCORE_ASSIGN_OR_RETURN(const std::string text, ReadFile(file_));
-    return ParseRules(text, file_.string());
-  }();
+  const std::lock_guard loading(loading_);
+  SEEDCORE_RETURN_IF_ERROR(Fetch());
+  return PutInForce();
+}
+
+Result<bool> RuleBook::LoadShared() {
+  const std::lock_guard loading(loading_);
+  SEEDCORE_ASSIGN_OR_RETURN(const bool newer, Fetch());
+  if (newer) SEEDCORE_RETURN_IF_ERROR(PutInForce());
+  return newer;
+}
+
+Result<bool> RuleBook::LoadOwn() {
+  const std::lock_guard loading(loading_);
+  if (seen_.text) return false;
+  SEEDCORE_RETURN_IF_ERROR(PutInForce());
+  return true;
+}
+
+/// With loading_ held. Whether there is something new in seen_.
+Result<bool> RuleBook::Fetch() {
+  if (!sources_.shared) return false;
+  auto newest = sources_.shared(seen_.version);
+  std::optional<Error> error;
+  if (!newest) error = newest.error();
+  {
+    const std::lock_guard lock(mutex_);
+    if (error && !status_.shared_error) {
+      log::Warning("it is not known whether there are newer rules; the ones before stay in force",
+                   {{"error", ToString(*error)}});
+    }
+    status_.shared_error = error;
+  }
+  if (error) return std::unexpected(std::move(*error));
+  if (!*newest) return false;
+  seen_ = std::move(**newest);
+  return true;
+}
+
+Result<RuleSet> RuleBook::ReadOwn() const {
+  if (sources_.file.empty()) return ParseRules(BuiltInRulesText(), "built-in");
+  SEEDCORE_ASSIGN_OR_RETURN(const std::string text, ReadFile(sources_.file));
+  return ParseRules(text, sources_.file.string());
+}
+
+/// With loading_ held.
+Result<RuleSet> RuleBook::Read() const {
+  if (!seen_.text) return ReadOwn();
+  auto rules = ParseRules(*seen_.text, fmt::format("store, version {}", seen_.version));
+  if (rules) rules->shared_version = seen_.version;
+  return rules;
+}
+
+/// With loading_ held.
+Result<void> RuleBook::PutInForce() {
+  auto rules = Read();
   if (!rules) {
-    log::Error("rule file refused; the rules before it stay in force", {{"error", ToString(rules.error())}});
+    log::Error("rules refused; the ones before stay in force", {{"error", ToString(rules.error())}});
     const std::lock_guard lock(mutex_);
     ++status_.failures;
     status_.last_error = rules.error();
@@ -90,16 +141,25 @@ std::optional<RuleWatcher::Stamp> RuleWatcher::StampNow() const {
 }
 
 bool RuleWatcher::Look() {
+  // Failures are logged and kept by the book.
+  const auto shared = book_.LoadShared();
+  if (book_.status().shared_error) return false;
   const auto now = StampNow();
   // A file that is gone is about to be replaced, or was removed by mistake: either way the rules stay.
-  if (!now || now == seen_) return false;
-  seen_ = now;
-  static_cast<void>(book_.Load());  // a failure is logged and kept by the book
-  return true;
+  const bool file_changed = now && now != seen_;
+  if (file_changed) seen_ = now;
+  if (!shared || *shared) return true;
+  if (!file_changed) return false;
+  const auto own = book_.LoadOwn();
+  if (own && !*own) {
+    log::Warning("the rule file has changed, but the rules of the store are in force",
+                 {{"file", book_.file().string()}});
+  }
+  return !own || *own;
 }
 
 void RuleWatcher::Start() {
-  if (book_.file().empty()) return;
+  if (book_.file().empty() && !book_.is_shared()) return;
   thread_ = std::jthread([this](const std::stop_token& stop) {
     while (env_.SleepFor(kLookEvery, stop)) Look();
   });

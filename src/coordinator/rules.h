@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,7 +68,8 @@ struct RuleSet {
   MutationAction fallback_mutation = MutationAction::kHold;
   json::value alerts;  ///< kept for the monitoring system; not evaluated here
 
-  std::string source;  ///< file, or "built-in"
+  std::string source;               ///< "store, version 7", the file, or "built-in"
+  std::int64_t shared_version = 0;  ///< in the store; 0: not from there
   std::string hash;    ///< 16 hex digits over the text
   WallTime loaded_at;
 };

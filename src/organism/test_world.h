@@ -95,6 +95,7 @@ class StoreWithRegistry final : public store::Store {
   store::GraphStore& graph() override { return real_.graph(); }
   store::StepStore& steps() override { return real_.steps(); }
   store::ScheduleStore& schedules() override { return real_.schedules(); }
+  store::RuleStore& rules() override { return real_.rules(); }
   Health CheckHealth() override { return real_.CheckHealth(); }
 
  private:

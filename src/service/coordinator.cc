@@ -9,11 +9,8 @@
 
 namespace seedcore::service {
 
-using coordinator::Signal;
-
 namespace {
 
-constexpr int kMaxShownStreams = 100;
 constexpr auto kHealthTimeout = std::chrono::seconds(1);
 
 std::optional<double> Ratio(std::int64_t part, std::int64_t whole) {
@@ -84,54 +81,6 @@ Result<CoordinatorMetrics> CoordinatorService::GetMetrics(const Empty&, const Ca
   return out;
 }
 
-Result<PredicateStatus> CoordinatorService::PredicatesStatus(const Empty&, const CallContext&) {
-  const auto rules = impl_->deps.rules.Current();
-  const auto book = impl_->deps.rules.status();
-  PredicateStatus out;
-  PredicateConfigStatus& config = out.predicate_config;
-  config.version = TextOf(rules->metadata, "version");
-  config.commit = TextOf(rules->metadata, "commit");
-  config.loaded_at = rules->loaded_at;
-  config.file = rules->source;
-  config.file_hash = rules->hash;
-  config.routing_rules = static_cast<std::int64_t>(rules->routing.size());
-  config.mutation_rules = static_cast<std::int64_t>(rules->mutations.size());
-  config.routing_enabled = rules->routing_enabled;
-  config.mutations_enabled = rules->mutations_enabled;
-  config.gpu_guard_enabled = rules->gpu_guard_enabled;
-  config.is_fallback = !impl_->deps.rules.file().empty() && rules->source == "built-in";
-  config.loads = static_cast<std::int64_t>(book.loads);
-  config.failed_loads = static_cast<std::int64_t>(book.failures);
-  if (book.last_error) config.last_error = ToString(*book.last_error);
-
-  // The priority and complexity of a task are no measurement of now.
-  coordinator::Signals signals = impl_->MakeSignals({}, 5, 0.5);
-  out.signals = signals.ToJson();
-  out.signals.erase("task_priority");
-  out.signals.erase("task_complexity");
-  out.escalation_ratio = signals.Get(Signal::kEscalationRatio);
-
-  SEEDCORE_ASSIGN_OR_RETURN(const auto streams, impl_->deps.streams.List("ocps", kMaxShownStreams));
-  for (const auto& [stream, stored] : streams) {
-    if (const auto state = FromJson<coordinator::OcpsState>(stored)) {
-      out.ocps[stream] = {.stream = stream, .cusum = state->cusum, .fast = state->fast, .escalated = state->escalated};
-    }
-  }
-  return out;
-}
-
-Result<PredicateConfigResponse> CoordinatorService::PredicatesConfig(const Empty&, const CallContext&) {
-  return FromJson<PredicateConfigResponse>(coordinator::ToJson(*impl_->deps.rules.Current()));
-}
-
-Result<PredicateReloadResponse> CoordinatorService::ReloadPredicates(const Empty&, const CallContext&) {
-  SEEDCORE_RETURN_IF_ERROR(impl_->deps.rules.Load());
-  const auto rules = impl_->deps.rules.Current();
-  return PredicateReloadResponse{.success = true,
-                                 .message = fmt::format("{} routing rules and {} mutation rules from {}",
-                                                        rules->routing.size(), rules->mutations.size(), rules->source)};
-}
-
 Result<CoordinatorHealth> CoordinatorService::Health(const Empty& request, const CallContext& caller) {
   const CallContext call = caller.Within(kHealthTimeout, impl_->deps.env);
   CoordinatorHealth out;
@@ -139,8 +88,7 @@ Result<CoordinatorHealth> CoordinatorService::Health(const Empty& request, const
   out.parts["cognitive"] = Verdict(impl_->deps.cognitive.Call<&CognitiveService::Health>(request, call));
   const auto organism = impl_->deps.organism.Call<&OrganismService::Health>(request, call);
   out.parts["organism"] = Verdict(organism);
-  const auto book = impl_->deps.rules.status();
-  out.parts["rules"] = book.last_error ? ToString(*book.last_error) : std::string("ok");
+  out.parts["rules"] = RulesVerdict();
   const auto streams = impl_->deps.streams.Load("ocps", "health");
   out.parts["store"] = streams ? std::string("ok") : ToString(streams.error());
   for (const auto& [part, verdict] : out.parts) {
@@ -172,8 +120,15 @@ OperationTable<CoordinatorService> CoordinatorOperations() {
                                                                     "Every change of every stored task as it happens"),
            Get<&CoordinatorService::GetMetrics>("/metrics", "What was routed, where to, and how it went"),
            Get<&CoordinatorService::PredicatesStatus>("/predicates/status", "Rules in force and live signals"),
-           Get<&CoordinatorService::PredicatesConfig>("/predicates/config", "The whole rule file as it is in force"),
-           Post<&CoordinatorService::ReloadPredicates>("/predicates/reload", "Load the rule file again"),
+           Get<&CoordinatorService::PredicatesConfig>("/predicates/config", "All rules as they are in force"),
+           Post<&CoordinatorService::ReloadPredicates>("/predicates/reload",
+                                                       "Read the rules of the store, or the rule file, again"),
+           Put<&CoordinatorService::PutPredicates>(
+               "/predicates", "Put rules into the store, for all replicas: they follow within about a second"),
+           Delete<&CoordinatorService::WithdrawPredicates>(
+               "/predicates", "Withdraw the rules of the store: each replica goes back to its file"),
+           Get<&CoordinatorService::PredicateVersions>("/predicates/versions", "Rules of the store, newest first"),
+           Get<&CoordinatorService::PredicateVersion>("/predicates/versions/{version}", "One of them, with its text"),
            Get<&CoordinatorService::Health>("/health", "What this service can do now").Open()},
           "/pipeline/pipeline"};
 }

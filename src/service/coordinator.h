@@ -1,7 +1,10 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "base/call_context.h"
 #include "base/metrics.h"
@@ -36,6 +39,9 @@ struct CoordinatorServiceSettings {
   std::chrono::milliseconds retry_delay{10'000};           ///< of a task that a rule sends back
 };
 
+/// What a rule book reads: the rules of the store, before the file.
+[[nodiscard]] coordinator::RuleSources RuleSourcesOf(store::RuleStore& rules, std::filesystem::path file = {});
+
 struct CoordinatorDependencies {
   Env& env;
   Metrics& metrics;
@@ -44,6 +50,7 @@ struct CoordinatorDependencies {
   queue::EventFeed* events = nullptr;  ///< null: StreamEvents is unavailable
   store::IncidentStore& incidents;
   coordinator::RuleBook& rules;
+  store::RuleStore& shared_rules;  ///< where the book's shared rules are
   Peer<MlService> ml;
   Peer<CognitiveService> cognitive;
   Peer<OrganismService> organism;
@@ -76,8 +83,17 @@ class CoordinatorService {
   Result<CoordinatorMetrics> GetMetrics(const Empty& request, const CallContext& call);
   Result<PredicateStatus> PredicatesStatus(const Empty& request, const CallContext& call);
   Result<PredicateConfigResponse> PredicatesConfig(const Empty& request, const CallContext& call);
-  /// Loads the rule file again. A file with an error is refused with its line, and the rules in force stay.
+  /// Loads the rules again. Rules with an error are refused with its line, and those in force stay.
   Result<PredicateReloadResponse> ReloadPredicates(const Empty& request, const CallContext& call);
+  /// Puts rules into the store, and in force here; other replicas follow within about a second. What is in the store
+  /// already makes no new version. kInvalidArgument, kMalformed: the rules have an error, whose line is in the path;
+  /// kConflict: the newest version is not the expected one.
+  Result<PredicateVersionInfo> PutPredicates(const PredicatesPut& request, const CallContext& call);
+  /// Each replica goes back to its rule file, or to the built-in rules. Refused as above when this one's file has an
+  /// error.
+  Result<PredicateVersionInfo> WithdrawPredicates(const PredicatesWithdraw& request, const CallContext& call);
+  Result<PredicateVersionList> PredicateVersions(const Empty& request, const CallContext& call);
+  Result<PredicateVersionText> PredicateVersion(const PredicateVersionNumber& request, const CallContext& call);
   Result<CoordinatorHealth> Health(const Empty& request, const CallContext& call);
 
   /// Live measurements, for the Energy service: shares of the fast path and of escalations among recent decisions;
@@ -87,6 +103,10 @@ class CoordinatorService {
   struct Impl;
 
  private:
+  Result<PredicateVersionInfo> ShareRules(const store::NewRules& rules, std::optional<std::int64_t> expected);
+  /// "ok", or what is wrong with the rules.
+  [[nodiscard]] std::string RulesVerdict() const;
+
   std::unique_ptr<Impl> impl_;
 };
 

@@ -77,6 +77,7 @@ class CoordinatorTest : public testing::Test {
             .steps = steps_,
             .incidents = store_->incidents(),
             .rules = rules,
+            .shared_rules = store_->rules(),
             .ml = ml_,
             .cognitive = cognitive_,
             .organism = organism_,
@@ -159,7 +160,7 @@ class CoordinatorTest : public testing::Test {
   void UseRules(const std::string& routing, const std::string& mutations = "[{when: '1', do: hold}]") {
     const std::string file = folder_.File("rules.yaml");
     std::ofstream(file) << "routing: " << routing << "\nmutations: " << mutations << "\n";
-    coordinator::RuleBook& book = file_rules_.emplace_back(env_, file);
+    coordinator::RuleBook& book = file_rules_.emplace_back(env_, coordinator::RuleSources{.file = file});
     ASSERT_TRUE(book.Load());
     std::filesystem::remove(file);
     service_ = std::make_unique<CoordinatorService>(Dependencies(book));

@@ -323,26 +323,29 @@ struct PredicateConfigStatus {
   bool mutations_enabled = true;
   bool gpu_guard_enabled = true;
   bool is_fallback = false;
+  std::int64_t store_version = 0;
   std::int64_t loads = 0;
   std::int64_t failed_loads = 0;
   std::optional<std::string> last_error;
   static constexpr auto kFields = Fields(
-      Required("version", &PredicateConfigStatus::version, "From the file's metadata"),
-      Required("commit", &PredicateConfigStatus::commit, "From the file's metadata"),
+      Required("version", &PredicateConfigStatus::version, "From the metadata in the rules"),
+      Required("commit", &PredicateConfigStatus::commit, "From the metadata in the rules"),
       Required("loaded_at", &PredicateConfigStatus::loaded_at, "When these rules came into force"),
       Required("file", &PredicateConfigStatus::file, "Where they come from"),
-      Required("file_hash", &PredicateConfigStatus::file_hash, "Tells versions of the file apart"),
+      Required("file_hash", &PredicateConfigStatus::file_hash, "Tells versions of the text apart"),
       Required("routing_rules", &PredicateConfigStatus::routing_rules, "How many"),
       Required("mutation_rules", &PredicateConfigStatus::mutation_rules, "How many"),
       Required("routing_enabled", &PredicateConfigStatus::routing_enabled, "Whether routing rules are asked"),
       Required("mutations_enabled", &PredicateConfigStatus::mutations_enabled, "Whether mutation rules are asked"),
-      Required("gpu_guard_enabled", &PredicateConfigStatus::gpu_guard_enabled, "As in the file"),
+      Required("gpu_guard_enabled", &PredicateConfigStatus::gpu_guard_enabled, "As in the rules"),
       Required("is_fallback", &PredicateConfigStatus::is_fallback,
                "A file is configured, but the built-in rules are in force"),
-      Required("loads", &PredicateConfigStatus::loads, "Times the file was loaded"),
-      Required("failed_loads", &PredicateConfigStatus::failed_loads, "Times it was refused"),
+      Required("store_version", &PredicateConfigStatus::store_version,
+               "Of the store's rules, where those are in force; otherwise 0"),
+      Required("loads", &PredicateConfigStatus::loads, "Times rules were loaded"),
+      Required("failed_loads", &PredicateConfigStatus::failed_loads, "Times they were refused"),
       Optional("last_error", &PredicateConfigStatus::last_error,
-               "Why the last load was refused; null when it was not"));
+               "Why the last load was refused, or the store can't be asked for newer rules; otherwise null"));
 };
 
 struct PredicateStatus {
@@ -385,6 +388,60 @@ struct PredicateReloadResponse {
   static constexpr auto kFields =
       Fields(Required("success", &PredicateReloadResponse::success, "Always true: a refused file is an HTTP error"),
              Required("message", &PredicateReloadResponse::message, "What was loaded"));
+};
+
+struct PredicatesPut {
+  std::string yaml;
+  std::string note;
+  std::optional<std::int64_t> expected_version;
+  static constexpr auto kFields = Fields(
+      Required("yaml", &PredicatesPut::yaml, "The text of a rule file, as config/predicates.yaml; at most 256 KiB"),
+      Optional("note", &PredicatesPut::note, "Why, for the list of versions; at most 1000 bytes"),
+      Optional("expected_version", &PredicatesPut::expected_version,
+               "The version that is replaced, 0 for none: refused (409) when the newest is another"));
+};
+
+struct PredicatesWithdraw {
+  std::string note;
+  std::optional<std::int64_t> expected_version;
+  static constexpr auto kFields =
+      Fields(Optional("note", &PredicatesWithdraw::note, "Why, for the list of versions; at most 1000 bytes"),
+             Optional("expected_version", &PredicatesWithdraw::expected_version,
+                      "The version that is withdrawn: refused (409) when the newest is another"));
+};
+
+struct PredicateVersionNumber {
+  std::int64_t version = 0;
+  static constexpr auto kFields = Fields(Required("version", &PredicateVersionNumber::version, "Its number"));
+};
+
+struct PredicateVersionInfo {
+  std::int64_t version = 0;
+  bool withdrawn = false;
+  std::string note;
+  WallTime created_at;
+  static constexpr auto kFields =
+      Fields(Required("version", &PredicateVersionInfo::version, "From 1, one by one; 0: there has never been one"),
+             Required("withdrawn", &PredicateVersionInfo::withdrawn, "From here on each replica had its own rules"),
+             Required("note", &PredicateVersionInfo::note, "Why"),
+             Required("created_at", &PredicateVersionInfo::created_at, "When it was put"));
+};
+
+struct PredicateVersionList {
+  std::vector<PredicateVersionInfo> items;
+  static constexpr auto kFields =
+      Fields(Required("items", &PredicateVersionList::items, "Newest first, at most the last 100"));
+};
+
+struct PredicateVersionText {
+  std::int64_t version = 0;
+  std::optional<std::string> yaml;
+  std::string note;
+  WallTime created_at;
+  static constexpr auto kFields = Fields(Required("version", &PredicateVersionText::version, "Its number"),
+                                         Optional("yaml", &PredicateVersionText::yaml, "The text; null: withdrawn"),
+                                         Required("note", &PredicateVersionText::note, "Why"),
+                                         Required("created_at", &PredicateVersionText::created_at, "When it was put"));
 };
 
 struct CoordinatorHealth {

@@ -73,6 +73,7 @@ class StoreConformance : public testing::TestWithParam<StoreUnderTest> {
   TaskStore& tasks() { return store_->tasks(); }
   QueueStore& queues() { return store_->queues(); }
   ScheduleStore& schedules() { return store_->schedules(); }
+  RuleStore& rules() { return store_->rules(); }
   void Advance(std::chrono::nanoseconds duration) { env_.Advance(duration); }
 
   Task Submit(NewTask task) {

@@ -193,6 +193,8 @@ class RandomStore {
                                     .error = {}}));
     }
     Must(store_.schedules().MoveSchedule("B", std::nullopt));
+    Must(store_.rules().PutRules({.text = Text() + "rules", .note = "why"}, std::nullopt));
+    Must(store_.rules().PutRules({.text = std::nullopt, .note = {}}, std::nullopt));
   }
 
   Store& store_;

@@ -11,6 +11,7 @@
 
 #include "base/progress.h"
 #include "store/queue_store.h"
+#include "store/rule_store.h"
 #include "store/schedule_store.h"
 #include "store/signal.h"
 #include "store/step_store.h"
@@ -354,6 +355,7 @@ class Store {
   virtual GraphStore& graph() = 0;
   virtual StepStore& steps() = 0;
   virtual ScheduleStore& schedules() = 0;
+  virtual RuleStore& rules() = 0;
 
   struct Health {
     std::string backend;   ///< "sqlite" or "postgresql"

@@ -189,6 +189,34 @@ TEST(Client, RetryOfTheDeadLettersTakesThemAll) {
   EXPECT_EQ(up->Wait(), 0) << up->err();
 }
 
+TEST(Client, RulesArePutSeenRevertedAndWithdrawn) {
+  Served served;
+  Program& seedcore = served.program;
+  const std::string hold = seedcore.Write("hold.yaml", "routing: [{when: '1', do: hold}]\nmutations_enabled: false\n");
+  const std::string fast =
+      seedcore.Write("fast.yaml", "routing: [{when: '1', do: fast_path}]\nmutations_enabled: false\n");
+  const std::string bad = seedcore.Write("bad.yaml", "routing:\n  - {when: '1', do: dance}\n");
+  EXPECT_EQ(seedcore.Run({"rules", "check", hold}).code, 0);
+  const Outcome refused = seedcore.Run({"rules", "check", bad});
+  EXPECT_NE(refused.code, 0);
+  EXPECT_TRUE(Contains(refused.err, "bad.yaml:2")) << refused.err;
+
+  EXPECT_TRUE(Contains(seedcore.Run({"rules", "status"}).out, "built-in"));
+  EXPECT_EQ(seedcore.Json({"rules", "put", hold, "--note", "first", "--expect", "0"}).at("version"), 1);
+  EXPECT_EQ(seedcore.Json({"rules", "put", fast}).at("version"), 2);
+  EXPECT_NE(seedcore.Run({"rules", "put", hold, "--expect", "1"}).code, 0) << "version 2 has not been seen";
+  EXPECT_NE(seedcore.Run({"rules", "put", bad}).code, 0);
+  EXPECT_EQ(seedcore.Run({"rules", "show", "1"}).out, "routing: [{when: '1', do: hold}]\nmutations_enabled: false\n");
+  EXPECT_EQ(seedcore.Json({"rules", "revert", "1"}).at("note"), "as version 1");
+  EXPECT_TRUE(Contains(seedcore.Run({"rules", "status"}).out, "store, version 3"));
+  EXPECT_EQ(seedcore.Json({"rules", "withdraw", "--note", "done & over"}).at("withdrawn"), true);
+  EXPECT_TRUE(Contains(seedcore.Run({"rules", "status"}).out, "built-in"));
+  EXPECT_NE(seedcore.Run({"rules", "revert", "4"}).code, 0);
+  const Outcome versions = seedcore.Run({"rules", "versions"});
+  EXPECT_EQ(Lines(versions.out), 4U);
+  EXPECT_TRUE(Contains(versions.out, "done & over")) << versions.out;
+}
+
 TEST(Client, WithoutAServerTheCodeAndTheHintSaySo) {
   Program seedcore;
   // Port 1 is nobody's.

@@ -126,6 +126,7 @@ int Main(const std::string& place, bool load) {
                                            .steps = &steps,
                                            .incidents = (*store)->incidents(),
                                            .rules = rules,
+                                           .shared_rules = (*store)->rules(),
                                            .ml = ml,
                                            .cognitive = cognitive,
                                            .organism = organism,

@@ -131,10 +131,16 @@ class Response:
         return json.loads(self.body)
 
 
-def request(url: str, body: object = None, headers: dict[str, str] | None = None, timeout: float = 30) -> Response:
-    """GET, or POST when there is a body."""
+def request(
+    url: str,
+    body: object = None,
+    headers: dict[str, str] | None = None,
+    timeout: float = 30,
+    method: str | None = None,
+) -> Response:
+    """GET, or POST when there is a body, unless a method is named."""
     data = None if body is None else json.dumps(body).encode()
-    asked = urllib.request.Request(url, data, {"content-type": "application/json", **(headers or {})})
+    asked = urllib.request.Request(url, data, {"content-type": "application/json", **(headers or {})}, method=method)
     try:
         with urllib.request.urlopen(asked, timeout=timeout) as answer:
             return Response(answer.status, answer.headers, answer.read())

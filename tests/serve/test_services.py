@@ -6,11 +6,14 @@ import socket
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cluster import Head, detect_at_once, request, wait_until, wait_until_healthy
 from programs import run
 
+RULES = Path(__file__).parents[2] / "config/predicates.yaml"
 PREFIXES = ["/ml", "/cognitive", "/pipeline", "/state", "/energy", "/organism"]
 
 
@@ -97,6 +100,31 @@ def test_a_triage_called_back_by_an_executor_uses_the_drift_of_its_task(head: He
     valves = request(head.gateway_url + "/pipeline/predicates/status").json()["ocps"]
     fed = [name for name in valves if name.startswith("anomaly_triage|")]
     assert fed == ["anomaly_triage|"], "the valve of the triage itself was fed as well"
+
+
+def test_replicas_have_the_rules_of_the_store(head: Head) -> None:
+    config = head.config()
+    (coordinator,) = [application for application in config["applications"] if application["name"] == "coordinator"]
+    coordinator["deployments"][0]["num_replicas"] = 2
+
+    def rules() -> dict[str, Any]:
+        status: dict[str, Any] = request(head.gateway_url + "/pipeline/predicates/status").json()["predicate_config"]
+        return status
+
+    try:
+        head.deploy(config)
+        head.wait_until_running(config)
+        shipped = RULES.read_text()
+        put = request(head.gateway_url + "/pipeline/predicates", {"yaml": shipped}, method="PUT")
+        assert put.status == 200, put.body
+        version = put.json()["version"]
+        assert version >= 1
+        wait_until(lambda: all(rules()["store_version"] == version for _ in range(40)), 30, "both replicas have them")
+    finally:
+        withdrawn = request(head.gateway_url + "/pipeline/predicates", method="DELETE")
+        assert withdrawn.status == 200, withdrawn.body
+        head.deploy(head.config())
+        head.wait_until_running(head.config())
 
 
 def test_errors_are_those_of_the_embedded_server(head: Head) -> None:

@@ -23,6 +23,7 @@ class ModelBackedStore final : public Store {
   GraphStore& graph() override { return rest_->graph(); }
   StepStore& steps() override { return *model_; }
   ScheduleStore& schedules() override { return *model_; }
+  RuleStore& rules() override { return rest_->rules(); }
   Health CheckHealth() override { return rest_->CheckHealth(); }
 
  private:

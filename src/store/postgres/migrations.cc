@@ -99,7 +99,8 @@ std::span<const Migration> Migrations() {
   static constexpr std::array kHotPath = {kSchemaHotPath, kSchemaHotPathFinish, kSchemaHotPathComplete};
   static constexpr std::array kReadyBatches = {kSchemaReadyBatches};
   static constexpr std::array kClaims = {kSchemaClaims};
-  static constexpr std::array<Migration, 15> kMigrations = {{
+  static constexpr std::array kRules = {kSchemaRules};
+  static constexpr std::array<Migration, 16> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
@@ -115,6 +116,7 @@ std::span<const Migration> Migrations() {
       {13, "the places of tasks, kept by those who change many", kHotPath},
       {14, "many tasks in one place of the line", kReadyBatches},
       {15, "claims, step by step", kClaims},
+      {16, "versions of the rules", kRules},
   }};
   return kMigrations;
 }

@@ -9,6 +9,7 @@
 #include "store/postgres/migrations.h"
 #include "store/postgres/queue_store.h"
 #include "store/postgres/registry.h"
+#include "store/postgres/rule_store.h"
 #include "store/postgres/schedule_store.h"
 #include "store/postgres/step_store.h"
 #include "store/postgres/task_store.h"
@@ -45,6 +46,7 @@ class PostgresStore final : public Store {
   GraphStore& graph() override { return graph_; }
   StepStore& steps() override { return steps_; }
   ScheduleStore& schedules() override { return schedules_; }
+  RuleStore& rules() override { return rules_; }
 
   Health CheckHealth() override {
     Health health{.backend = "postgresql", .location = "postgresql://" + place_, .schema_version = schema_version_};
@@ -74,6 +76,7 @@ class PostgresStore final : public Store {
   PostgresGraphStore graph_{database_};
   PostgresStepStore steps_{database_};
   PostgresScheduleStore schedules_{database_};
+  PostgresRuleStore rules_{database_};
   PostgresRegistryStore registry_;
 };
 

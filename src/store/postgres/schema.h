@@ -45,5 +45,6 @@ extern const char kSchemaHotPathFinish[];
 extern const char kSchemaHotPathComplete[];
 extern const char kSchemaReadyBatches[];  ///< many tasks in one place of the line
 extern const char kSchemaClaims[];        ///< claims, step by step
+extern const char kSchemaRules[];         ///< versions of the rules
 
 }  // namespace seedcore::store::postgres

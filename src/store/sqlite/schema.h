@@ -27,5 +27,6 @@ extern const char kSchemaSchedules[];
 extern const char kSchemaTurns[];
 extern const char kSchemaHistory[];
 extern const char kSchemaBounds[];
+extern const char kSchemaRules[];
 
 }  // namespace seedcore::store::sqlite

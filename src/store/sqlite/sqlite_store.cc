@@ -19,6 +19,7 @@
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/queue_store.h"
 #include "store/sqlite/registry.h"
+#include "store/sqlite/rule_store.h"
 #include "store/sqlite/schedule_store.h"
 #include "store/sqlite/step_store.h"
 #include "store/sqlite/task_store.h"
@@ -61,6 +62,7 @@ class SqliteStore final : public Store {
   GraphStore& graph() override { return graph_; }
   StepStore& steps() override { return steps_; }
   ScheduleStore& schedules() override { return schedules_; }
+  RuleStore& rules() override { return rules_; }
 
   Health CheckHealth() override {
     Health health{.backend = "sqlite", .location = path_, .schema_version = schema_version_, .size_bytes = SizeBytes()};
@@ -103,6 +105,7 @@ class SqliteStore final : public Store {
   SqliteGraphStore graph_{writer_, readers_};
   SqliteStepStore steps_{writer_, readers_};
   SqliteScheduleStore schedules_{writer_, readers_};
+  SqliteRuleStore rules_{writer_, readers_};
   SqliteRegistryStore registry_;
   std::optional<ForeignCommits> foreign_commits_;  // signals through the writer
 };
