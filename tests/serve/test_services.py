@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from cluster import Head, detect_at_once, request, wait_until, wait_until_healthy
+from cluster import Head, detect_at_once, request, request_until_answered, wait_until, wait_until_healthy
 from programs import run
 
 PREFIXES = ["/ml", "/cognitive", "/pipeline", "/state", "/energy", "/organism"]
@@ -107,21 +107,10 @@ def test_errors_are_those_of_the_embedded_server(head: Head) -> None:
     assert request(head.gateway_url + "/ml/nowhere").status == 404
 
 
-def _score(head: Head, stream: str, number: int) -> int:
-    """One drift score, repeated until it succeeds. Returns how many attempts it took."""
+def _score(head: Head, stream: str, number: int) -> None:
+    """One drift score, repeated until it succeeds."""
     body = {"task": {"id": f"{stream}-{number}", "type": stream, "description": "the usual"}}
-    for attempt in range(1, 60):
-        try:
-            answer = request(
-                head.gateway_url + "/ml/drift/score", body, {"Idempotency-Key": f"{stream}-{number}"}, timeout=10
-            )
-        except OSError:
-            continue
-        if answer.status == 200:
-            return attempt
-        assert answer.status >= 500, answer.body
-        threading.Event().wait(0.1)
-    raise AssertionError(f"{stream}-{number} was never answered")
+    request_until_answered(head.gateway_url + "/ml/drift/score", body, {"Idempotency-Key": f"{stream}-{number}"})
 
 
 def _observations(head: Head, stream: str) -> int:
@@ -212,15 +201,8 @@ def test_tasks_survive_the_death_of_a_coordinator_and_of_the_ml_replica_it_asks(
         if number == 20:
             half_way.set()
         body = {"id": f"route-{number}", "type": "health_check", "params": {}}
-        for _ in range(60):
-            try:
-                answer = request(head.gateway_url + "/pipeline/route-and-execute", body, timeout=15)
-            except OSError:
-                continue
-            if answer.status == 200:
-                return bool(answer.json()["success"])
-            threading.Event().wait(0.2)
-        return False
+        answer = request_until_answered(head.gateway_url + "/pipeline/route-and-execute", body, timeout=15)
+        return bool(answer.json()["success"])
 
     with ThreadPoolExecutor(6) as pool:
         work = pool.map(route, range(60))
