@@ -8,6 +8,7 @@
 #include <future>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <sys/socket.h>
 #include <thread>
@@ -122,6 +123,9 @@ class Server::Impl {
     if (listener >= listeners_.size()) {
       return Fail(ErrorCode::kInvalidArgument, fmt::format("there is no listener {}", listener));
     }
+    for (const Route& route : routes) {
+      if (route.forwarder) forwarders_.insert(route.forwarder);
+    }
     return listeners_[listener].routes.Add(std::move(routes));
   }
 
@@ -149,6 +153,7 @@ class Server::Impl {
   ServerCore core_;
   std::vector<std::shared_ptr<IoLoop>> loops_;  // the first one accepts
   std::deque<Listener> listeners_;
+  std::set<std::shared_ptr<Forwarder>> forwarders_;  // of all routes
   std::vector<HostPort> endpoints_;
   std::size_t next_loop_ = 0;  // only the accepting thread
   bool started_ = false;
@@ -178,6 +183,7 @@ Result<void> Server::Impl::Start() {
   SEEDCORE_CHECK(!started_, "a server starts once");
   if (loops_.empty()) SEEDCORE_RETURN_IF_ERROR(Bind());
   started_ = true;
+  for (const auto& forwarder : forwarders_) loops_.front()->LookAfter(forwarder);
   for (Listener& listener : listeners_) Accept(listener, *listener.acceptor, *listener.trouble);
   for (const auto& loop : loops_) loop->Start();
   return {};
