@@ -84,6 +84,13 @@ def _remove(plan: OrganPlan, name: str, why: str) -> None:
     say(name, f"removed: {why}")
 
 
+def _is_of_no_organ(status: int, reply: Any) -> bool:
+    """Whether the organism says that it has no such organ. A 404 of others, a proxy or a wrong prefix, is none of it."""
+    error = reply.get("error") if isinstance(reply, dict) else None
+    said = (error.get("code"), error.get("path")) if isinstance(error, dict) else None
+    return status == HTTPStatus.NOT_FOUND and said == ("not_found", "organ_id")
+
+
 def _prove(plan: OrganPlan, name: str, organ: str, ask: Ask) -> bool:
     """A health task on the organ, until the actor is the one that has executed it.
 
@@ -101,11 +108,11 @@ def _prove(plan: OrganPlan, name: str, organ: str, ask: Ask) -> bool:
         except (OSError, ValueError) as error:
             last = str(error)
             return False
-        gone = status == HTTPStatus.NOT_FOUND
+        gone = _is_of_no_organ(status, reply)
         if gone:
             return True
         if status != HTTPStatus.OK or not reply.get("success"):
-            last = f"status {status}: {str(reply.get('error'))[:300]}"
+            last = f"status {status}: {str(reply.get('error') if isinstance(reply, dict) else reply)[:300]}"
             return False
         host = reply["result"].get("host")
         last = f"it was executed by {host or 'the organism itself'}"

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from seedcore._core import Engine, Stream
@@ -18,15 +20,31 @@ _HEARTBEAT_S = 15.0
 _UNWATCHED_S = 0.05
 
 
+@dataclass(frozen=True)
+class StreamLimits:
+    """What a client of a stream may cost. It goes on at another stream, with the id of the last event it has seen."""
+
+    write_s: float = 30.0
+    """To take what was sent, as net::ServerLimits::write; then the stream is cut."""
+    longest_s: float = 600.0
+    """Until the stream is ended in order. Serve's proxy takes whatever it is sent, and does not say that its client
+    reads nothing of it: this limit and the next are the ones that hold behind it."""
+    most_bytes: int = 8 * 1024 * 1024
+    """Of events, likewise: what a client does not read is kept in memory on the way."""
+
+
 class EngineASGI:
     """An ASGI 3 application around one engine.
 
     Bodies above `max_body_bytes` are not read to their end: the engine answers 413 to what is too long.
     """
 
-    def __init__(self, engine: Engine, *, max_body_bytes: int = 8 * 1024 * 1024) -> None:
+    def __init__(
+        self, engine: Engine, *, max_body_bytes: int = 8 * 1024 * 1024, streams: StreamLimits | None = None
+    ) -> None:
         self._engine = engine
         self._max_body_bytes = max_body_bytes
+        self._streams = streams or StreamLimits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one ASGI scope: a request, or the lifespan that servers begin with."""
@@ -75,7 +93,9 @@ class EngineASGI:
             return
         status, headers, content, stream = answer
         if stream is not None:
-            await _send_stream(stream, status, headers, receive, send)
+            # A client that takes nothing in time is left, as one that has gone.
+            with suppress(asyncio.TimeoutError):
+                await _send_stream(stream, status, headers, receive, send, self._streams)
             return
         headers.append((b"content-length", str(len(content)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -120,23 +140,37 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _send_stream(
-    stream: Stream, status: int, headers: list[tuple[bytes, bytes]], receive: Receive, send: Send
+    stream: Stream, status: int, headers: list[tuple[bytes, bytes]], receive: Receive, send: Send, limits: StreamLimits
 ) -> None:
-    """Sends events as they come, until the engine ends the stream or the client leaves."""
+    """Sends events as they come, until the engine ends the stream, its time is over or the client leaves.
+
+    Raises:
+        asyncio.TimeoutError: The client does not take what was sent.
+    """
     loop = asyncio.get_running_loop()
+    ends = loop.time() + limits.longest_s
+    room = limits.most_bytes
     gone = asyncio.ensure_future(_disconnected(receive))
+
+    async def pass_on(message: Message) -> None:
+        await asyncio.wait_for(send(message), limits.write_s)
+
     try:
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        while not gone.done() and (text := stream.take()) is not None:
+        await pass_on({"type": "http.response.start", "status": status, "headers": headers})
+        while not gone.done() and room > 0 and (left := ends - loop.time()) > 0:
+            text = stream.take()
+            if text is None:
+                break
             if text:
-                await send({"type": "http.response.body", "body": text, "more_body": True})
+                room -= len(text)
+                await pass_on({"type": "http.response.body", "body": text, "more_body": True})
                 continue
             arrived = stream.wait(loop)
-            await asyncio.wait((arrived, gone), timeout=_HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((arrived, gone), timeout=min(_HEARTBEAT_S, left), return_when=asyncio.FIRST_COMPLETED)
             if not arrived.done():
                 stream.heartbeat()
         if not gone.done():
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await pass_on({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
         gone.cancel()
         stream.close()

@@ -15,7 +15,7 @@ from ray import serve
 from ray.serve import Application
 
 from seedcore._core import Engine
-from seedcore.asgi import EngineASGI
+from seedcore.asgi import EngineASGI, StreamLimits
 from seedcore.utils.ray_utils import hosts_in_cluster
 
 SINGLETONS = frozenset({"organism"})
@@ -30,6 +30,9 @@ class ServiceArgs(BaseModel):
     gateway_url: str = Field(default="", description="Where the other services are; empty: from the environment")
     settings_file: str = Field(default="", description="YAML file with settings, below the environment")
     drain_timeout_s: float = Field(default=10.0, ge=0.0, le=3600.0, description="Time for requests at the end")
+    longest_stream_s: float = Field(
+        default=StreamLimits.longest_s, gt=0.0, le=86_400.0, description="Then a client of a stream comes back for more"
+    )
 
 
 def _hosts_of_replicas() -> int:
@@ -62,7 +65,7 @@ class ServiceReplica:
         )
 
     def __serve_build_asgi_app__(self) -> EngineASGI:
-        return EngineASGI(self._engine)
+        return EngineASGI(self._engine, streams=StreamLimits(longest_s=self._args.longest_stream_s))
 
     async def check_health(self) -> None:
         """Fails when a new replica could do better: see ServiceEngine::CheckHealth."""

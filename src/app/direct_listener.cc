@@ -36,11 +36,14 @@ Result<std::unique_ptr<DirectListener>> DirectListener::Start(const settings::Se
   net::ServerOptions options = DirectServerOptionsFrom(settings, token);
   options.auth.tokens.insert(options.auth.tokens.end(), identity.api_tokens.begin(), identity.api_tokens.end());
   auto server = std::make_unique<net::Server>(std::move(options), foundation.env, foundation.metrics);
-  net::Route alive;
-  alive.pattern = kAlivePath;
-  alive.execution = net::Execution::kInline;
-  alive.handler = [](const net::Request&) { return net::JsonResponse(R"({"alive":true})"); };
-  routes.push_back(std::move(alive));
+  for (const auto& [path, execution] :
+       {std::pair{kAlivePath, net::Execution::kInline}, {kWorkingPath, net::Execution::kPool}}) {
+    net::Route sign;
+    sign.pattern = path;
+    sign.execution = execution;
+    sign.handler = [](const net::Request&) { return net::JsonResponse(R"({"alive":true})"); };
+    routes.push_back(std::move(sign));
+  }
   SEEDCORE_RETURN_IF_ERROR(server->AddRoutes(0, std::move(routes)));
   SEEDCORE_RETURN_IF_ERROR(server->Start());
   SEEDCORE_ASSIGN_OR_RETURN(const net::HostPort where,

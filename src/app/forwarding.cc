@@ -89,6 +89,7 @@ std::shared_ptr<net::Forwarder> Forwarding::To(std::string_view service) {
                             .retry_budget = {.share = gateway_.retry_budget},
                             .connect = gateway_.connect_timeout,
                             .alive_target = kAlivePath,
+                            .trial_target = kWorkingPath,
                             .probe_after = direct_.probe_after,
                             .probe_timeout = direct_.probe_timeout},
       directory_.Of(service), [this] { directory_.RefreshSoon(); }, foundation_.env, foundation_.metrics);

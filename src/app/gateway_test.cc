@@ -13,6 +13,7 @@
 #include "app/engine.h"
 #include "app/foundation.h"
 #include "app/listener_presence.h"
+#include "app/liveness_probe.h"
 #include "app/platform.h"
 #include "base/testing.h"
 #include "net/client.h"
@@ -260,6 +261,49 @@ TEST_F(GatewayTest, AFrozenReplicaHoldsARequestNoLongerThanItsProbes) {
     ejected += replica.at("state").as_string() == "ejected" ? 1 : 0;
   }
   EXPECT_EQ(ejected, 1);
+}
+
+TEST_F(GatewayTest, NoRequestPaysForFindingOutWhetherAnEjectedReplicaIsBack) {
+  std::atomic<bool> is_sick = true;
+  std::atomic<int> tried = 0;
+  const auto silent_while_sick = [&](const char* pattern) {
+    net::Route route;
+    route.pattern = pattern;
+    route.handler = [&, is_trial = std::string_view(pattern) == kWorkingPath](const net::Request& request) {
+      if (is_trial) ++tried;
+      if (is_sick) RealEnv().SleepFor(seconds(60), request.call.stop);
+      return net::JsonResponse("{}");
+    };
+    return route;
+  };
+  net::testing::TestServer replica(
+      {}, {silent_while_sick(kAlivePath), silent_while_sick(kWorkingPath), silent_while_sick("/energy/health")});
+  const auto energy = Replica("energy");
+  auto settings = Settings();
+  settings.direct.probe_after = settings.direct.probe_timeout = milliseconds(100);
+  settings.gateway.eject_for = settings.gateway.eject_longest = milliseconds(50);
+  Open(settings);
+  store::Instance listener;
+  listener.logical_id = "service:energy";
+  listener.service = "energy";
+  listener.address = fmt::format("127.0.0.1:{}", replica.port());
+  OpenStore();
+  ListenerPresence presence(foundation_->store->registry(), listener, RealEnv());
+  ASSERT_TRUE(presence.Enter());
+  ASSERT_TRUE(gateway_->Refresh());
+  const auto seen = [&] {
+    for (const json::value& each : Replicas("energy")) {
+      if (each.at("address").as_string() == listener.address) return each.get_object();
+    }
+    return json::object{};
+  };
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(Ask("/energy/health").status, 200);
+  EXPECT_TRUE(test::Eventually([&] { return tried >= 2; })) << "nobody asks the gateway for anything meanwhile";
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(Ask("/energy/health").status, 200);
+  EXPECT_EQ(seen().at("requests").to_number<int>(), 1) << "the one that found out that it is sick";
+  is_sick = false;
+  EXPECT_TRUE(test::Eventually([&] { return seen().at("state").as_string() == "serving"; }));
+  EXPECT_EQ(seen().at("requests").to_number<int>(), 1);
 }
 
 TEST_F(GatewayTest, WhenTheRegistryForgetsAReplicaTheGatewayDoesToo) {

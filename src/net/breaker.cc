@@ -15,6 +15,13 @@ Result<CircuitBreaker::Permit> CircuitBreaker::Admit() {
   return Permit{era_};
 }
 
+std::optional<CircuitBreaker::Permit> CircuitBreaker::AdmitProbe() {
+  const std::scoped_lock lock(mutex_);
+  if (state_ != State::kOpen || env_.Now() < probe_at_) return std::nullopt;
+  MoveTo(State::kHalfOpen);
+  return Permit{era_};
+}
+
 void CircuitBreaker::Report(Permit permit, Outcome outcome) {
   const std::scoped_lock lock(mutex_);
   if (permit.era != era_) return;

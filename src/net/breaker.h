@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 
 #include "base/env.h"
 #include "base/result.h"
@@ -37,6 +38,8 @@ class CircuitBreaker {
 
   /// kUnavailable "circuit breaker is open" when the call must not be made.
   [[nodiscard]] Result<Permit> Admit();
+  /// For a probe that is no call: nullopt when none is due.
+  [[nodiscard]] std::optional<Permit> AdmitProbe();
   void Report(Permit permit, Outcome outcome);
   /// Opens it: something else than a call has shown that the peer is dead.
   void Trip();

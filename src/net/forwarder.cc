@@ -16,6 +16,7 @@
 #include "net/io_loop_internal.h"
 #include "net/retry.h"
 #include "net/upstream_exchange.h"
+#include "net/upstream_probe.h"
 
 namespace seedcore::net {
 
@@ -60,10 +61,12 @@ class Forwarder::Impl {
     }
     failures_ = &metrics.GetCounter("seedcore_gateway_upstream_failures_total", "Attempts that no answer came from",
                                     {{"service", options_.name}});
+    if (!options_.trial_target.empty()) upstreams_->LeaveTrials();
   }
 
   Coroutine Run(std::shared_ptr<ForwardCaller> caller, std::shared_ptr<HandlerCall> call, std::string target,
                 bool at_once);
+  void TryEjected(IoLoop& loop);
 
  private:
   Coroutine Answer(UpstreamExchange& exchange);
@@ -94,6 +97,13 @@ Coroutine Forwarder::Impl::Run(std::shared_ptr<ForwardCaller> caller, std::share
     if (!exchange.answered()) {
       exchange.Finish(ErrorResponse({ErrorCode::kInternal, "internal error of the gateway", {}}));
     }
+  }
+}
+
+void Forwarder::Impl::TryEjected(IoLoop& loop) {
+  if (options_.trial_target.empty()) return;
+  for (const auto& upstream : upstreams_->List()) {
+    if (const auto trial = upstream->BeginTrial()) Try(loop, *upstream, *trial, options_, env_);
   }
 }
 
@@ -204,5 +214,7 @@ void Forwarder::Forward(std::shared_ptr<ForwardCaller> caller, std::shared_ptr<H
   asio::io_context& context = caller->loop().context();
   asio::co_spawn(context, impl_->Run(std::move(caller), std::move(call), std::string(target), at_once), asio::detached);
 }
+
+void Forwarder::TryEjected(IoLoop& loop) { impl_->TryEjected(loop); }
 
 }  // namespace seedcore::net

@@ -16,6 +16,7 @@
 namespace seedcore::net {
 
 class ForwardCaller;
+class IoLoop;
 struct HandlerCall;
 
 struct ForwarderOptions {
@@ -28,8 +29,12 @@ struct ForwarderOptions {
   std::size_t max_response_bytes = 64 * 1024 * 1024;  ///< larger answers are refused; not of streams
   /// What a server answers at once for as long as it lives, however much it has to do. Empty: it is not asked.
   std::string alive_target;
+  /// What a server that was ejected is asked, beside all requests, before it gets one again: any answer will do. Empty:
+  /// a request tries it.
+  std::string trial_target;
   std::chrono::milliseconds probe_after{2'000};    ///< without a byte from a server, until it is asked that
-  std::chrono::milliseconds probe_timeout{5'000};  ///< to answer it; then what waits there is lost, and it is ejected
+  std::chrono::milliseconds probe_timeout{5'000};  ///< to answer it; then what waits there is lost, and it is ejected;
+                                                   ///< and to answer a trial
 };
 
 /// Has the requests of a route answered by one of several servers: a reverse proxy. A forwarded request lives on the
@@ -40,7 +45,8 @@ struct ForwarderOptions {
 /// has not been sent in full, and when it was lost or answered with 502, 503 or 504 and repeating it is harmless
 /// (IsRepeatable); all this within a budget, so that a service that fails is not asked many times as much for it.
 /// A server that leaves requests unanswered is asked beside them whether it lives, once for all of them; when it does
-/// not answer that either, they are lost. One that answers may work on a request until its deadline.
+/// not answer that either, they are lost. One that answers may work on a request until its deadline. One that was
+/// ejected for its failures is asked likewise when its time is over, by the clock of a loop.
 /// A request that another forwarder has sent here goes no further (503).
 /// Answers of its own: 503 with Retry-After when there is no server to ask, 502 when the one that was
 /// asked is lost and the request may have been executed.
@@ -59,6 +65,10 @@ class Forwarder {
   /// caller's loop.
   void Forward(std::shared_ptr<ForwardCaller> caller, std::shared_ptr<HandlerCall> call, std::string_view target,
                bool at_once);
+
+  /// For the server: begins to try those that are ejected and whose time is over. At every tick of one of its loops,
+  /// there.
+  void TryEjected(IoLoop& loop);
 
  private:
   class Impl;

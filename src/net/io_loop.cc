@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "net/connection_internal.h"
+#include "net/forwarder.h"
 #include "net/handler_call.h"
 #include "net/io_loop_internal.h"
 #include "net/target.h"
@@ -82,6 +83,7 @@ void IoLoop::Tick() {
   }
   for (const auto& connection : alive) connection->Tick(now_);
   upstreams_.Tick(now_);
+  for (const auto& forwarder : forwarders_) forwarder->TryEjected(*this);
   timer_.expires_after(core_.options.limits.tick);
   timer_.async_wait([this](error_code error) {
     if (!error) Tick();

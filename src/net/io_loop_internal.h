@@ -7,6 +7,8 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "net/asio_internal.h"
 #include "net/gate.h"
@@ -17,6 +19,7 @@
 namespace seedcore::net {
 
 class Connection;
+class Forwarder;
 
 /// What all loops and connections of one server share.
 struct ServerCore {
@@ -52,6 +55,8 @@ class IoLoop : public std::enable_shared_from_this<IoLoop> {
   explicit IoLoop(ServerCore& core);
   ~IoLoop();
 
+  /// Before Start: at every tick this loop sees whether those that a forwarder has ejected are back.
+  void LookAfter(std::shared_ptr<Forwarder> forwarder) { forwarders_.push_back(std::move(forwarder)); }
   /// Any thread.
   void Start();
   /// Any thread. Takes over an accepted, non-blocking socket.
@@ -81,6 +86,7 @@ class IoLoop : public std::enable_shared_from_this<IoLoop> {
   ServerCore& core_;
   boost::asio::io_context context_;
   UpstreamPool upstreams_;
+  std::vector<std::shared_ptr<Forwarder>> forwarders_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_running_;
   boost::asio::steady_timer timer_;
   Instant now_;

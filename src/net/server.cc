@@ -8,6 +8,7 @@
 #include <future>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <sys/socket.h>
 #include <thread>
@@ -40,6 +41,37 @@ constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 /// Connections over the limit that are being told so; beyond these they are closed without a word.
 constexpr std::size_t kRefusalsAtOnce = 64;
 
+/// What is said of accepting that fails: a line when it begins, one when it is over, and no more of both than one a
+/// minute. Only on the accepting loop.
+class AcceptLog {
+ public:
+  void Failed(int reason, Instant now) {
+    const bool is_news = std::exchange(reason_, reason) != reason;
+    if (!is_news || (said_at_ && now - *said_at_ < kPause)) return;
+    said_at_ = now;
+    is_said_ = true;
+    log::Warning("can't accept connections", {{"reason", std::strerror(reason)}});
+  }
+  void Accepted() {
+    reason_ = 0;
+    if (std::exchange(is_said_, false)) log::Info("connections are accepted again");
+  }
+
+ private:
+  static constexpr std::chrono::minutes kPause{1};
+  int reason_ = 0;  // of the last attempt; 0: it did not fail
+  bool is_said_ = false;
+  std::optional<Instant> said_at_;
+};
+
+/// What one accepting socket does when it can't.
+struct Trouble {
+  explicit Trouble(asio::io_context& context) : pause(context) {}
+
+  asio::steady_timer pause;
+  AcceptLog log;
+};
+
 /// A bound address with its routes.
 struct Listener {
   explicit Listener(Metrics& metrics) : routes(metrics) {}
@@ -47,8 +79,8 @@ struct Listener {
   RouteTable routes;
   std::optional<tcp::acceptor> acceptor;
   std::optional<asio::posix::stream_descriptor> same_host;  // the Unix socket beside it
-  std::optional<asio::steady_timer> pause;                  // after an accept that failed for want of descriptors
-  std::optional<asio::steady_timer> same_host_pause;
+  std::optional<Trouble> trouble;
+  std::optional<Trouble> same_host_trouble;
 };
 
 /// Whether the system still takes connections for it.
@@ -91,6 +123,9 @@ class Server::Impl {
     if (listener >= listeners_.size()) {
       return Fail(ErrorCode::kInvalidArgument, fmt::format("there is no listener {}", listener));
     }
+    for (const Route& route : routes) {
+      if (route.forwarder) forwarders_.insert(route.forwarder);
+    }
     return listeners_[listener].routes.Add(std::move(routes));
   }
 
@@ -104,11 +139,11 @@ class Server::Impl {
 
  private:
   Result<void> Bind(Listener& listener, const std::string& text);
-  /// `door` is what somebody comes in by, `pause` what it waits on when there is no room.
+  /// `door` is what somebody comes in by.
   template <class Door>
-  void Accept(Listener& listener, Door& door, asio::steady_timer& pause);
+  void Accept(Listener& listener, Door& door, Trouble& trouble);
   /// False when the listener has to pause.
-  bool TakeAll(Listener& listener, int door);
+  bool TakeAll(Listener& listener, int door, AcceptLog& log);
   /// Runs `task` on the loop that accepts, and waits for it.
   void OnAcceptingLoop(const std::function<void()>& task);
   void CloseListeners();
@@ -118,6 +153,7 @@ class Server::Impl {
   ServerCore core_;
   std::vector<std::shared_ptr<IoLoop>> loops_;  // the first one accepts
   std::deque<Listener> listeners_;
+  std::set<std::shared_ptr<Forwarder>> forwarders_;  // of all routes
   std::vector<HostPort> endpoints_;
   std::size_t next_loop_ = 0;  // only the accepting thread
   bool started_ = false;
@@ -133,7 +169,7 @@ Result<void> Server::Impl::Bind() {
     if (auto bound = Bind(listeners_[i], options_.listen[i]); !bound) {
       for (Listener& listener : listeners_) {
         listener.acceptor.reset();
-        listener.pause.reset();
+        listener.trouble.reset();
       }
       endpoints_.clear();
       loops_.clear();
@@ -147,7 +183,8 @@ Result<void> Server::Impl::Start() {
   SEEDCORE_CHECK(!started_, "a server starts once");
   if (loops_.empty()) SEEDCORE_RETURN_IF_ERROR(Bind());
   started_ = true;
-  for (Listener& listener : listeners_) Accept(listener, *listener.acceptor, *listener.pause);
+  for (const auto& forwarder : forwarders_) loops_.front()->LookAfter(forwarder);
+  for (Listener& listener : listeners_) Accept(listener, *listener.acceptor, *listener.trouble);
   for (const auto& loop : loops_) loop->Start();
   return {};
 }
@@ -160,7 +197,7 @@ Result<void> Server::Impl::Bind(Listener& listener, const std::string& text) {
     return Fail(ErrorCode::kUnavailable, fmt::format("can't listen on {}: {}", where.ToString(), error.message()));
   };
   tcp::acceptor& acceptor = listener.acceptor.emplace(loops_.front()->context());
-  listener.pause.emplace(loops_.front()->context());
+  listener.trouble.emplace(loops_.front()->context());
   error_code error;
   if (acceptor.open(endpoint.protocol(), error)) return failed(error);
   if (acceptor.set_option(tcp::acceptor::reuse_address(true), error)) return failed(error);
@@ -179,28 +216,28 @@ Result<void> Server::Impl::ListenOnSameHost(const HostPort& where) {
   OnAcceptingLoop([&] {
     Listener& listener = listeners_.front();
     listener.same_host.emplace(loops_.front()->context(), fd);
-    listener.same_host_pause.emplace(loops_.front()->context());
-    Accept(listener, *listener.same_host, *listener.same_host_pause);
+    listener.same_host_trouble.emplace(loops_.front()->context());
+    Accept(listener, *listener.same_host, *listener.same_host_trouble);
   });
   return {};
 }
 
 template <class Door>
-void Server::Impl::Accept(Listener& listener, Door& door, asio::steady_timer& pause) {
-  door.async_wait(Door::wait_read, [this, &listener, &door, &pause](error_code error) {
+void Server::Impl::Accept(Listener& listener, Door& door, Trouble& trouble) {
+  door.async_wait(Door::wait_read, [this, &listener, &door, &trouble](error_code error) {
     if (error || !door.is_open()) return;
-    if (TakeAll(listener, door.native_handle())) {
-      Accept(listener, door, pause);
+    if (TakeAll(listener, door.native_handle(), trouble.log)) {
+      Accept(listener, door, trouble);
       return;
     }
-    pause.expires_after(kAcceptPause);
-    pause.async_wait([this, &listener, &door, &pause](error_code stopped) {
-      if (!stopped) Accept(listener, door, pause);
+    trouble.pause.expires_after(kAcceptPause);
+    trouble.pause.async_wait([this, &listener, &door, &trouble](error_code stopped) {
+      if (!stopped) Accept(listener, door, trouble);
     });
   });
 }
 
-bool Server::Impl::TakeAll(Listener& listener, int door) {
+bool Server::Impl::TakeAll(Listener& listener, int door, AcceptLog& log) {
   constexpr int kBatch = 64;
   for (int i = 0; i < kBatch; ++i) {
     asio::generic::stream_protocol::endpoint peer;
@@ -208,10 +245,11 @@ bool Server::Impl::TakeAll(Listener& listener, int door) {
     const int fd = ::accept4(door, peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return true;
-      log::Warning("can't accept a connection", {{"reason", std::strerror(errno)}});
+      log.Failed(errno, core_.env.Now());
       core_.rejected_connections.Increment();
       return false;
     }
+    log.Accepted();
     peer.resize(size);
     const std::size_t open = core_.connections.fetch_add(1);
     const std::size_t limit = options_.limits.connections;
@@ -263,10 +301,10 @@ void Server::Impl::CloseListeners() {
     for (Listener& listener : listeners_) {
       error_code ignored;
       listener.acceptor->close(ignored);
-      listener.pause->cancel();
+      listener.trouble->pause.cancel();
       if (!listener.same_host) continue;
       listener.same_host->close(ignored);
-      listener.same_host_pause->cancel();
+      listener.same_host_trouble->pause.cancel();
     }
   });
 }

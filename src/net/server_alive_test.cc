@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/log.h"
 #include "base/sim_env.h"
+#include "base/testing.h"
 #include "net/local_server.h"
 #include "net/server.h"
 #include "net/testing.h"
@@ -37,6 +39,18 @@ TEST(ServerAlive, NamesAListenerThatDoesNotAcceptAnyMore) {
   ASSERT_TRUE(StopListening(server.port()));
   EXPECT_FALSE(RawClient(server.port()).connected());
   EXPECT_THAT(ToString(server.server().CheckAlive(seconds(10)).error()), HasSubstr("does not accept"));
+}
+
+TEST(ServerAlive, AListenerThatDoesNotAcceptAnyMoreIsSaidOnceAndCounted) {
+  TestServer server;
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(StopListening(server.port()));
+  EXPECT_TRUE(test::Eventually([&] { return server.Rejected("connections") >= 3; }));
+  log::Flush();
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  const std::size_t line = said.find("can't accept connections");
+  EXPECT_NE(line, std::string::npos) << said;
+  EXPECT_EQ(said.find("can't accept", line + 1), std::string::npos) << said;
 }
 
 TEST(ServerAlive, NamesAnEventLoopThatDoesNotRunAndForgivesItAfterwards) {

@@ -22,8 +22,6 @@ class Asker final : public ForwardCaller, public Watched {
     call_->request.call.deadline = asked_ + options.probe_timeout;
     loop_.upstreams().Watch(*this);
   }
-  ~Asker() override { upstream_->liveness().Asked(); }
-
   [[nodiscard]] const std::shared_ptr<HandlerCall>& call() const { return call_; }
   [[nodiscard]] Upstream& upstream() { return *upstream_; }
   [[nodiscard]] Instant asked() const { return asked_; }
@@ -48,27 +46,76 @@ class Asker final : public ForwardCaller, public Watched {
   bool over_ = false;  // the loop is
 };
 
+/// The end of a question whether `upstream` lives.
+class Question {
+ public:
+  explicit Question(Upstream& upstream) : upstream_(upstream) {}
+  Question(const Question&) = delete;
+  Question& operator=(const Question&) = delete;
+  ~Question() { upstream_.liveness().Asked(); }
+
+ private:
+  Upstream& upstream_;
+};
+
+/// The end of a trial, which says nothing unless it came to one.
+class Trial {
+ public:
+  Trial(Upstream& upstream, CircuitBreaker::Permit permit) : upstream_(upstream), permit_(permit) {}
+  Trial(const Trial&) = delete;
+  Trial& operator=(const Trial&) = delete;
+  ~Trial() { upstream_.EndTrial(permit_, outcome_); }
+  void Ends(CircuitBreaker::Outcome outcome) { outcome_ = outcome; }
+
+ private:
+  Upstream& upstream_;
+  const CircuitBreaker::Permit permit_;
+  CircuitBreaker::Outcome outcome_ = CircuitBreaker::Outcome::kAbandoned;
+};
+
 /// Whatever comes back is a sign of life.
 bool IsSilence(Fate fate) { return fate == Fate::kNotSent || fate == Fate::kLost || fate == Fate::kStopped; }
 
-Coroutine Ask(std::unique_ptr<Asker> asker, ForwarderOptions options, Env& env) {
+asio::awaitable<Fate, LoopExecutor> Ask(UpstreamExchange& exchange, Upstream& upstream) {
+  const Fate fate = co_await exchange.Attempt(upstream);
+  // It may have been closing the kept connection at that moment.
+  co_return fate == Fate::kLost || fate == Fate::kNotSent ? co_await exchange.Attempt(upstream) : fate;
+}
+
+Coroutine AskForLife(std::unique_ptr<Asker> asker, ForwarderOptions options, Env& env) {
   Upstream& upstream = asker->upstream();
+  const Question question(upstream);
   // Nobody asks whether the answer to the question will come.
   UpstreamExchange exchange(*asker, asker->call(), std::exchange(options.alive_target, {}), false, options, env);
-  Fate fate = co_await exchange.Attempt(upstream);
-  // It may have been closing the kept connection at that moment.
-  if (fate == Fate::kLost || fate == Fate::kNotSent) fate = co_await exchange.Attempt(upstream);
+  const Fate fate = co_await Ask(exchange, upstream);
   if (!IsSilence(fate) || asker->is_over() || !upstream.liveness().Silent(asker->asked(), env.Now())) co_return;
   upstream.Eject();
   log::Warning("replica does not answer whether it lives",
                {{"service", options.name}, {"address", upstream.address.where.ToString()}});
 }
 
+Coroutine TryOnce(std::unique_ptr<Asker> asker, CircuitBreaker::Permit permit, ForwarderOptions options, Env& env) {
+  using enum CircuitBreaker::Outcome;
+  Trial trial(asker->upstream(), permit);
+  options.alive_target.clear();  // the trial says it
+  UpstreamExchange exchange(*asker, asker->call(), options.trial_target, false, options, env);
+  const Fate fate = co_await Ask(exchange, asker->upstream());
+  if (asker->is_over()) co_return;
+  constexpr int kGatewayTimeout = 504;  // an I/O thread gives it when no worker has answered
+  trial.Ends(fate == Fate::kAnswered && exchange.status() != kGatewayTimeout ? kSuccess : kFailure);
+}
+
 }  // namespace
 
 void AskIfAlive(IoLoop& loop, Upstream& upstream, const ForwarderOptions& options, Env& env) {
   asio::co_spawn(loop.context(),
-                 Ask(std::make_unique<Asker>(loop, upstream.shared_from_this(), options, env), options, env),
+                 AskForLife(std::make_unique<Asker>(loop, upstream.shared_from_this(), options, env), options, env),
+                 asio::detached);
+}
+
+void Try(IoLoop& loop, Upstream& upstream, CircuitBreaker::Permit trial, const ForwarderOptions& options, Env& env) {
+  asio::co_spawn(loop.context(),
+                 TryOnce(std::make_unique<Asker>(loop, upstream.shared_from_this(), options, env), trial, options, env),
                  asio::detached);
 }
 

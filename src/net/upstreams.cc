@@ -44,7 +44,10 @@ Result<Upstreams::Lease> Upstreams::Pick(std::span<const std::uint64_t> tried) {
   for (const bool again : {false, true}) {
     if (again) refused.clear();
     while (const auto upstream = LeastLoaded(refused)) {
-      if (const auto permit = upstream->breaker_.Admit()) return Lease(upstream, *permit);
+      const bool may_be_asked = !trials_are_left_ || upstream->breaker_.state() == CircuitBreaker::State::kClosed;
+      if (may_be_asked) {
+        if (const auto permit = upstream->breaker_.Admit()) return Lease(upstream, *permit);
+      }
       refused.push_back(upstream->key);
     }
   }

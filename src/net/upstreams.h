@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,6 +41,10 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   [[nodiscard]] Liveness& liveness() { return liveness_; }
   /// From now on, as if every request had failed.
   void Eject() { breaker_.Trip(); }
+  /// Of one that is ejected, when it is time to see whether it is back: reported once with EndTrial. nullopt: it is
+  /// not.
+  [[nodiscard]] std::optional<CircuitBreaker::Permit> BeginTrial() { return breaker_.AdmitProbe(); }
+  void EndTrial(CircuitBreaker::Permit trial, CircuitBreaker::Outcome outcome) { breaker_.Report(trial, outcome); }
 
  private:
   friend class Upstreams;
@@ -52,7 +57,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
 
 /// The servers that one kind of requests may go to, and the choice among them: the one with the fewest requests in
 /// flight from here, in turn among equals. One that fails several times in a row is ejected, for longer each time that
-/// a probe finds it still failing. Thread-safe.
+/// a probe finds it still failing. The probe is a request, or what somebody else asks it beside them. Thread-safe.
 class Upstreams {
  public:
   Upstreams(BreakerSettings breaker, Env& env) : breaker_(breaker), env_(env) {}
@@ -78,6 +83,8 @@ class Upstreams {
   /// Those in `tried` only when nobody else is left. kUnavailable when there is none, or all are ejected.
   [[nodiscard]] Result<Lease> Pick(std::span<const std::uint64_t> tried);
 
+  /// From now on no request goes to one that is ejected: somebody tries them (Upstream::BeginTrial).
+  void LeaveTrials() { trials_are_left_ = true; }
   /// From now on these and no others get requests. Those known by id go on as they are.
   void Replace(std::vector<UpstreamAddress> addresses);
   [[nodiscard]] std::vector<std::shared_ptr<Upstream>> List() const;
@@ -89,6 +96,7 @@ class Upstreams {
 
   const BreakerSettings breaker_;
   Env& env_;
+  std::atomic<bool> trials_are_left_ = false;
   mutable std::mutex mutex_;  // guards the two below, and makes a choice and its count one step
   std::vector<std::shared_ptr<Upstream>> upstreams_;
   std::size_t turn_ = 0;

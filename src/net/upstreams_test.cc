@@ -120,6 +120,22 @@ TEST_F(UpstreamsTest, AReplicaThatFailsInARowIsEjectedAndTriedAgainByOneRequest)
   EXPECT_EQ(upstreams_.List()[0]->breaker().state(), CircuitBreaker::State::kClosed);
 }
 
+TEST_F(UpstreamsTest, WhereTrialsAreLeftToSomebodyNoRequestIsOne) {
+  upstreams_.Replace(Addresses(1));
+  upstreams_.LeaveTrials();
+  Fail("id-0");
+  Upstream& ejected = *upstreams_.List()[0];
+  EXPECT_FALSE(ejected.BeginTrial()) << "it is too early";
+  env_.Advance(milliseconds(1'001));
+  EXPECT_EQ(PickedId(), "every replica has failed lately");
+  const auto trial = ejected.BeginTrial();
+  ASSERT_TRUE(trial);
+  EXPECT_FALSE(ejected.BeginTrial()) << "one at a time";
+  EXPECT_EQ(PickedId(), "every replica has failed lately");
+  ejected.EndTrial(*trial, kSuccess);
+  EXPECT_EQ(PickedId(), "id-0");
+}
+
 TEST_F(UpstreamsTest, EachFailedProbeDoublesTheWaitUpToTheLongest) {
   upstreams_.Replace(Addresses(1));
   Fail("id-0");

@@ -437,9 +437,9 @@ void AddDirectAndGateway(Rows& rows) {
   rows.push_back(
       Row("gateway.eject_after", gateway, &G::eject_after,
           {.meaning = "Failures in a row after which a replica gets no requests", .limits = Between(1, 1000)}));
-  rows.push_back(
-      Row("gateway.eject_for", gateway, &G::eject_for,
-          {.meaning = "Until one request may try it again; doubles while that fails", .limits = Between(0.01, 3600)}));
+  rows.push_back(Row("gateway.eject_for", gateway, &G::eject_for,
+                     {.meaning = "Until it is tried again, beside all requests; doubles while that fails",
+                      .limits = Between(0.01, 3600)}));
   rows.push_back(
       Row("gateway.eject_longest", gateway, &G::eject_longest, {.meaning = "At most", .limits = Between(0.01, 3600)}));
 }

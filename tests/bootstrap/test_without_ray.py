@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from bootstraps import bootstrap_organs
+from bootstraps.bootstrap_organism import _Organism
+from bootstraps.bootstrap_organs import OrganPlan
+from bootstraps.steps import StepFailedError
+
 SEEDCORE = os.environ.get("SEEDCORE", str(Path(__file__).parents[2] / "build" / "release" / "bin" / "seedcore"))
 NOWHERE = "127.0.0.1:9"  # discard: nobody listens there
 
@@ -116,3 +121,21 @@ def test_an_organism_without_ray_is_brought_up_over_http(bootstrap: Bootstrap, o
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert f"not through its Serve handle (Ray is not connected); over HTTP at {organism}" in ended.stdout
     assert "bootstrap: organism: healthy" in ended.stdout
+
+
+@pytest.fixture
+def asked_there(organism: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], bool]:
+    """Whether what answers at a path of the embedded platform knows the organ `nobody` still."""
+    monkeypatch.setenv("ORGAN_READY_TIMEOUT_S", "1")
+
+    def prove(path: str) -> bool:
+        monkeypatch.setenv("ORGANISM_URL", organism.removesuffix("/organism") + path)
+        return bootstrap_organs._prove(OrganPlan(), "seedcore_organ_nobody", "nobody", _Organism().ask)
+
+    return prove
+
+
+def test_an_organ_has_ended_only_when_the_organism_says_so(asked_there: Callable[[str], bool]) -> None:
+    assert asked_there("/organism") is False
+    with pytest.raises(StepFailedError, match=r"no health task executed.*status 404.*no route"):
+        asked_there("/organisms")

@@ -1,5 +1,6 @@
 """The head of tests/ray with what the six services need, and ways to deploy to it and to ask it."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -146,6 +147,23 @@ def request(
             return Response(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as error:
         return Response(error.code, error.headers, error.read())
+
+
+def request_until_answered(
+    url: str, body: object = None, headers: dict[str, str] | None = None, timeout: float = 10
+) -> Response:
+    """The first answer with status 200. What is lost or answered with 5xx is asked again, for a minute."""
+    answers: list[Response] = []
+
+    def answered() -> bool:
+        with contextlib.suppress(OSError):
+            answer = request(url, body, headers, timeout)
+            assert answer.status == 200 or answer.status >= 500, answer.body
+            answers.append(answer)
+        return bool(answers) and answers[-1].status == 200
+
+    wait_until(answered, 60, f"{url} answers with 200")
+    return answers[-1]
 
 
 def detect_at_once(gateway_url: str, count: int) -> list[int]:

@@ -16,7 +16,7 @@ from cluster import wait_until
 
 from seedcore import EngineError
 from seedcore._core import DispatchHost, Engine
-from seedcore.asgi import EngineASGI
+from seedcore.asgi import EngineASGI, StreamLimits
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -138,6 +138,82 @@ def test_events_come_as_they_happen_until_the_client_leaves(tmp_path: Path) -> N
 
     run(case)
     wait_until(lambda: "\nseedcore_event_subscribers 0\n" in engine.metrics(), 20, "the engine knows that it has gone")
+
+
+def test_a_client_that_takes_nothing_in_time_is_left(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path, "coordinator")
+    host = DispatchHost("reaper", gateway_url=NOWHERE, user_config=config(tmp_path))
+    app = EngineASGI(engine, streams=StreamLimits(write_s=0.2))
+    host.prove(100, 0.0)  # events for many times what the buffers below hold
+
+    async def case() -> None:
+        left = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            writer.transport.set_write_buffer_limits(high=0)
+            asked = [{"type": "http.request", "body": b"", "more_body": False}]
+
+            async def receive() -> dict[str, Any]:
+                if asked:
+                    return asked.pop()
+                await reader.read(1)
+                return {"type": "http.disconnect"}
+
+            async def send(message: Any) -> None:
+                writer.write(message.get("body", b""))
+                await writer.drain()
+
+            scope = {
+                "type": "http", "method": "GET", "path": "/pipeline/events", "root_path": "/pipeline",
+                "query_string": b"after=0", "headers": [(b"host", b"test")], "client": None,
+            }  # fmt: skip
+            await app(scope, receive, send)
+            left.set()
+            writer.transport.abort()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            with socket.socket() as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                client.setblocking(False)
+                await asyncio.get_running_loop().sock_connect(client, server.sockets[0].getsockname())
+                await left.wait()
+
+    run(case)
+    wait_until(lambda: "\nseedcore_event_subscribers 0\n" in engine.metrics(), 20, "the engine knows that it is left")
+
+
+def test_a_stream_ends_in_order_after_its_time_or_its_share_of_bytes(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path, "coordinator")
+    host = DispatchHost("reaper", gateway_url=NOWHERE, user_config=config(tmp_path))
+    host.prove(2, 0.0)
+
+    async def follow(limits: StreamLimits) -> list[dict[str, Any]]:
+        sent: list[dict[str, Any]] = []
+        asked = [{"type": "http.request", "body": b"", "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            if not asked:
+                await asyncio.Event().wait()  # the client stays
+            return asked.pop()
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http", "method": "GET", "path": "/pipeline/events", "root_path": "/pipeline",
+            "query_string": b"after=0", "headers": [(b"host", b"test")], "client": None,
+        }  # fmt: skip
+        await EngineASGI(engine, streams=limits)(scope, receive, send)
+        return sent
+
+    async def case() -> None:
+        for limits in (StreamLimits(longest_s=0.3), StreamLimits(most_bytes=1)):
+            sent = await follow(limits)
+            assert b'"kind":"submitted"' in b"".join(message.get("body", b"") for message in sent)
+            assert sent[-1]["more_body"] is False
+
+    run(case)
 
 
 def test_an_engine_that_drains_ends_its_streams_in_order(tmp_path: Path) -> None:

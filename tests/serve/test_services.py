@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import Head, detect_at_once, request, wait_until, wait_until_healthy
-from programs import run
+from cluster import Head, detect_at_once, request, request_until_answered, wait_until, wait_until_healthy
+from programs import Gateway, run
 
 RULES = Path(__file__).parents[2] / "config/predicates.yaml"
 PREFIXES = ["/ml", "/cognitive", "/pipeline", "/state", "/energy", "/organism"]
@@ -135,21 +135,10 @@ def test_errors_are_those_of_the_embedded_server(head: Head) -> None:
     assert request(head.gateway_url + "/ml/nowhere").status == 404
 
 
-def _score(head: Head, stream: str, number: int) -> int:
-    """One drift score, repeated until it succeeds. Returns how many attempts it took."""
+def _score(head: Head, stream: str, number: int) -> None:
+    """One drift score, repeated until it succeeds."""
     body = {"task": {"id": f"{stream}-{number}", "type": stream, "description": "the usual"}}
-    for attempt in range(1, 60):
-        try:
-            answer = request(
-                head.gateway_url + "/ml/drift/score", body, {"Idempotency-Key": f"{stream}-{number}"}, timeout=10
-            )
-        except OSError:
-            continue
-        if answer.status == 200:
-            return attempt
-        assert answer.status >= 500, answer.body
-        threading.Event().wait(0.1)
-    raise AssertionError(f"{stream}-{number} was never answered")
+    request_until_answered(head.gateway_url + "/ml/drift/score", body, {"Idempotency-Key": f"{stream}-{number}"})
 
 
 def _observations(head: Head, stream: str) -> int:
@@ -158,17 +147,27 @@ def _observations(head: Head, stream: str) -> int:
     return observations
 
 
-def test_a_replica_whose_engine_was_stopped_is_replaced(head: Head) -> None:
+@pytest.fixture
+def state_replica(head: Head) -> int:
+    """Process id of the one replica of the state service, whose health Serve asks for twice a second."""
     config = head.config()
     (state,) = [application for application in config["applications"] if application["name"] == "state"]
     state["deployments"][0]["health_check_period_s"] = 0.5
     head.deploy(config)
-    (victim,) = head.replicas("state")
+    (replica,) = head.replicas("state")
+    return replica
+
+
+def _assert_replaced(head: Head, victim: int) -> None:
+    wait_until(lambda: head.replicas("state") not in ([], [victim]), 60, "Serve replaces it")
+    wait_until_healthy(head.gateway_url + "/state")
+
+
+def test_a_replica_whose_engine_was_stopped_is_replaced(head: Head, state_replica: int) -> None:
     # As Serve does at the end of a replica, but Serve has not asked for it and goes on sending requests.
     stopped = run(head, [sys.executable, "-c", _STOP], RAY_ADDRESS=f"127.0.0.1:{head.ports.gcs}")
     assert stopped.code == 0, stopped.err
-    wait_until(lambda: head.replicas("state") not in ([], [victim]), 60, "Serve replaces it")
-    wait_until_healthy(head.gateway_url + "/state")
+    _assert_replaced(head, state_replica)
 
 
 _STOP = """
@@ -176,6 +175,45 @@ from ray import serve
 from seedcore.utils.ray_utils import ensure_ray_initialized
 assert ensure_ray_initialized()
 serve.get_app_handle("state").options(method_name="__del__").remote().result(timeout_s=60)
+"""
+
+
+def test_a_replica_whose_own_listener_does_not_accept_is_replaced(head: Head, state_replica: int) -> None:
+    with Gateway(head) as gateway:
+        wait_until(lambda: len(gateway.replicas("state")) == 1, 60, "the replica is registered")
+        (replica,) = gateway.replicas("state")
+        address = str(replica["address"])
+        shut = run(head, [sys.executable, "-c", _SHUT, address], RAY_ADDRESS=f"127.0.0.1:{head.ports.gcs}")
+        assert shut.code == 0, shut.err
+        _assert_replaced(head, state_replica)
+
+        def successor_is_known() -> bool:
+            return [each["state"] for each in gateway.replicas("state") if each["address"] != address] == ["serving"]
+
+        wait_until(successor_is_known, 60, "its successor listens")
+
+
+# In the replica's process, behind its back: the descriptor stays open, as for a fault from outside.
+_SHUT = """
+import contextlib, os, socket, sys
+import ray
+from ray.util import list_named_actors
+from seedcore.utils.ray_utils import ensure_ray_initialized
+
+def shut(_, address):
+    host, port = address.rsplit(":", 1)
+    count = 0
+    for entry in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(entry))) as one:
+            if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.getsockname() == (host, int(port)):
+                one.shutdown(socket.SHUT_RDWR)
+                count += 1
+    return count
+
+assert ensure_ray_initialized()
+(replica,) = [actor for actor in list_named_actors(all_namespaces=True) if "#StateService#" in actor["name"]]
+handle = ray.get_actor(replica["name"], namespace=replica["namespace"])
+assert ray.get(handle.__ray_call__.remote(shut, sys.argv[1]), timeout=60) == 1
 """
 
 
@@ -240,15 +278,8 @@ def test_tasks_survive_the_death_of_a_coordinator_and_of_the_ml_replica_it_asks(
         if number == 20:
             half_way.set()
         body = {"id": f"route-{number}", "type": "health_check", "params": {}}
-        for _ in range(60):
-            try:
-                answer = request(head.gateway_url + "/pipeline/route-and-execute", body, timeout=15)
-            except OSError:
-                continue
-            if answer.status == 200:
-                return bool(answer.json()["success"])
-            threading.Event().wait(0.2)
-        return False
+        answer = request_until_answered(head.gateway_url + "/pipeline/route-and-execute", body, timeout=15)
+        return bool(answer.json()["success"])
 
     with ThreadPoolExecutor(6) as pool:
         work = pool.map(route, range(60))

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -62,20 +63,55 @@ def test_the_events_of_a_task_come_while_it_runs(head: Head, task_api: TaskApi, 
     assert kinds[-1] == "completed"
 
 
+def open_all(streams: contextlib.ExitStack, head: Head, query: str, count: int) -> bool:
+    """Whether so many streams were opened through Serve, and had something to read."""
+    try:
+        return all(next(streams.enter_context(following(head.gateway_url, query))) for _ in range(count))
+    except urllib.error.HTTPError as refused:
+        assert refused.code == 503
+        return False
+
+
+def eight_and_no_more(head: Head, query: str) -> bool:
+    with contextlib.ExitStack() as streams:
+        return open_all(streams, head, query, STREAMS) and not open_all(streams, head, query, 1)
+
+
 def test_a_client_that_leaves_makes_room_for_another(head: Head, task_api: TaskApi) -> None:
     mine = "after=0&task_id=" + task_api.submit({"type": "health_check"})
-
-    def open_all(streams: contextlib.ExitStack, count: int) -> bool:
-        """Whether so many streams were opened, and had something to read."""
-        try:
-            return all(next(streams.enter_context(following(head.gateway_url, mine))) for _ in range(count))
-        except urllib.error.HTTPError as refused:
-            assert refused.code == 503
-            return False
-
-    def eight_and_no_more() -> bool:
-        with contextlib.ExitStack() as streams:
-            return open_all(streams, STREAMS) and not open_all(streams, 1)
-
     for _ in range(3):
-        wait_until(eight_and_no_more, 30, "as many can be opened as before")
+        wait_until(lambda: eight_and_no_more(head, mine), 30, "as many can be opened as before")
+
+
+@pytest.fixture
+def short_streams(head: Head) -> Iterator[None]:
+    """A coordinator that ends its streams through Serve after four seconds."""
+
+    def deploy(**args: float) -> None:
+        config = head.config()
+        (coordinator,) = [application for application in config["applications"] if application["name"] == "coordinator"]
+        coordinator["args"] = {**coordinator.get("args", {}), **args}
+        before = set(head.replicas("coordinator"))
+        head.deploy(config)
+        wait_until(lambda: not before & set(head.replicas("coordinator")), 60, "the coordinator has the arguments")
+        head.wait_until_replicas("coordinator", 1)
+
+    deploy(longest_stream_s=4.0)
+    yield
+    deploy()
+
+
+@pytest.mark.usefixtures("short_streams")
+def test_clients_that_do_not_read_make_room_for_others_in_time(head: Head, task_api: TaskApi) -> None:
+    mine = "after=0&task_id=" + task_api.submit({"type": "health_check"})
+    with contextlib.ExitStack() as silent:
+        for _ in range(STREAMS):
+            client = silent.enter_context(socket.create_connection(("127.0.0.1", head.ports.serve)))
+            client.sendall(f"GET /pipeline/events?{mine} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+
+        def is_full() -> bool:
+            with contextlib.ExitStack() as one_more:
+                return not open_all(one_more, head, mine, 1)
+
+        wait_until(is_full, 30, "those that do not read have all the room")
+        wait_until(lambda: eight_and_no_more(head, mine), 30, "they have it no longer, and are there still")
