@@ -100,6 +100,7 @@ class Dispatcher::Impl {
     try {
       for (int i = 0; i < settings_.concurrency; ++i) workers_.emplace_back([this] { WorkLoop(); });
     } catch (...) {
+      stop_.request_stop();
       in_flight_.Close();  // lets the threads end that did start
       throw;
     }
