@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include <fmt/format.h>
