@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 namespace seedcore::queue {
 namespace {
@@ -11,19 +12,26 @@ constexpr std::chrono::microseconds kShortestSleep{1'000};
 
 }  // namespace
 
-Claimer::Next Claimer::Look(int free) {
-  const Instant asked = env_.Now();
-  const WallTime asked_wall = env_.WallNow();
+std::optional<std::chrono::milliseconds> Claimer::Look(int free) {
+  asked_ = env_.Now();
+  asked_wall_ = env_.WallNow();
+  next_look_ = asked_;
+  drained_ = false;
   const int limit = std::min(free, settings_.claim_batch);
   auto claims = Claim(limit);
   if (!claims) {
     telemetry_.NoteError(ToString(claims.error()));
-    return {.look = asked, .pause = trouble_.Failed(claims.error())};
+    return trouble_.Failed(claims.error());
   }
   trouble_.Succeeded();
-  const bool drained = claims->size() < static_cast<std::size_t>(limit);
-  Admit(std::move(*claims), asked);
-  return {.look = drained ? NextLook(asked, asked_wall) : asked, .pause = std::nullopt};
+  drained_ = claims->size() < static_cast<std::size_t>(limit);
+  Admit(std::move(*claims), asked_);
+  return std::nullopt;
+}
+
+Instant Claimer::NextLook() {
+  if (std::exchange(drained_, false)) next_look_ = AfterDrained();
+  return next_look_;
 }
 
 Result<std::vector<store::Claim>> Claimer::Claim(int limit) {
@@ -46,12 +54,12 @@ void Claimer::Admit(std::vector<store::Claim> claims, Instant asked) {
 
 /// The store signals what becomes runnable by a commit; what becomes runnable by time is awaited here, counted from
 /// before the look: what came due since then is looked for at once.
-Instant Claimer::NextLook(Instant asked, WallTime asked_wall) {
+Instant Claimer::AfterDrained() const {
   const auto poll =
       std::chrono::duration_cast<std::chrono::microseconds>(settings_.poll * (0.75 + 0.5 * env_.RandomUnit()));
   const auto next = store_.NextRunAfter();
-  if (!next || !*next) return asked + poll;
-  return asked + std::clamp(**next - asked_wall, std::min(kShortestSleep, poll), poll);
+  if (!next || !*next) return asked_ + poll;
+  return asked_ + std::clamp(**next - asked_wall_, std::min(kShortestSleep, poll), poll);
 }
 
 }  // namespace seedcore::queue

@@ -12,7 +12,8 @@
 
 namespace seedcore::queue {
 
-/// Asks the store for work and decides when to ask again. Has no thread and never waits, except for the store.
+/// Asks the store for work and decides when to ask again. Has no thread and never waits, except for the store. One
+/// thread at a time uses it.
 class Claimer {
  public:
   /// `settings` must outlive it.
@@ -25,18 +26,18 @@ class Claimer {
         settings_(settings),
         trouble_(env, settings.name, "claim") {}
 
-  struct Next {
-    Instant look;                                    ///< then, or as soon as the store signals a runnable task
-    std::optional<std::chrono::milliseconds> pause;  ///< the store failed: not before this has passed
-  };
-  /// Claims up to `free` (at least 1) tasks and admits them.
-  [[nodiscard]] Next Look(int free);
+  /// Claims up to `free` (at least 1) tasks and admits them. When the store fails: how long to wait before anything
+  /// else.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> Look(int free);
+  /// When to look again, unless the store signals a runnable task before. It may ask the store, once after a Look,
+  /// which the tasks just admitted should not have to wait for.
+  [[nodiscard]] Instant NextLook();
   [[nodiscard]] std::string Trouble() const { return trouble_.Current(); }
 
  private:
   Result<std::vector<store::Claim>> Claim(int limit);
   void Admit(std::vector<store::Claim> claims, Instant asked);
-  Instant NextLook(Instant asked, WallTime asked_wall);
+  [[nodiscard]] Instant AfterDrained() const;
 
   Env& env_;
   store::TaskStore& store_;
@@ -44,6 +45,10 @@ class Claimer {
   Telemetry& telemetry_;
   const DispatcherSettings& settings_;
   StoreTrouble trouble_;
+  Instant asked_{};  // the last look
+  WallTime asked_wall_{};
+  bool drained_ = false;  // it has left nothing, and nobody has asked yet for how long
+  Instant next_look_{};
 };
 
 }  // namespace seedcore::queue

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include <fmt/format.h>
@@ -37,7 +38,7 @@ class Dispatcher::Impl {
         settings_(Completed(std::move(settings), env)),
         telemetry_(metrics, settings_.name),
         in_flight_(env, {settings_.concurrency, 4 * settings_.concurrency}, telemetry_.inflight),
-        asker_(env, store, in_flight_, telemetry_, settings_),
+        claimer_(env, store, in_flight_, telemetry_, settings_),
         finisher_(env, store, in_flight_, telemetry_),
         keeper_(env, store, in_flight_, telemetry_, settings_.lease),
         progress_(env, store, metrics, [this] { keeper_.RenewNow(); }),
@@ -45,17 +46,15 @@ class Dispatcher::Impl {
     worker_.ReportTo(progress_);
     keeper_.Start();
     finisher_.Start();
-    StartWorkers();
     runnable_ = store_.OnRunnable([this] { in_flight_.SignalRunnable(); });
-    claimer_ = std::jthread([this](const std::stop_token& stop) { ClaimLoop(stop); });
+    StartWorkers();
   }
 
   void Stop(Instant deadline) {
     const std::scoped_lock lock(stop_mutex_);
     if (stopped_) return;
+    stop_.request_stop();
     in_flight_.Close();
-    claimer_.request_stop();
-    claimer_.join();
     if (!in_flight_.AwaitIdle(deadline)) {
       for (const auto& execution : in_flight_.Active()) execution->Interrupt(Fate::kStopping);
     }
@@ -91,7 +90,7 @@ class Dispatcher::Impl {
     status.lease_lost = telemetry_.lease_lost.Count() + telemetry_.refused.load();
     status.last_claim = telemetry_.LastClaim();
     status.last_error = telemetry_.LastError();
-    for (std::string trouble : {asker_.Trouble(), finisher_.Trouble(), keeper_.Trouble()}) {
+    for (std::string trouble : {claimer_.Trouble(), finisher_.Trouble(), keeper_.Trouble()}) {
       if (status.store_error.empty()) status.store_error = std::move(trouble);
     }
     return status;
@@ -100,23 +99,33 @@ class Dispatcher::Impl {
  private:
   void StartWorkers() {
     try {
-      for (int i = 0; i < settings_.concurrency; ++i) workers_.emplace_back([this] { worker_.Loop(); });
+      for (int i = 0; i < settings_.concurrency; ++i) workers_.emplace_back([this] { WorkLoop(); });
     } catch (...) {
+      stop_.request_stop();
       in_flight_.Close();  // lets the threads end that did start
       throw;
     }
   }
 
-  void ClaimLoop(const std::stop_token& stop) {
-    Instant next_look = env_.Now();
-    while (const int free = in_flight_.AwaitCapacity()) {
-      in_flight_.AwaitRunnable(next_look);
-      if (stop.stop_requested()) return;
-
-      const Claimer::Next next = asker_.Look(free);
-      if (next.pause && !env_.SleepFor(*next.pause, stop)) return;
-      next_look = next.look;
+  void WorkLoop() {
+    for (;;) {
+      const InFlight::Duty duty = in_flight_.AwaitDuty();
+      if (duty.execution != nullptr) {
+        worker_.Execute(duty.execution);
+      } else if (duty.claim > 0) {
+        Lead(duty.claim);
+        in_flight_.EndLead();
+      } else {
+        return;
+      }
     }
+  }
+
+  void Lead(int free) {
+    if (!in_flight_.TakeSignal()) in_flight_.AwaitRunnable(claimer_.NextLook());
+    if (stop_.stop_requested()) return;
+    const auto pause = claimer_.Look(free);
+    if (pause) env_.SleepFor(*pause, stop_.get_token());
   }
 
   Env& env_;
@@ -124,13 +133,13 @@ class Dispatcher::Impl {
   const DispatcherSettings settings_;
   Telemetry telemetry_;
   InFlight in_flight_;
-  Claimer asker_;
+  Claimer claimer_;
   Finisher finisher_;
   LeaseKeeper keeper_;
   ProgressKeeper progress_;
   Worker worker_;
+  std::stop_source stop_;
   std::vector<std::jthread> workers_;
-  std::jthread claimer_;
   store::Subscription runnable_;  // goes first: its listener uses in_flight_
   std::mutex stop_mutex_;         // held while stopping
   std::atomic<bool> stopped_{false};

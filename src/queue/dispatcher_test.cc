@@ -1,8 +1,11 @@
 #include "queue/dispatcher.h"
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <set>
+#include <string_view>
 #include <thread>
 
 #include "queue/test_world.h"
@@ -39,6 +42,69 @@ TEST_F(DispatcherTest, ExecutesWhatWasThereBeforeItStarted) {
   for (const auto& id : ids) ASSERT_TRUE(Reaches(id, TaskStatus::kCompleted));
   EXPECT_TRUE(Eventually([&] { return dispatcher->Status().completed == 50; }));
   EXPECT_EQ(dispatcher->Status().claimed, 50);
+}
+
+/// Another Env, and which thread claims.
+class ClaimingEnv : public Env {
+ public:
+  explicit ClaimingEnv(Env& env) : env_(env) {}
+
+  Instant Now() override { return env_.Now(); }
+  WallTime WallNow() override { return env_.WallNow(); }
+  std::uint64_t Random() override { return env_.Random(); }
+  bool WaitUntil(std::unique_lock<std::mutex>& lock, std::condition_variable_any& cv, Instant deadline,
+                 std::stop_token stop, const std::function<bool()>& ready) override {
+    return env_.WaitUntil(lock, cv, deadline, std::move(stop), ready);
+  }
+  bool SleepFor(std::chrono::nanoseconds duration, std::stop_token stop) override {
+    return env_.SleepFor(duration, std::move(stop));
+  }
+  Result<void> Fault(std::string_view site) override {
+    if (site == "dispatcher.claim") claimer_ = std::this_thread::get_id();
+    return env_.Fault(site);
+  }
+  [[nodiscard]] std::thread::id claimer() const { return claimer_; }
+
+ private:
+  Env& env_;
+  std::atomic<std::thread::id> claimer_;
+};
+
+TEST_F(DispatcherTest, WhoeverClaimsATaskExecutesItAndWakesNobodyForIt) {
+  ClaimingEnv claiming(env);
+  std::atomic<int> by_claimer = 0;
+  Dispatcher dispatcher(claiming, tasks(), metrics, {.concurrency = 1}, [&](const store::Task&, const CallContext&) {
+    if (claiming.claimer() == std::this_thread::get_id()) ++by_claimer;
+    return TaskOutcome::Complete(nullptr);
+  });
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(Reaches(Submit(), TaskStatus::kCompleted));
+  EXPECT_EQ(by_claimer, 5);
+}
+
+TEST_F(DispatcherTest, OthersClaimWhileTheOneThatClaimedExecutes) {
+  Gate gate;
+  std::mutex mutex;  // guards threads
+  std::set<std::thread::id> threads;
+  const auto executing = [&] {
+    const std::scoped_lock lock(mutex);
+    return threads.size();
+  };
+  auto dispatcher = Start(
+      [&](const store::Task&, const CallContext& call) {
+        {
+          const std::scoped_lock lock(mutex);
+          threads.insert(std::this_thread::get_id());
+        }
+        gate.Await(call.stop);
+        return TaskOutcome::Complete(nullptr);
+      },
+      {.concurrency = 4});
+  for (std::size_t i = 1; i <= 4; ++i) {
+    Submit();
+    ASSERT_TRUE(Eventually([&] { return executing() == i; }));
+  }
+  gate.Open();
+  ASSERT_TRUE(Eventually([&] { return Count(TaskStatus::kCompleted) == 4; }));
 }
 
 TEST_F(DispatcherTest, ClaimsNoMoreThanItHasFreeWorkersFor) {

@@ -17,12 +17,6 @@ void InFlight::SignalRunnable() {
   runnable_cv_.notify_one();
 }
 
-int InFlight::AwaitCapacity() {
-  std::unique_lock lock(mutex_);
-  capacity_cv_.wait(lock, [&] { return closed_ || (waiting_.empty() && Free() > 0); });
-  return closed_ ? 0 : Free();
-}
-
 int InFlight::Capacity() const {
   const std::scoped_lock lock(mutex_);
   return closed_ || !waiting_.empty() ? 0 : Free();
@@ -54,19 +48,27 @@ void InFlight::Admit(std::vector<std::shared_ptr<Execution>> executions) {
   SEEDCORE_CHECK(waiting_.size() + running_.size() <= static_cast<std::size_t>(limits_.capacity),
                  "a dispatcher claims only what it has room for");
   WakeWorker();
-  if (closed_) WakeBatchers();
+  if (closed_) WakeFinisher();
 }
 
-std::shared_ptr<Execution> InFlight::Take() {
+InFlight::Duty InFlight::AwaitDuty() {
   std::unique_lock lock(mutex_);
-  while (waiting_.empty()) {
-    if (closed_) return nullptr;
+  for (;;) {
+    if (!waiting_.empty()) return {.execution = StartFirst()};
+    if (closed_) return {};
+    if (NeedsLeader()) break;
     ++idle_workers_;
     worker_cv_.wait(lock);
     --idle_workers_;
     waking_worker_ = false;
   }
-  return StartFirst();
+  led_ = true;
+  return {.execution = nullptr, .claim = Free()};
+}
+
+void InFlight::EndLead() {
+  const std::scoped_lock lock(mutex_);
+  led_ = false;
 }
 
 std::shared_ptr<Execution> InFlight::TryTake() {
@@ -79,7 +81,7 @@ std::shared_ptr<Execution> InFlight::StartFirst() {
   waiting_.pop_front();
   running_.insert(execution);
   WakeWorker();
-  WakeBatchers();
+  WakeFinisher();
   return execution;
 }
 
@@ -99,7 +101,7 @@ void InFlight::Drop(const std::shared_ptr<Execution>& execution) {
 void InFlight::End(const std::shared_ptr<Execution>& execution) {
   SEEDCORE_CHECK(running_.erase(execution) == 1, "an execution ends once");
   gauge_.Add(-1);
-  WakeBatchers();
+  WakeFinisher();  // whoever ended it looks for its next duty itself
   if (running_.empty()) idle_cv_.notify_all();
 }
 
@@ -140,7 +142,7 @@ void InFlight::Written(std::size_t count) {
   const std::scoped_lock lock(mutex_);
   SEEDCORE_CHECK(count <= unwritten_, "only what was finished can be written");
   unwritten_ -= count;
-  WakeBatchers();
+  WakeWorker();
 }
 
 std::vector<std::shared_ptr<Execution>> InFlight::Active() const {
@@ -161,10 +163,9 @@ void InFlight::Close() {
   gauge_.Add(-static_cast<double>(waiting_.size()));
   for (auto& execution : waiting_) HandBack(std::move(execution));
   waiting_.clear();
-  capacity_cv_.notify_all();
   worker_cv_.notify_all();
   runnable_cv_.notify_all();
-  WakeBatchers();
+  WakeFinisher();
 }
 
 bool InFlight::AwaitIdle(Instant deadline) {
@@ -184,16 +185,17 @@ void InFlight::HandBack(std::shared_ptr<Execution> execution) {
   ++unwritten_;
 }
 
+bool InFlight::NeedsLeader() const { return !led_ && !closed_ && waiting_.empty() && Free() > 0; }
+
 void InFlight::WakeWorker() {
-  if (waiting_.empty() || idle_workers_ == 0 || waking_worker_) return;
+  if (idle_workers_ == 0 || waking_worker_) return;
+  if (waiting_.empty() && !NeedsLeader()) return;
   waking_worker_ = true;
   worker_cv_.notify_one();
 }
 
-void InFlight::WakeBatchers() {
-  if (!waiting_.empty()) return;
-  if (Free() > 0) capacity_cv_.notify_one();
-  if (!finished_.finishes.empty()) finished_cv_.notify_one();
+void InFlight::WakeFinisher() {
+  if (waiting_.empty() && !finished_.finishes.empty()) finished_cv_.notify_one();
 }
 
 int InFlight::Free() const {

@@ -15,7 +15,9 @@ namespace seedcore::queue {
 
 /// How claimed tasks move between a dispatcher's threads: claimed -> waiting -> running -> finished -> written. Waiting
 /// and running tasks together never exceed the capacity; finished ones that the store has not taken yet are bounded
-/// too, and hold up further claims. Thread-safe; calls that wait are marked.
+/// too, and hold up further claims. The workers take turns at claiming: one of those with nothing to execute leads,
+/// which is to wait for tasks and claim them, and then executes the first itself, so that it waits for no other thread
+/// to wake. Thread-safe; calls that wait are marked.
 class InFlight {
  public:
   struct Limits {
@@ -39,11 +41,26 @@ class InFlight {
   /// Some task may have become runnable. Never blocks for long: called on the store's writer thread.
   void SignalRunnable();
 
-  // The claimer.
-  /// Waits for free capacity and returns it; 0 once closed. While a claimed task still waits for a worker it goes on
-  /// waiting: a claim costs a commit, so it should be for all slots that are about to be free.
-  [[nodiscard]] int AwaitCapacity();
-  /// The same without waiting; 0 also while a claimed task waits for a worker.
+  // The workers.
+  /// What a worker does next: execute, or lead and claim up to so many tasks. Neither: closed.
+  struct Duty {
+    std::shared_ptr<Execution> execution;
+    int claim = 0;
+  };
+  /// Waits for a duty. Nobody leads while a claimed task waits for a worker: a claim costs a commit, so it should be
+  /// for all slots that are about to be free.
+  [[nodiscard]] Duty AwaitDuty();
+  /// The leader has claimed, or not, and takes its next duty.
+  void EndLead();
+  /// Without waiting a task to execute; null when there is none.
+  [[nodiscard]] std::shared_ptr<Execution> TryTake();
+  /// Ends a running execution with something to write.
+  void Finish(const std::shared_ptr<Execution>& execution, store::Finish finish);
+  /// Ends a running execution with nothing to write.
+  void Drop(const std::shared_ptr<Execution>& execution);
+
+  // Whoever claims.
+  /// How many tasks there is room for; 0 also while a claimed task waits for a worker.
   [[nodiscard]] int Capacity() const;
   /// Waits for a signal, for `until`, or for Close. A signal is used up.
   void AwaitRunnable(Instant until);
@@ -51,16 +68,6 @@ class InFlight {
   [[nodiscard]] bool TakeSignal();
   /// After Close the executions are handed back instead.
   void Admit(std::vector<std::shared_ptr<Execution>> executions);
-
-  // The workers.
-  /// Waits for an execution; null once closed.
-  [[nodiscard]] std::shared_ptr<Execution> Take();
-  /// The same without waiting; null also when there is none.
-  [[nodiscard]] std::shared_ptr<Execution> TryTake();
-  /// Ends a running execution with something to write.
-  void Finish(const std::shared_ptr<Execution>& execution, store::Finish finish);
-  /// Ends a running execution with nothing to write.
-  void Drop(const std::shared_ptr<Execution>& execution);
 
   // The finisher.
   /// Waits for results and takes what is there, up to `limit`; empty once CloseFinished was called and all are taken.
@@ -73,7 +80,7 @@ class InFlight {
   [[nodiscard]] std::vector<std::shared_ptr<Execution>> Active() const;
   [[nodiscard]] Counts GetCounts() const;
 
-  /// No more work starts: waiting executions are handed back, AwaitCapacity and Take come back.
+  /// No more work starts: waiting executions are handed back, AwaitDuty and AwaitRunnable come back.
   void Close();
   /// Waits until nothing is running, or for `deadline`. Returns whether nothing is.
   bool AwaitIdle(Instant deadline);
@@ -87,15 +94,15 @@ class InFlight {
   [[nodiscard]] std::shared_ptr<Execution> StartFirst();
   [[nodiscard]] bool ReadyToWrite(std::size_t limit) const;
   [[nodiscard]] Batch CutFinished(std::size_t limit);
+  [[nodiscard]] bool NeedsLeader() const;
   void WakeWorker();
-  void WakeBatchers();
+  void WakeFinisher();
   [[nodiscard]] int Free() const;
 
   Env& env_;
   const Limits limits_;
   Gauge& gauge_;
   mutable std::mutex mutex_;  // guards everything below
-  std::condition_variable capacity_cv_;
   std::condition_variable worker_cv_;
   std::condition_variable finished_cv_;
   std::condition_variable_any runnable_cv_;
@@ -106,6 +113,7 @@ class InFlight {
   std::size_t unwritten_ = 0;  // finished_ and what the finisher has in hand
   int idle_workers_ = 0;
   bool waking_worker_ = false;  // one wake-up at a time: a woken worker wakes the next if there is more to do
+  bool led_ = false;            // somebody leads
   bool runnable_ = false;
   bool closed_ = false;
   bool finished_closed_ = false;

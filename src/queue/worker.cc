@@ -18,10 +18,6 @@ Worker::Worker(Env& env, InFlight& in_flight, LeaseKeeper& keeper, Telemetry& te
       call_timeout_(call_timeout),
       handler_(std::move(handler)) {}
 
-void Worker::Loop() {
-  while (const auto execution = in_flight_.Take()) Execute(execution);
-}
-
 void Worker::Execute(const std::shared_ptr<Execution>& execution) {
   const auto call = Begin(execution);
   if (!call) return;

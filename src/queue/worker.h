@@ -13,7 +13,7 @@
 namespace seedcore::queue {
 
 /// Executes claimed tasks one after the other and decides what is written of each. One object serves any number of
-/// threads. Loop() is Begin, the handler and End over and over; whoever has no threads calls the steps.
+/// threads. Execute() is Begin, the handler and End; whoever has no threads calls the steps.
 class Worker {
  public:
   Worker(Env& env, InFlight& in_flight, LeaseKeeper& keeper, Telemetry& telemetry,
@@ -22,8 +22,7 @@ class Worker {
   /// Where handlers may say how far they are, from then on. Before the first execution; `progress` outlives them all.
   void ReportTo(ProgressKeeper& progress) { progress_ = &progress; }
 
-  /// Works until the InFlight is closed.
-  void Loop();
+  void Execute(const std::shared_ptr<Execution>& execution);
 
   /// Before the handler: what to call it with. Nothing when it must not be called: the lease is gone, or the task's
   /// deadline; then the execution has been ended.
@@ -32,7 +31,6 @@ class Worker {
   void End(const std::shared_ptr<Execution>& execution, TaskOutcome outcome);
 
  private:
-  void Execute(const std::shared_ptr<Execution>& execution);
   [[nodiscard]] CallContext Context(const std::shared_ptr<Execution>& execution, Instant deadline);
   [[nodiscard]] TaskOutcome Call(const store::Task& task, const CallContext& call);
   [[nodiscard]] store::Finish Conclude(const Execution& execution, Fate fate, TaskOutcome outcome);

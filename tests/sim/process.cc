@@ -76,9 +76,9 @@ std::string DispatcherProcess::Step() {
 void DispatcherProcess::Claim(std::size_t) {
   signalled_ = false;
   static_cast<void>(in_flight_.TakeSignal());
-  const queue::Claimer::Next next = claimer_.Look(in_flight_.Capacity());
-  look_at_ = next.look;
-  claim_not_before_ = env_.Now() + next.pause.value_or(0ms);
+  const auto pause = claimer_.Look(in_flight_.Capacity());
+  look_at_ = claimer_.NextLook();
+  claim_not_before_ = env_.Now() + pause.value_or(0ms);
 }
 
 void DispatcherProcess::Keep(std::size_t) { keeper_.Look(); }
