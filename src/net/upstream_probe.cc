@@ -101,8 +101,14 @@ Coroutine TryOnce(std::unique_ptr<Asker> asker, CircuitBreaker::Permit permit, F
   UpstreamExchange exchange(*asker, asker->call(), options.trial_target, false, options, env);
   const Fate fate = co_await Ask(exchange, asker->upstream());
   if (asker->is_over()) co_return;
-  constexpr int kGatewayTimeout = 504;  // an I/O thread gives it when no worker has answered
-  trial.Ends(fate == Fate::kAnswered && exchange.status() != kGatewayTimeout ? kSuccess : kFailure);
+  constexpr int kServerError = 500;  // an I/O thread says 503 and 504 when no worker has answered
+  const int status = fate == Fate::kAnswered ? exchange.status() : 0;
+  const bool is_back = status > 0 && status < kServerError;
+  if (is_back) {
+    log::Info("replica is used again",
+              {{"service", options.name}, {"address", asker->upstream().address.where.ToString()}, {"status", status}});
+  }
+  trial.Ends(is_back ? kSuccess : kFailure);
 }
 
 }  // namespace
