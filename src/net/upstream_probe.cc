@@ -77,9 +77,10 @@ class Trial {
 bool IsSilence(Fate fate) { return fate == Fate::kNotSent || fate == Fate::kLost || fate == Fate::kStopped; }
 
 asio::awaitable<Fate, LoopExecutor> Ask(UpstreamExchange& exchange, Upstream& upstream) {
-  const Fate fate = co_await exchange.Attempt(upstream);
+  Fate fate = co_await exchange.Attempt(upstream);
   // It may have been closing the kept connection at that moment.
-  co_return fate == Fate::kLost || fate == Fate::kNotSent ? co_await exchange.Attempt(upstream) : fate;
+  if (fate == Fate::kLost || fate == Fate::kNotSent) fate = co_await exchange.Attempt(upstream);
+  co_return fate;
 }
 
 Coroutine AskForLife(std::unique_ptr<Asker> asker, ForwarderOptions options, Env& env) {
