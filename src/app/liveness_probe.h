@@ -13,8 +13,8 @@ namespace seedcore::app {
 /// What the I/O thread of every direct listener answers, however busy its workers are.
 inline constexpr const char* kAlivePath = "/-/alive";
 
-/// What a worker of every direct listener answers: what a gateway asks a replica that it has ejected, before it sends it
-/// requests again.
+/// What a worker of every direct listener answers: what a gateway asks a replica that it has ejected, before it sends
+/// it requests again.
 inline constexpr const char* kWorkingPath = "/-/working";
 
 /// Tells a replica that works from one that is frozen (stopped, hung, cut off without a word), by a small request

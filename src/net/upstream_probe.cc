@@ -77,9 +77,10 @@ class Trial {
 bool IsSilence(Fate fate) { return fate == Fate::kNotSent || fate == Fate::kLost || fate == Fate::kStopped; }
 
 asio::awaitable<Fate, LoopExecutor> Ask(UpstreamExchange& exchange, Upstream& upstream) {
-  const Fate fate = co_await exchange.Attempt(upstream);
+  Fate fate = co_await exchange.Attempt(upstream);
   // It may have been closing the kept connection at that moment.
-  co_return fate == Fate::kLost || fate == Fate::kNotSent ? co_await exchange.Attempt(upstream) : fate;
+  if (fate == Fate::kLost || fate == Fate::kNotSent) fate = co_await exchange.Attempt(upstream);
+  co_return fate;
 }
 
 Coroutine AskForLife(std::unique_ptr<Asker> asker, ForwarderOptions options, Env& env) {
@@ -101,8 +102,14 @@ Coroutine TryOnce(std::unique_ptr<Asker> asker, CircuitBreaker::Permit permit, F
   UpstreamExchange exchange(*asker, asker->call(), options.trial_target, false, options, env);
   const Fate fate = co_await Ask(exchange, asker->upstream());
   if (asker->is_over()) co_return;
-  constexpr int kGatewayTimeout = 504;  // an I/O thread gives it when no worker has answered
-  trial.Ends(fate == Fate::kAnswered && exchange.status() != kGatewayTimeout ? kSuccess : kFailure);
+  constexpr int kServerError = 500;  // an I/O thread says 503 and 504 when no worker has answered
+  const int status = fate == Fate::kAnswered ? exchange.status() : 0;
+  const bool is_back = status > 0 && status < kServerError;
+  if (is_back) {
+    log::Info("replica is used again",
+              {{"service", options.name}, {"address", asker->upstream().address.where.ToString()}, {"status", status}});
+  }
+  trial.Ends(is_back ? kSuccess : kFailure);
 }
 
 }  // namespace
