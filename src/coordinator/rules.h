@@ -70,7 +70,7 @@ struct RuleSet {
 
   std::string source;               ///< "store, version 7", the file, or "built-in"
   std::int64_t shared_version = 0;  ///< in the store; 0: not from there
-  std::string hash;    ///< 16 hex digits over the text
+  std::string hash;                 ///< 16 hex digits over the text
   WallTime loaded_at;
 };
 

@@ -71,7 +71,8 @@ class EventStream {
   virtual void Close() = 0;
   /// Called once, on an I/O thread, when the connection has ended for whatever reason.
   virtual void OnClosed(std::function<void()> callback) = 0;
-  /// Whether most of the buffer is free. A sender with a lot to say stops when it is not, and goes on when OnRoom calls.
+  /// Whether most of the buffer is free. A sender with a lot to say stops when it is not, and goes on when OnRoom
+  /// calls.
   virtual bool HasRoom() = 0;
   /// Called, on the thread that writes, whenever the connection has taken all that was sent, until it ends.
   virtual void OnRoom(std::function<void()> callback) = 0;
