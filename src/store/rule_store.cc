@@ -5,7 +5,7 @@
 namespace seedcore::store {
 namespace {
 
-Result<void> CheckSize(const std::string& text, std::size_t most, const char* field) {
+Result<void> CheckRuleText(const std::string& text, std::size_t most, const char* field) {
   // PostgreSQL keeps no NUL in a text.
   if (text.find('\0') != std::string::npos) return Fail(ErrorCode::kInvalidArgument, "a NUL byte is in it", field);
   if (text.size() <= most) return {};
@@ -15,8 +15,8 @@ Result<void> CheckSize(const std::string& text, std::size_t most, const char* fi
 }  // namespace
 
 Result<void> CheckRules(const NewRules& rules) {
-  if (rules.text) SEEDCORE_RETURN_IF_ERROR(CheckSize(*rules.text, kMaxRuleText, "text"));
-  return CheckSize(rules.note, kMaxRuleNote, "note");
+  if (rules.text) SEEDCORE_RETURN_IF_ERROR(CheckRuleText(*rules.text, kMaxRuleText, "text"));
+  return CheckRuleText(rules.note, kMaxRuleNote, "note");
 }
 
 Error UnexpectedRules(std::int64_t expected, std::int64_t newest) {
