@@ -111,6 +111,26 @@ class GatewayTest : public testing::Test {
     }
     return {};
   }
+  /// The energy replica at `address` as the gateway sees it.
+  json::object Energy(const std::string& address) {
+    for (const json::value& replica : Replicas("energy")) {
+      if (replica.at("address").as_string() == address) return replica.get_object();
+    }
+    ADD_FAILURE() << "the gateway knows no replica at " << address;
+    return {{"requests", -1}, {"state", ""}};
+  }
+  /// Has an energy replica at `address` stand in the registry, and the gateway see it.
+  std::unique_ptr<ListenerPresence> EnterEnergy(const std::string& address) {
+    OpenStore();
+    store::Instance listener;
+    listener.logical_id = "service:energy";
+    listener.service = "energy";
+    listener.address = address;
+    auto presence = std::make_unique<ListenerPresence>(foundation_->store->registry(), listener, RealEnv());
+    EXPECT_TRUE(presence->Enter());
+    EXPECT_TRUE(gateway_->Refresh());
+    return presence;
+  }
 
   test::TemporaryFolder folder_;
   std::unique_ptr<Foundation> foundation_;
@@ -245,22 +265,12 @@ TEST_F(GatewayTest, AFrozenReplicaHoldsARequestNoLongerThanItsProbes) {
   settings.direct.probe_after = settings.direct.probe_timeout = milliseconds(100);
   settings.gateway.eject_for = seconds(60);
   Open(settings);
-  store::Instance listener;
-  listener.logical_id = "service:energy";
-  listener.service = "energy";
-  listener.address = fmt::format("127.0.0.1:{}", frozen.port());
-  OpenStore();
-  ListenerPresence presence(foundation_->store->registry(), listener, RealEnv());
-  ASSERT_TRUE(presence.Enter());
-  ASSERT_TRUE(gateway_->Refresh());
+  const std::string address = fmt::format("127.0.0.1:{}", frozen.port());
+  const auto presence = EnterEnergy(address);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(Ask("/energy/health").status, 200);
-  int ejected = 0;
-  for (const json::value& replica : Replicas("energy")) {
-    if (replica.at("address").as_string() != listener.address) continue;
-    EXPECT_EQ(replica.at("requests").to_number<int>(), 1);
-    ejected += replica.at("state").as_string() == "ejected" ? 1 : 0;
-  }
-  EXPECT_EQ(ejected, 1);
+  const json::object seen = Energy(address);
+  EXPECT_EQ(seen.at("requests").to_number<int>(), 1);
+  EXPECT_EQ(seen.at("state").as_string(), "ejected");
 }
 
 TEST_F(GatewayTest, NoRequestPaysForFindingOutWhetherAnEjectedReplicaIsBack) {
@@ -283,27 +293,15 @@ TEST_F(GatewayTest, NoRequestPaysForFindingOutWhetherAnEjectedReplicaIsBack) {
   settings.direct.probe_after = settings.direct.probe_timeout = milliseconds(100);
   settings.gateway.eject_for = settings.gateway.eject_longest = milliseconds(50);
   Open(settings);
-  store::Instance listener;
-  listener.logical_id = "service:energy";
-  listener.service = "energy";
-  listener.address = fmt::format("127.0.0.1:{}", replica.port());
-  OpenStore();
-  ListenerPresence presence(foundation_->store->registry(), listener, RealEnv());
-  ASSERT_TRUE(presence.Enter());
-  ASSERT_TRUE(gateway_->Refresh());
-  const auto seen = [&] {
-    for (const json::value& each : Replicas("energy")) {
-      if (each.at("address").as_string() == listener.address) return each.get_object();
-    }
-    return json::object{};
-  };
+  const std::string address = fmt::format("127.0.0.1:{}", replica.port());
+  const auto presence = EnterEnergy(address);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(Ask("/energy/health").status, 200);
   EXPECT_TRUE(test::Eventually([&] { return tried >= 2; })) << "nobody asks the gateway for anything meanwhile";
   for (int i = 0; i < 4; ++i) EXPECT_EQ(Ask("/energy/health").status, 200);
-  EXPECT_EQ(seen().at("requests").to_number<int>(), 1) << "the one that found out that it is sick";
+  EXPECT_EQ(Energy(address).at("requests").to_number<int>(), 1) << "the one that found out that it is sick";
   is_sick = false;
-  EXPECT_TRUE(test::Eventually([&] { return seen().at("state").as_string() == "serving"; }));
-  EXPECT_EQ(seen().at("requests").to_number<int>(), 1);
+  EXPECT_TRUE(test::Eventually([&] { return Energy(address).at("state").as_string() == "serving"; }));
+  EXPECT_EQ(Energy(address).at("requests").to_number<int>(), 1);
 }
 
 TEST_F(GatewayTest, WhenTheRegistryForgetsAReplicaTheGatewayDoesToo) {

@@ -18,6 +18,7 @@
 #include "service/event_stream.h"
 #include "service/operation.h"
 #include "service/peer.h"
+#include "service/predicate_messages.h"
 #include "store/store.h"
 
 /// The Coordinator service, /pipeline: decides how each task is executed, has it executed, and triages anomalies
