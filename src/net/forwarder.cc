@@ -103,7 +103,7 @@ Coroutine Forwarder::Impl::Run(std::shared_ptr<ForwardCaller> caller, std::share
 void Forwarder::Impl::TryEjected(IoLoop& loop) {
   if (options_.trial_target.empty()) return;
   for (const auto& upstream : upstreams_->List()) {
-    if (const auto trial = upstream->BeginTrial()) Try(loop, *upstream, *trial, options_, env_);
+    if (const auto trial = upstream->BeginTrial()) AskIfBack(loop, *upstream, *trial, options_, env_);
   }
 }
 

@@ -22,6 +22,7 @@ class Asker final : public ForwardCaller, public Watched {
     call_->request.call.deadline = asked_ + options.probe_timeout;
     loop_.upstreams().Watch(*this);
   }
+
   [[nodiscard]] const std::shared_ptr<HandlerCall>& call() const { return call_; }
   [[nodiscard]] Upstream& upstream() { return *upstream_; }
   [[nodiscard]] Instant asked() const { return asked_; }
@@ -95,7 +96,7 @@ Coroutine AskForLife(std::unique_ptr<Asker> asker, ForwarderOptions options, Env
                {{"service", options.name}, {"address", upstream.address.where.ToString()}});
 }
 
-Coroutine TryOnce(std::unique_ptr<Asker> asker, CircuitBreaker::Permit permit, ForwarderOptions options, Env& env) {
+Coroutine AskForWork(std::unique_ptr<Asker> asker, CircuitBreaker::Permit permit, ForwarderOptions options, Env& env) {
   using enum CircuitBreaker::Outcome;
   Trial trial(asker->upstream(), permit);
   options.alive_target.clear();  // the trial says it
@@ -120,10 +121,12 @@ void AskIfAlive(IoLoop& loop, Upstream& upstream, const ForwarderOptions& option
                  asio::detached);
 }
 
-void Try(IoLoop& loop, Upstream& upstream, CircuitBreaker::Permit trial, const ForwarderOptions& options, Env& env) {
-  asio::co_spawn(loop.context(),
-                 TryOnce(std::make_unique<Asker>(loop, upstream.shared_from_this(), options, env), trial, options, env),
-                 asio::detached);
+void AskIfBack(IoLoop& loop, Upstream& upstream, CircuitBreaker::Permit trial, const ForwarderOptions& options,
+               Env& env) {
+  asio::co_spawn(
+      loop.context(),
+      AskForWork(std::make_unique<Asker>(loop, upstream.shared_from_this(), options, env), trial, options, env),
+      asio::detached);
 }
 
 }  // namespace seedcore::net

@@ -16,6 +16,7 @@ void AskIfAlive(IoLoop& loop, Upstream& upstream, const ForwarderOptions& option
 
 /// Begins to ask `upstream`, which is ejected, for ForwarderOptions::trial_target, and ends `trial` by what comes back.
 /// On the thread of `loop`.
-void Try(IoLoop& loop, Upstream& upstream, CircuitBreaker::Permit trial, const ForwarderOptions& options, Env& env);
+void AskIfBack(IoLoop& loop, Upstream& upstream, CircuitBreaker::Permit trial, const ForwarderOptions& options,
+               Env& env);
 
 }  // namespace seedcore::net
