@@ -250,7 +250,7 @@ bool Connection::Send(const Statement& statement, const char* name) {
 
 Result<Rows> Connection::Run(const char* sql, const Params& params) {
   const Statement statement{sql, &params};
-  if (behind_) {
+  if (beside_) {
     SEEDCORE_ASSIGN_OR_RETURN(std::vector<Rows> rows, Exchange(std::span(&statement, 1)));
     return std::move(rows.front());
   }
@@ -285,12 +285,17 @@ Result<std::vector<Rows>> Connection::Exchange(std::span<const Statement> statem
   for (const Statement& statement : statements) {
     SEEDCORE_ASSIGN_OR_RETURN(names.emplace_back(), Prepare(statement.sql));
   }
-  const std::optional<Call> behind = std::exchange(behind_, std::nullopt);
-  const char* behind_name = nullptr;
-  if (behind) {
-    SEEDCORE_ASSIGN_OR_RETURN(behind_name, Prepare(behind->sql));
+  const auto beside = std::exchange(beside_, std::nullopt);
+  const char* beside_name = nullptr;
+  if (beside) {
+    SEEDCORE_ASSIGN_OR_RETURN(beside_name, Prepare(beside->first.sql));
   }
+  const auto send_beside = [&](Beside place) {
+    if (!beside || beside->second != place) return false;
+    return Send({beside->first.sql, &beside->first.params}, beside_name) && PQpipelineSync(connection) == 1;
+  };
   if (PQenterPipelineMode(connection) == 0) return std::unexpected(ErrorOf(nullptr));
+  bool passed = !send_beside(Beside::kAhead);  // nobody wants to know what becomes of it
   bool sent = true;
   for (std::size_t i = 0; i < statements.size(); ++i) {
     sent = sent && Send(statements[i], names[i]);
@@ -300,9 +305,7 @@ Result<std::vector<Rows>> Connection::Exchange(std::span<const Statement> statem
   }
   sent = sent && PQpipelineSync(connection) == 1;
   if (!sent) return std::unexpected(ErrorOf(nullptr));
-  if (behind) {
-    awaits_behind_ = Send({behind->sql, &behind->params}, behind_name) && PQpipelineSync(connection) == 1;
-  }
+  awaits_behind_ = send_beside(Beside::kBehind);
 
   // A failed statement makes the server skip the rest; an error of the commit comes after the last result.
   std::vector<Rows> rows;
@@ -314,6 +317,11 @@ Result<std::vector<Rows>> Connection::Exchange(std::span<const Statement> statem
       continue;  // the end of one statement's results
     }
     Rows taken(result);
+    if (!passed) {
+      passed = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+      if (PQstatus(connection) == CONNECTION_BAD) return std::unexpected(ErrorOf(result));
+      continue;
+    }
     switch (PQresultStatus(result)) {
       case PGRES_PIPELINE_SYNC: synced = true; break;
       case PGRES_PIPELINE_ABORTED: break;

@@ -93,11 +93,13 @@ class Connection {
   [[nodiscard]] Result<std::vector<Rows>> Pipeline(std::span<const Call> calls);
   /// Several statements without parameters or results.
   [[nodiscard]] Result<void> Script(const char* sql);
-  /// The next Run or Pipeline sends `call` right behind its own transaction, in the same packet, as another
-  /// transaction. Nobody learns what becomes of it, and nobody waits for it but the next statement of this connection.
-  void SendBehind(Call call) { behind_ = std::move(call); }
+  enum class Beside { kAhead, kBehind };
+  /// The next Run or Pipeline sends `call` right ahead of its own transaction, or behind it, in the same packet, as
+  /// another transaction. Nobody learns what becomes of it; for what is behind only the next statement of this
+  /// connection waits.
+  void SendBeside(Call call, Beside place) { beside_ = {std::move(call), place}; }
   /// Takes back what has not been sent; whether there was something.
-  bool TakeBackBehind() { return std::exchange(behind_, std::nullopt).has_value(); }
+  bool TakeBackBeside() { return std::exchange(beside_, std::nullopt).has_value(); }
 
   /// Instead of that of the settings; 0: as long as it takes.
   void set_answer_timeout(std::chrono::milliseconds timeout) { answer_timeout_ = timeout; }
@@ -150,7 +152,7 @@ class Connection {
   std::string place_;
   std::unordered_map<const char*, std::string> statements_;
   std::chrono::milliseconds answer_timeout_{0};
-  std::optional<Call> behind_;
+  std::optional<std::pair<Call, Beside>> beside_;
   bool awaits_behind_ = false;  // something was sent behind, and its answers have not all been read
   bool given_up_ = false;       // an answer did not come in time
   bool repeatable_ = false;

@@ -38,9 +38,9 @@ class PostgresConnection : public testing::Test {
 };
 
 TEST_F(PostgresConnection, WhatIsSentBehindIsATransactionOfItsOwn) {
-  connection_->SendBehind(Note("behind"));
+  connection_->SendBeside(Note("behind"), Connection::Beside::kBehind);
   EXPECT_EQ(Must(connection_->Query(kNote, std::string_view("before"))).changed(), 1);
-  EXPECT_FALSE(connection_->TakeBackBehind()) << "it has gone";
+  EXPECT_FALSE(connection_->TakeBackBeside()) << "it has gone";
   EXPECT_TRUE(connection_->IsUsable());
   EXPECT_FALSE(connection_->InTransaction());
   EXPECT_EQ(Noted(), std::pair(2, 2));
@@ -49,27 +49,42 @@ TEST_F(PostgresConnection, WhatIsSentBehindIsATransactionOfItsOwn) {
 TEST_F(PostgresConnection, WhatIsSentBehindAPipelineFollowsIt) {
   const std::array calls = {Note("one"), Note("two")};
   for (int round = 1; round <= 20; ++round) {
-    connection_->SendBehind(Note("behind"));
+    connection_->SendBeside(Note("behind"), Connection::Beside::kBehind);
     EXPECT_EQ(Must(connection_->Pipeline(calls)).size(), 2u);
     EXPECT_TRUE(connection_->IsUsable());
   }
   EXPECT_EQ(Noted(), std::pair(60, 40));
 }
 
+TEST_F(PostgresConnection, WhatIsSentAheadIsATransactionOfItsOwn) {
+  for (int round = 1; round <= 20; ++round) {
+    connection_->SendBeside(Note("ahead"), Connection::Beside::kAhead);
+    EXPECT_EQ(Must(connection_->Query(kNote, std::string_view("after"))).changed(), 1);
+    EXPECT_FALSE(connection_->TakeBackBeside()) << "it has gone";
+    EXPECT_FALSE(connection_->InTransaction());
+    EXPECT_TRUE(connection_->IsUsable());
+  }
+  connection_->SendBeside({kFails, {}}, Connection::Beside::kAhead);
+  EXPECT_TRUE(connection_->Query(kNote, std::string_view("after")));
+  connection_->SendBeside(Note("ahead"), Connection::Beside::kAhead);
+  EXPECT_FALSE(connection_->Query(kFails)) << "it is no answer to this";
+  EXPECT_EQ(Noted(), std::pair(42, 42));
+}
+
 TEST_F(PostgresConnection, AnErrorOfEitherIsNoErrorOfTheOther) {
-  connection_->SendBehind(Note("behind"));
+  connection_->SendBeside(Note("behind"), Connection::Beside::kBehind);
   EXPECT_FALSE(connection_->Query(kFails));
   EXPECT_EQ(Noted(), std::pair(1, 1));
-  connection_->SendBehind({kFails, {}});
+  connection_->SendBeside({kFails, {}}, Connection::Beside::kBehind);
   EXPECT_TRUE(connection_->Query(kNote, std::string_view("before")));
   EXPECT_EQ(Noted(), std::pair(2, 2));
   EXPECT_TRUE(connection_->IsUsable());
 }
 
 TEST_F(PostgresConnection, WhatHasNotBeenSentCanBeTakenBack) {
-  connection_->SendBehind(Note("behind"));
-  EXPECT_TRUE(connection_->TakeBackBehind());
-  EXPECT_FALSE(connection_->TakeBackBehind());
+  connection_->SendBeside(Note("behind"), Connection::Beside::kBehind);
+  EXPECT_TRUE(connection_->TakeBackBeside());
+  EXPECT_FALSE(connection_->TakeBackBeside());
   EXPECT_EQ(Noted(), std::pair(0, 0));
 }
 

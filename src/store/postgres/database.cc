@@ -60,22 +60,27 @@ Subscription Database::OnEvents(std::function<void()> listener) {
   return subscription;
 }
 
-Result<void> Database::RunErased(Mode mode, const Operation& operation, std::int64_t runnable) {
+Result<void> Database::RunErased(Mode mode, const Operation& operation, const Wakes& wakes) {
   SEEDCORE_RETURN_IF_ERROR(env_.Fault("store.begin"));
   SEEDCORE_ASSIGN_OR_RETURN(const Pool::Loan connection, writers_.Take());
   for (int tries = 1;; ++tries) {
     WriteContext context{.db = *connection, .env = env_, .now = env_.WallNow()};
-    std::optional<Call> word = runnable > 0 ? notifier_.TakeWord(runnable, true) : std::nullopt;
-    if (word) connection->SendBehind(std::move(*word));
+    std::optional<Word> word = wakes.runnable > 0 ? notifier_.TakeWord(wakes, true) : std::nullopt;
+    if (word) {
+      context.announced = word->announced;
+      connection->SendBeside(std::move(word->call),
+                             context.announced != 0 ? Connection::Beside::kAhead : Connection::Beside::kBehind);
+    }
     Result<void> done = TryOnce(mode, operation, context);
-    const bool told = !connection->TakeBackBehind() && word.has_value();
+    const bool told = !connection->TakeBackBeside() && word.has_value() && context.announced == 0;
     if (done) {
       transactions_.Increment();
       if (context.notes.lease_lost > 0) lease_lost_.Increment(context.notes.lease_lost);
       if (context.notes.made_runnable) runnable_.Emit();
       if (context.notes.appended_events) events_.Emit();
       if (!told) {
-        notifier_.Tell(context.notes.made_runnable ? context.notes.runnable_tasks : 0, context.notes.appended_events);
+        notifier_.Tell(context.notes.made_runnable ? context.notes.runnable_tasks : 0, context.notes.appended_events,
+                       context.announced);
       }
       return done;
     }

@@ -29,6 +29,8 @@ struct WriteContext {
   Env& env;
   WallTime now;
   WriteNotes notes{};
+  /// Mark of the announcement that goes ahead of this transaction, see Notifier; 0: there is none.
+  std::uint32_t announced = 0;
 };
 
 struct DatabaseSettings {
@@ -57,11 +59,11 @@ class Database {
   auto WriteOnce(Operation&& operation) -> std::invoke_result_t<Operation&, WriteContext&> {
     return RunWrite(Mode::kOnce, operation);
   }
-  /// The same for one that lets `runnable` tasks run, and appends events: who waits for them in other processes is told
-  /// without a further round trip where that is possible.
+  /// The same for one that appends events and lets tasks run: who waits for them in other processes is told without a
+  /// further round trip where that is possible.
   template <class Operation>
-  auto WriteOnce(std::int64_t runnable, Operation&& operation) -> std::invoke_result_t<Operation&, WriteContext&> {
-    return RunWrite(Mode::kOnce, operation, runnable);
+  auto WriteOnce(const Wakes& wakes, Operation&& operation) -> std::invoke_result_t<Operation&, WriteContext&> {
+    return RunWrite(Mode::kOnce, operation, wakes);
   }
   /// Runs `operation(Connection&)`, which only reads and returns a Result.
   template <class Operation>
@@ -81,18 +83,18 @@ class Database {
   using Operation = std::function<Result<void>(WriteContext&)>;
 
   template <class Op>
-  auto RunWrite(Mode mode, Op& operation, std::int64_t runnable = 0) -> std::invoke_result_t<Op&, WriteContext&> {
+  auto RunWrite(Mode mode, Op& operation, const Wakes& wakes = {}) -> std::invoke_result_t<Op&, WriteContext&> {
     std::optional<std::invoke_result_t<Op&, WriteContext&>> result;
     const Operation erased = [&](WriteContext& context) -> Result<void> {
       result.emplace(operation(context));
       if (!*result) return std::unexpected(result->error());
       return {};
     };
-    const Result<void> committed = RunErased(mode, erased, runnable);
+    const Result<void> committed = RunErased(mode, erased, wakes);
     if (!committed) return std::unexpected(committed.error());
     return std::move(*result);
   }
-  Result<void> RunErased(Mode mode, const Operation& operation, std::int64_t runnable);
+  Result<void> RunErased(Mode mode, const Operation& operation, const Wakes& wakes);
   Result<void> TryOnce(Mode mode, const Operation& operation, WriteContext& context);
 
   Env& env_;

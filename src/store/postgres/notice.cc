@@ -10,7 +10,8 @@
 namespace seedcore::store::postgres {
 namespace {
 
-// Flags, then in this order: claimers, readers, tasks, mark, the drained word's mark and types. All decimal.
+// Flags, then in this order: claimers, readers, tasks, mark (also that of an announced word), the drained word's mark
+// and types. All decimal.
 constexpr std::size_t kNumbers = 6;
 constexpr std::int64_t kMostListeners = 1'000'000;
 
@@ -38,10 +39,11 @@ std::string ToPayload(const Notice& notice) {
   if (notice.events) flags += 'e';
   if (notice.hello) flags += 'h';
   if (notice.drained) flags += 'd';
+  if (notice.announced != 0) flags += 'a';
   const Listeners listeners = notice.listeners.value_or(Listeners{});
   const Drained drained = notice.drained.value_or(Drained{});
   return fmt::format("{} {} {} {} {} {} {}", flags, listeners.claimers, listeners.readers, notice.runnable.tasks,
-                     notice.runnable.mark, drained.mark, drained.types);
+                     notice.announced != 0 ? notice.announced : notice.runnable.mark, drained.mark, drained.types);
 }
 
 Notice ReadPayload(std::string_view payload) {
@@ -59,6 +61,7 @@ Notice ReadPayload(std::string_view payload) {
     notice.runnable.tasks = static_cast<std::int64_t>(std::clamp<std::uint64_t>(numbers[2], 1, kMost));
     notice.runnable.mark = static_cast<std::uint32_t>(numbers[3]);
   }
+  if (flags.contains('a')) notice.announced = static_cast<std::uint32_t>(numbers[3]);
   if (flags.contains('d')) notice.drained = Drained{static_cast<std::uint32_t>(numbers[4]), numbers[5]};
   return notice;
 }

@@ -31,6 +31,8 @@ struct Notice {
   Runnable runnable;
   bool events = false;  ///< events were appended
   bool hello = false;   ///< a process has begun to wait for events
+  /// A commit is about to let a task run; the word behind it will have this mark (see Notifier). 0: none is.
+  std::uint32_t announced = 0;
   std::optional<Drained> drained;
   std::optional<Listeners> listeners;  ///< as the sender knows; absent: the word of an older process, or of SQL
 };

@@ -24,6 +24,15 @@ TEST(PostgresNotice, IsReadAsItWasWritten) {
   EXPECT_EQ(read.listeners->readers, 3);
 }
 
+TEST(PostgresNotice, AnAnnouncementIsNoWord) {
+  const Notice read = ReadPayload(ToPayload({.announced = 77, .listeners = Listeners{3, 1}}));
+  EXPECT_EQ(read.announced, 77u);
+  EXPECT_EQ(read.runnable.tasks, 0);
+  ASSERT_TRUE(read.listeners);
+  EXPECT_EQ(read.listeners->claimers, 3);
+  EXPECT_EQ(ReadPayload(ToPayload({.runnable = {1, 77}})).announced, 0u);
+}
+
 TEST(PostgresNotice, OfAnOlderProcessOrOfSqlIsUnderstood) {
   const Notice both = ReadPayload("re");
   EXPECT_EQ(both.runnable.tasks, 1);
@@ -36,7 +45,7 @@ TEST(PostgresNotice, OfAnOlderProcessOrOfSqlIsUnderstood) {
 
 TEST(PostgresNotice, SaysNothingElseToAnOlderProcess) {
   const auto heard = [](const Notice& notice, char flag) { return ToPayload(notice).contains(flag); };
-  const Notice neither{.hello = true, .drained = Drained{1, 2}, .listeners = Listeners{5, 6}};
+  const Notice neither{.hello = true, .announced = 9, .drained = Drained{1, 2}, .listeners = Listeners{5, 6}};
   EXPECT_FALSE(heard(neither, 'r'));
   EXPECT_FALSE(heard(neither, 'e'));
   EXPECT_TRUE(heard({.runnable = {1, 2}}, 'r'));

@@ -29,6 +29,8 @@ constexpr char kCountListeners[] =
     "count(*) FILTER (WHERE application_name IN ('seedcore reads', 'seedcore claims and reads')) "
     "FROM pg_stat_activity WHERE datname = current_database()";
 constexpr int kReconnectMs = 500;
+/// Since the last NOTIFY of this process could have been sent: an announcement costs the server another one.
+constexpr std::chrono::milliseconds kQuiet{5};
 /// Between two counts, times 0.5 to 1.5; a NOTIFY carries its sender's count to everybody.
 constexpr std::chrono::seconds kCountEvery{60};
 constexpr std::chrono::minutes kOldOnesStay{10};
@@ -71,25 +73,38 @@ void Notifier::Wake() {
   (void)!::write(wake_, &one, sizeof one);
 }
 
-void Notifier::Tell(std::int64_t runnable, bool events) {
+void Notifier::Tell(std::int64_t runnable, bool events, std::uint32_t announced) {
   // What is still to be told has woken the thread already.
-  const bool news_runnable = runnable > 0 && tell_runnable_.fetch_add(runnable) == 0;
+  bool news_runnable = false;
+  if (runnable > 0) {
+    const std::scoped_lock lock(mutex_);
+    news_runnable = tell_runnable_ == 0;
+    tell_mark_ = news_runnable ? announced : 0;
+    tell_runnable_ += runnable;
+  }
   const bool news_events = events && somebody_reads_ && !tell_events_.exchange(true);
   if (news_runnable || news_events) Wake();
 }
 
-std::optional<Call> Notifier::TakeWord(std::int64_t runnable, bool events) {
-  Notice notice{.runnable = {.tasks = runnable}, .events = events && somebody_reads_};
+std::optional<Word> Notifier::TakeWord(const Wakes& wakes, bool events) {
+  Notice notice{.runnable = {.tasks = wakes.runnable}, .events = events && somebody_reads_};
+  bool quiet = false;
   {
     const std::scoped_lock lock(mutex_);
     const Instant now = RealEnv().Now();
     if (now < notify_at_ || drained_ || tell_runnable_ > 0) return std::nullopt;
+    quiet = now >= notify_at_ + kQuiet;
     notify_at_ = now + wake_ups_.notify_pause();
     notice.runnable.mark = NewMark();
     mark_taken_ = notice.runnable.mark;
   }
-  notice.listeners = wake_ups_.listeners();
-  return Call{kNotifyBehind, MakeParams(ToPayload(notice))};
+  const Listeners listeners = wake_ups_.listeners();
+  const int others = listeners.claimers - (runnable_.HasListeners() ? 1 : 0);
+  if (quiet && wakes.announce && others > 0 && listeners.claimers <= WakeUps::kAtOnce) {
+    notice = {.announced = notice.runnable.mark};
+  }
+  notice.listeners = listeners;
+  return Word{{kNotifyBehind, MakeParams(ToPayload(notice))}, notice.announced};
 }
 
 void Notifier::Tell(const Drained& drained) {
@@ -189,14 +204,15 @@ Notice Notifier::TakeNews() {
   const std::scoped_lock lock(mutex_);
   const Instant now = RealEnv().Now();
   if (now < notify_at_) return news;
-  news.runnable.tasks = tell_runnable_.exchange(0);
+  news.runnable.tasks = std::exchange(tell_runnable_, 0);
+  const std::uint32_t announced = std::exchange(tell_mark_, 0);
   news.events = tell_events_.exchange(false);
   news.drained = std::exchange(drained_, std::nullopt);
   if (news.drained && !wake_ups_.IsNews(*news.drained)) news.drained.reset();
   if (news.runnable.tasks == 0 && !news.events && !news.drained) return news;
   // What is committed meanwhile goes into the next NOTIFY.
   notify_at_ = now + wake_ups_.notify_pause();
-  news.runnable.mark = NewMark();
+  news.runnable.mark = announced != 0 ? announced : NewMark();
   return news;
 }
 
@@ -211,7 +227,7 @@ void Notifier::Hear(Connection& connection) {
   bool runnable = false, events = false;
   for (const auto& [payload, from_here] : connection.TakeNotifications()) {
     const Notice notice = ReadPayload(payload);
-    const std::uint32_t mark = notice.runnable.mark;
+    const std::uint32_t mark = std::max(notice.runnable.mark, notice.announced);
     const bool own = from_here || (mark != 0 && mark == mark_taken_);
     // It speaks of a word that stands before this one.
     if (notice.drained) wake_ups_.HearDrained(*notice.drained);
@@ -223,6 +239,7 @@ void Notifier::Hear(Connection& connection) {
       old_until_ = env_.Now() + kOldOnesStay;
     }
     if (notice.hello || !notice.listeners || notice.listeners->readers > 0) somebody_reads_ = true;
+    if (notice.announced != 0 && wake_ups_.HearAnnounced(notice.announced)) runnable = true;
     if (notice.runnable.tasks > 0 && wake_ups_.Hear(notice.runnable)) runnable = true;
     events = events || notice.events;
   }

@@ -16,11 +16,29 @@
 
 namespace seedcore::store::postgres {
 
+/// Whom a transaction will wake.
+struct Wakes {
+  std::int64_t runnable = 0;  ///< tasks that it lets run, at least
+  bool announce = false;      ///< it takes the lock on the mark of an announcement
+};
+
+/// What goes out with a commit that lets tasks run, as a transaction of its own: the word behind it, or its
+/// announcement ahead of it.
+struct Word {
+  Call call;
+  std::uint32_t announced = 0;  ///< the mark of the announcement; 0: it is the word
+};
+
 /// Tells other processes of commits, and this one of theirs, over a connection of its own (LISTEN and NOTIFY on the
 /// channel "seedcore"). Many commits within a few milliseconds are one NOTIFY, sent outside their transactions: the
 /// first after a pause goes right behind its commit, over the connection of that one, and what follows is gathered.
 /// When the connection breaks it is made again, and the listeners are told that they may have missed something. What is
 /// lost in between is found by the pollers.
+///
+/// A single task of a quiet moment is announced before its commit: the others begin their claim meanwhile, which then
+/// waits for a lock that the commit lets go (seedcore_await_announced). So a claim has its way to the server, and what
+/// it does before it looks for tasks, behind it when the task is there. An announcement promises nothing: it may come
+/// too early or for nothing, and the word follows a few milliseconds later, when nobody has to wait for it any more.
 ///
 /// With many processes not every word reaches every listener at once: see WakeUps. Each process says in the name of
 /// this connection what it waits for, and counts the others by it from time to time.
@@ -30,12 +48,13 @@ class Notifier {
   Notifier(ConnectSettings settings, Env& env, Signal& runnable, Signal& events);
   ~Notifier();
 
-  /// Before a commit of this process that will let `runnable` tasks run: what to send behind it, unless a word was sent
-  /// a moment ago or is about to be. Then, and when the commit fails, Tell is called as ever, or not at all. Any
-  /// thread; does not block.
-  [[nodiscard]] std::optional<Call> TakeWord(std::int64_t runnable, bool events);
-  /// After a commit of this process that let `runnable` tasks run. Any thread; does not block.
-  void Tell(std::int64_t runnable, bool events);
+  /// Before a commit of this process that will wake others: what to send with it, unless a word was sent a
+  /// moment ago or is about to be. Then, behind an announcement, and when the commit fails, Tell is called as ever, or
+  /// not at all. Any thread; does not block.
+  [[nodiscard]] std::optional<Word> TakeWord(const Wakes& wakes, bool events);
+  /// After a commit of this process that let `runnable` tasks run, which `announced` has announced (0: nothing has).
+  /// Any thread; does not block.
+  void Tell(std::int64_t runnable, bool events, std::uint32_t announced = 0);
   /// After a claim that left nothing. Any thread; does not block.
   void Tell(const Drained& drained);
   /// A listener has been connected to one of the signals. Any thread.
@@ -66,13 +85,14 @@ class Notifier {
   Signal& events_;
   WakeUps wake_ups_;
   int wake_ = -1;  ///< an eventfd
-  std::atomic<std::int64_t> tell_runnable_{0};
   std::atomic<bool> tell_events_{false};
   std::atomic<bool> listeners_changed_{false};
   std::atomic<bool> somebody_reads_{true};  ///< some process may wait for events
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint32_t> mark_taken_{0};  ///< of the last TakeWord
-  std::mutex mutex_;                          // guards the three below
+  std::mutex mutex_;                          // guards what follows, up to marks_
+  std::int64_t tell_runnable_ = 0;
+  std::uint32_t tell_mark_ = 0;  ///< announced; 0: the word gets a mark of its own
   std::optional<Drained> drained_;
   Instant notify_at_{};    ///< no NOTIFY before; real time, since it is the server that is spared
   std::mt19937_64 marks_;  ///< of its own, as random_

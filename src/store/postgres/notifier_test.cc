@@ -65,9 +65,9 @@ TEST(PostgresNotifier, AWordBehindACommitReachesTheOthersAndNotItsSender) {
   const auto connection = Must(Connection::Open(settings));
   Listener sender(settings), other(settings);
   for (Listener* one : {&sender, &other}) one->HearEvent(*connection);
-  const auto word = sender.notifier.TakeWord(1, false);
+  const auto word = sender.notifier.TakeWord({.runnable = 1}, false);
   ASSERT_TRUE(word) << "nothing was told before";
-  connection->SendBehind(*word);
+  connection->SendBeside(word->call, Connection::Beside::kBehind);
   Must(connection->Query("SELECT 1"));
   for (Listener* one : {&sender, &other}) {
     while (one->heard_event.try_acquire()) continue;
@@ -76,6 +76,32 @@ TEST(PostgresNotifier, AWordBehindACommitReachesTheOthersAndNotItsSender) {
   // Heard before the last event, unless that was one of those sent at first.
   while (other.looks == 0) other.HearEvent(*connection);
   EXPECT_EQ(other.looks, 1);
+  EXPECT_EQ(sender.looks, 0);
+}
+
+TEST(PostgresNotifier, ASingleTaskIsAnnouncedAndItsWordFollows) {
+  TestServer& server = TestServer::Shared();
+  server.CreateDatabase("notifier");
+  const ConnectSettings settings{
+      .dsn = server.Dsn("notifier"), .connect_timeout = std::chrono::minutes(2), .setup = {}};
+  const auto connection = Must(Connection::Open(settings));
+  Listener other(settings);
+  other.HearEvent(*connection);
+  Listener sender(settings);  // counts the other
+  sender.HearEvent(*connection);
+  const auto word = sender.notifier.TakeWord({.runnable = 1, .announce = true}, false);
+  ASSERT_TRUE(word);
+  EXPECT_NE(word->announced, 0u) << "nothing was told before";
+  connection->SendBeside(word->call, Connection::Beside::kAhead);
+  Must(connection->Query("SELECT 1"));
+  while (other.looks == 0) other.HearEvent(*connection);
+  EXPECT_EQ(other.notifier.wake_ups().BeginClaim(0).announced, word->announced);
+
+  sender.notifier.Tell(1, false, word->announced);
+  while (other.looks == 1) other.HearEvent(*connection);
+  const WakeUps::Heard heard = other.notifier.wake_ups().BeginClaim(0);
+  EXPECT_EQ(heard.mark, word->announced) << "whoever has awaited the commit knows that it is told nothing new";
+  EXPECT_EQ(heard.announced, 0u);
   EXPECT_EQ(sender.looks, 0);
 }
 

@@ -84,10 +84,12 @@ CROSS JOIN unnest($16::text[], $17::integer[], $18::integer[]) WITH ORDINALITY A
 )sql";
 
 // One task alone, as most come. The server sets up a plan in full whenever it runs it, and this one is small. $1 now,
-// $2 id, $3 params, $4 to $16 what a task has of its own, $17 whether it can run now.
+// $2 id, $3 params, $4 to $16 what a task has of its own, $17 whether it can run now, $18 the mark that was announced,
+// if any: claims that have heard of it wait for this lock, which goes when the task can be seen.
 constexpr char kOne[] = R"sql(
 WITH taken AS MATERIALIZED (
-  SELECT set_config('seedcore.keeps_places', 'on', true), nextval('tasks_seq_seq') AS seq,
+  SELECT pg_advisory_xact_lock(24308, $18::integer), set_config('seedcore.keeps_places', 'on', true),
+    nextval('tasks_seq_seq') AS seq,
     CASE WHEN $17::boolean THEN seedcore_take_turns($4::text, $5::text, $7::integer, 1) END AS turn,
     seedcore_new_batch() AS batch, CASE WHEN $15::boolean THEN 'queued' ELSE 'created' END::taskstatus AS status),
 stored AS (
@@ -281,10 +283,11 @@ void PlainSubmit::AddPlacesOfTasks(Params& params, const Flows& flows, const std
   params.Add(parts);
 }
 
-Call PlainSubmit::ToCallOfOne() const {
+Call PlainSubmit::ToCallOfOne(std::uint32_t announced) const {
   Call call{.sql = kOne, .params = MakeParams(now_, Uuid{*ids_.front()}, tasks_.front()->params)};
   AddColumns(call.params, true);
   call.params.Add(RunsNow(*tasks_.front()->task));
+  call.params.Add(announced != 0 ? std::optional(static_cast<std::int32_t>(announced)) : std::nullopt);
   return call;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/env.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/notifier.h"
 #include "store/prepared_task.h"
 
 namespace seedcore::store::postgres {
@@ -18,10 +19,12 @@ class PlainSubmit {
 
   /// Both outlive this object.
   void Add(const PreparedTask& prepared, const std::string& id);
-  /// How many can run, now or later.
-  [[nodiscard]] std::int64_t runs() const { return runs_; }
-  /// Of at least one task.
-  [[nodiscard]] Call ToCall() const { return tasks_.size() == 1 ? ToCallOfOne() : ToCallOfMany(); }
+  /// Of those that can run, now or later. A statement for one task alone can be announced.
+  [[nodiscard]] Wakes wakes() const { return {.runnable = runs_, .announce = tasks_.size() == 1}; }
+  /// Of at least one task. `announced`: see WriteContext; one task alone takes the lock on it.
+  [[nodiscard]] Call ToCall(std::uint32_t announced = 0) const {
+    return tasks_.size() == 1 ? ToCallOfOne(announced) : ToCallOfMany();
+  }
 
  private:
   /// Tasks that take their turns in one go, see store/turn.h.
@@ -35,7 +38,7 @@ class PlainSubmit {
     std::vector<std::int32_t> of_task;
   };
 
-  [[nodiscard]] Call ToCallOfOne() const;
+  [[nodiscard]] Call ToCallOfOne(std::uint32_t announced) const;
   [[nodiscard]] Call ToCallOfMany() const;
   [[nodiscard]] bool RunsNow(const NewTask& task) const {
     return task.run_immediately && (!task.run_after || *task.run_after <= now_);

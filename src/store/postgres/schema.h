@@ -46,5 +46,6 @@ extern const char kSchemaHotPathComplete[];
 extern const char kSchemaReadyBatches[];  ///< many tasks in one place of the line
 extern const char kSchemaClaims[];        ///< claims, step by step
 extern const char kSchemaRules[];         ///< versions of the rules
+extern const char kSchemaAnnounced[];     ///< claims that wait for a commit
 
 }  // namespace seedcore::store::postgres

@@ -27,8 +27,10 @@ const char kBeginChosen[] =
 namespace {
 
 // $1 now, $2 the most tasks that are late or due, $3 error, $4 error code, $5 a number for the types asked for, NULL:
-// to begin at the first task, $6 limit of the claim, $7 the types, NULL: all, $8 owner, $9 lease end
-constexpr char kChoose[] = "SELECT changed, limited, place FROM seedcore_choose($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+// to begin at the first task, $6 limit of the claim, $7 the types, NULL: all, $8 owner, $9 lease end, $10 a
+// mark to wait for, NULL: none
+constexpr char kChoose[] =
+    "SELECT changed, limited, place, awaited FROM seedcore_choose($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 Array DistinctTypes(const ClaimRequest& request) {
   const std::unordered_set<std::string> distinct(request.types.begin(), request.types.end());
@@ -41,37 +43,46 @@ struct Claimed {
   std::vector<TaskRow> rows;
   bool limited = false;     ///< limits or pauses are in force: nothing has been claimed yet
   bool from_first = false;  ///< nobody else was before this claim
+  bool awaited = false;     ///< it has waited for an announced commit
 };
 
-/// `types`: see kChoose.
-Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request, std::optional<std::int32_t> types) {
+/// `types`, `announced`: see kChoose.
+Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request, std::optional<std::int32_t> types,
+                            std::optional<std::int32_t> announced) {
   constexpr int kLeastDue = 256;
   const WallTime lease_end = context.now + request.lease;
   std::optional<Array> wanted;
   if (!request.types.empty()) wanted = DistinctTypes(request);
-  const std::array<Call, 2> calls{Call{kChoose, MakeParams(context.now, std::max(request.limit, kLeastDue),
-                                                           kDeadlinePassed, ToString(ErrorCode::kDeadlineExceeded),
-                                                           types, request.limit, wanted, request.owner_id, lease_end)},
-                                  Call{kBeginChosen, MakeParams(context.now, request.owner_id, lease_end)}};
+  const std::array<Call, 2> calls{
+      Call{kChoose, MakeParams(context.now, std::max(request.limit, kLeastDue), kDeadlinePassed,
+                               ToString(ErrorCode::kDeadlineExceeded), types, request.limit, wanted, request.owner_id,
+                               lease_end, announced)},
+      Call{kBeginChosen, MakeParams(context.now, request.owner_id, lease_end)}};
   SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Rows> answers, context.db.Pipeline(calls));
   const Rows& chosen = answers[0];
-  Claimed out{.rows = ReadChosen(answers[1]), .limited = chosen.Bool(0, 1), .from_first = chosen.Int(0, 2) == 0};
+  Claimed out{.rows = ReadChosen(answers[1]),
+              .limited = chosen.Bool(0, 1),
+              .from_first = chosen.Int(0, 2) == 0,
+              .awaited = chosen.Bool(0, 3)};
   context.notes.appended_events = !out.rows.empty() || chosen.Bool(0, 0);
   return out;
 }
 
 /// Whoever began behind others and found too little looks at what they have left.
-Result<Claimed> ClaimFreely(Database& database, const ClaimRequest& request, std::uint64_t types) {
-  const auto claim = [&](const ClaimRequest& wanted, std::optional<std::int32_t> key) {
-    return database.WriteOnce([&](WriteContext& context) { return ClaimFreely(context, wanted, key); });
+Result<Claimed> ClaimFreely(Database& database, const ClaimRequest& request, std::uint64_t types,
+                            std::uint32_t announced) {
+  using Number = std::optional<std::int32_t>;
+  const auto claim = [&](const ClaimRequest& wanted, Number key, Number mark) {
+    return database.WriteOnce([&](WriteContext& context) { return ClaimFreely(context, wanted, key, mark); });
   };
   constexpr int kHalf = 32;
-  SEEDCORE_ASSIGN_OR_RETURN(Claimed claimed, claim(request, static_cast<std::int32_t>(types ^ (types >> kHalf))));
+  const Number mark = announced != 0 ? Number(static_cast<std::int32_t>(announced)) : std::nullopt;
+  SEEDCORE_ASSIGN_OR_RETURN(Claimed claimed, claim(request, static_cast<std::int32_t>(types ^ (types >> kHalf)), mark));
   const int missing = request.limit - static_cast<int>(claimed.rows.size());
   if (claimed.from_first || claimed.limited || missing == 0) return claimed;
   ClaimRequest rest = request;
   rest.limit = missing;
-  auto more = claim(rest, std::nullopt);
+  auto more = claim(rest, std::nullopt, std::nullopt);
   if (!more && claimed.rows.empty()) return more;
   if (!more) return claimed;  // what has been claimed is the caller's
   std::ranges::move(more->rows, std::back_inserter(claimed.rows));
@@ -83,12 +94,13 @@ Result<Claimed> ClaimFreely(Database& database, const ClaimRequest& request, std
 Result<std::vector<TaskRow>> ClaimSome(Database& database, const ClaimRequest& request) {
   Notifier& notifier = database.notifier();
   const std::uint64_t types = KeyOfTypes(request.types);
-  const std::uint32_t mark = notifier.wake_ups().BeginClaim(types);
-  SEEDCORE_ASSIGN_OR_RETURN(Claimed claimed, ClaimFreely(database, request, types));
+  const WakeUps::Heard heard = notifier.wake_ups().BeginClaim(types);
+  SEEDCORE_ASSIGN_OR_RETURN(Claimed claimed, ClaimFreely(database, request, types, heard.announced));
   // What limits hold back can be claimed a moment later: nobody is told that nothing is left.
   if (!claimed.limited) {
-    const auto drained =
-        notifier.wake_ups().EndClaim(mark, types, claimed.rows.size(), static_cast<std::size_t>(request.limit));
+    const auto drained = notifier.wake_ups().EndClaim(
+        heard, types,
+        {.claimed = claimed.rows.size(), .limit = static_cast<std::size_t>(request.limit), .awaited = claimed.awaited});
     if (drained) notifier.Tell(*drained);
   }
   if (!claimed.limited || !claimed.rows.empty()) return std::move(claimed.rows);

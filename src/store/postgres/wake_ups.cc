@@ -15,12 +15,19 @@ constexpr milliseconds kLongestPause{2'000};
 constexpr microseconds kPausePerListener{50};
 constexpr milliseconds kLongestNotifyPause{50};
 
+/// A commit is over by then, or has trouble.
+constexpr milliseconds kAnnouncedFor{20};
+
 constexpr std::uint64_t kAllTypes = 0;
 
 milliseconds LongestPause(const Listeners& known) { return std::min(kBetweenLooks * known.claimers, kLongestPause); }
 
 bool Contains(const std::vector<std::uint64_t>& keys, std::uint64_t key) {
   return std::ranges::find(keys, key) != keys.end();
+}
+
+bool Covers(const std::vector<std::uint64_t>& keys, std::uint64_t types) {
+  return Contains(keys, types) || Contains(keys, kAllTypes);
 }
 
 }  // namespace
@@ -48,6 +55,10 @@ void WakeUps::Know(Listeners listeners) {
 bool WakeUps::Hear(Runnable runnable) {
   const std::scoped_lock lock(mutex_);
   Begin(runnable.mark);
+  if (runnable.mark != 0 && runnable.mark == announced_) {
+    announced_until_ = {};
+    if (AllWantedIn(seen_)) return false;
+  }
   const auto pause = Pause(runnable.tasks);
   if (!pause) {
     look_at_.reset();
@@ -57,6 +68,15 @@ bool WakeUps::Hear(Runnable runnable) {
   // A pause that has begun goes on: the look at its end is for this word, too.
   if (!look_at_) look_at_ = env_.Now() + *pause;
   return false;
+}
+
+bool WakeUps::HearAnnounced(std::uint32_t mark) {
+  const std::scoped_lock lock(mutex_);
+  if (listeners_.claimers > kAtOnce) return false;
+  announced_ = mark;
+  announced_until_ = env_.Now() + kAnnouncedFor;
+  seen_.clear();
+  return true;
 }
 
 std::optional<microseconds> WakeUps::Pause(std::int64_t tasks) const {
@@ -91,8 +111,12 @@ void WakeUps::HearDrained(const Drained& drained) {
   // After an earlier word than the last one: what the last one is about may not have been seen.
   if (drained.mark != mark_ || mark_ == 0 || covered_.size() >= kMostKeys) return;
   covered_.push_back(drained.types);
-  const bool all = std::ranges::all_of(wanted_, [this](std::uint64_t types) { return IsCovered(types); });
-  if (all && !wanted_.empty() && wanted_.size() < kMostKeys) look_at_.reset();
+  if (AllWantedIn(covered_)) look_at_.reset();
+}
+
+bool WakeUps::AllWantedIn(const std::vector<std::uint64_t>& keys) const {
+  return !wanted_.empty() && wanted_.size() < kMostKeys &&
+         std::ranges::all_of(wanted_, [&](std::uint64_t types) { return Covers(keys, types); });
 }
 
 std::optional<Instant> WakeUps::next_look() const {
@@ -108,30 +132,27 @@ bool WakeUps::TakeDue() {
   return true;
 }
 
-std::uint32_t WakeUps::BeginClaim(std::uint64_t types) {
+WakeUps::Heard WakeUps::BeginClaim(std::uint64_t types) {
   const std::scoped_lock lock(mutex_);
   if (!Contains(wanted_, types) && wanted_.size() < kMostKeys) wanted_.push_back(types);
-  return mark_;
+  return {.mark = mark_, .announced = env_.Now() < announced_until_ ? announced_ : 0};
 }
 
-std::optional<Drained> WakeUps::EndClaim(std::uint32_t mark, std::uint64_t types, std::size_t claimed,
-                                         std::size_t limit) {
+std::optional<Drained> WakeUps::EndClaim(Heard heard, std::uint64_t types, Found found) {
   const std::scoped_lock lock(mutex_);
-  batch_ = std::max<std::int64_t>(static_cast<std::int64_t>(limit), 1);
-  if (listeners_.claimers <= kAtOnce || mark == 0 || mark != mark_ || claimed >= limit) return std::nullopt;
+  batch_ = std::max<std::int64_t>(static_cast<std::int64_t>(found.limit), 1);
+  const bool short_of = found.claimed < found.limit;
+  if (found.awaited && heard.announced == announced_ && short_of && seen_.size() < kMostKeys) seen_.push_back(types);
+  if (listeners_.claimers <= kAtOnce || heard.mark == 0 || heard.mark != mark_ || !short_of) return std::nullopt;
   // Of those that looked at once and found nothing, one knows that the task is taken: the one that took it.
-  if (claimed == 0 && !late_) return std::nullopt;
-  if (IsCovered(types)) return std::nullopt;
-  return Drained{mark, types};
+  if (found.claimed == 0 && !late_) return std::nullopt;
+  if (Covers(covered_, types)) return std::nullopt;
+  return Drained{heard.mark, types};
 }
 
 bool WakeUps::IsNews(const Drained& drained) const {
   const std::scoped_lock lock(mutex_);
-  return drained.mark == mark_ && !IsCovered(drained.types);
-}
-
-bool WakeUps::IsCovered(std::uint64_t types) const {
-  return Contains(covered_, types) || Contains(covered_, kAllTypes);
+  return drained.mark == mark_ && !Covers(covered_, drained.types);
 }
 
 Listeners WakeUps::listeners() const {

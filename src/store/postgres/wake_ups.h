@@ -38,7 +38,9 @@ class WakeUps {
   void Know(Listeners listeners);
   /// A word about tasks from another process. Returns whether to look at once; if not, next_look() says when.
   [[nodiscard]] bool Hear(Runnable runnable);
-  /// The same from this process, whose dispatchers have been told by other means.
+  /// Another process announces a commit. Returns whether to look at once, with a claim that waits for it.
+  [[nodiscard]] bool HearAnnounced(std::uint32_t mark);
+  /// A word from this process, whose dispatchers have been told by other means.
   void HearOwn(Runnable runnable);
   /// Another process has found nothing left.
   void HearDrained(const Drained& drained);
@@ -47,11 +49,21 @@ class WakeUps {
   /// Whether the time of next_look() has come; it is used up.
   [[nodiscard]] bool TakeDue();
 
-  /// Before a claim of this process: the last word heard. 0: none with a mark.
-  [[nodiscard]] std::uint32_t BeginClaim(std::uint64_t types);
-  /// After that claim: what to tell the others, if anything. `claimed`: how many of `limit` tasks it was given.
-  [[nodiscard]] std::optional<Drained> EndClaim(std::uint32_t mark, std::uint64_t types, std::size_t claimed,
-                                                std::size_t limit);
+  /// What a claim knows when it begins. 0: nothing.
+  struct Heard {
+    std::uint32_t mark = 0;       ///< of the last word
+    std::uint32_t announced = 0;  ///< the mark to wait for
+  };
+  /// What became of it.
+  struct Found {
+    std::size_t claimed = 0;
+    std::size_t limit = 0;
+    bool awaited = false;  ///< it has waited for the announced commit
+  };
+  /// Before a claim of this process.
+  [[nodiscard]] Heard BeginClaim(std::uint64_t types);
+  /// After that claim: what to tell the others, if anything.
+  [[nodiscard]] std::optional<Drained> EndClaim(Heard heard, std::uint64_t types, Found found);
   /// Whether nobody has told it since.
   [[nodiscard]] bool IsNews(const Drained& drained) const;
 
@@ -69,7 +81,8 @@ class WakeUps {
   /// Under mutex_, as the rest.
   [[nodiscard]] std::optional<std::chrono::microseconds> Pause(std::int64_t tasks) const;
   [[nodiscard]] std::int64_t LooksFor(std::int64_t tasks) const;
-  [[nodiscard]] bool IsCovered(std::uint64_t types) const;
+  /// Whether all that this process claims is in `keys`.
+  [[nodiscard]] bool AllWantedIn(const std::vector<std::uint64_t>& keys) const;
   void Begin(std::uint32_t mark);
 
   Env& env_;
@@ -81,6 +94,9 @@ class WakeUps {
   std::uint32_t mark_ = 0;              // of the last word heard
   std::vector<std::uint64_t> covered_;  // types of which nothing was left after it
   std::vector<std::uint64_t> wanted_;   // types that this process claims; at kMostKeys it is never spared
+  std::uint32_t announced_ = 0;         // the last one heard
+  Instant announced_until_{};           // when it is no use to wait for it any more
+  std::vector<std::uint64_t> seen_;     // types of which nothing was left after its commit
 };
 
 }  // namespace seedcore::store::postgres

@@ -76,11 +76,11 @@ TEST_F(PostgresWakeUps, ManyTasksWakeAsMany) {
 
 TEST_F(PostgresWakeUps, AsManyLookAsManyTasksNeedTwiceOver) {
   constexpr std::size_t kLimit = 50;
-  for (WakeUps& one : Make(1000)) (void)one.EndClaim(one.BeginClaim(kAll), kAll, 0, kLimit);
+  for (WakeUps& one : Make(1000)) (void)one.EndClaim(one.BeginClaim(kAll), kAll, {0, kLimit});
   EXPECT_NEAR(HeardBy({5'000, 1}), 2 * 5'000 / kLimit, 50);
   EXPECT_NEAR(HeardBy({20, 2}), WakeUps::kAtOnce, 8) << "never fewer";
   EXPECT_EQ(HeardBy({25'000, 3}), 1000);
-  for (WakeUps& one : processes_) (void)one.EndClaim(one.BeginClaim(kAll), kAll, 0, 1);
+  for (WakeUps& one : processes_) (void)one.EndClaim(one.BeginClaim(kAll), kAll, {0, 1});
   EXPECT_NEAR(HeardBy({500, 4}), 500, 100) << "of claims of one task";
 }
 
@@ -99,11 +99,11 @@ TEST_F(PostgresWakeUps, WhoeverTakesTheLastTaskSparesTheOthers) {
   Make(1000);
   (void)HeardBy({1, 1});
   WakeUps& taker = processes_.front();
-  const auto drained = taker.EndClaim(taker.BeginClaim(kAll), kAll, 1, 16);
+  const auto drained = taker.EndClaim(taker.BeginClaim(kAll), kAll, {1, 16});
   ASSERT_TRUE(drained);
   for (WakeUps& one : processes_) one.HearDrained(*drained);
   EXPECT_EQ(Waiting(), 0);
-  EXPECT_FALSE(taker.EndClaim(taker.BeginClaim(kAll), kAll, 1, 16)) << "everybody knows";
+  EXPECT_FALSE(taker.EndClaim(taker.BeginClaim(kAll), kAll, {1, 16})) << "everybody knows";
   EXPECT_FALSE(taker.IsNews(*drained));
 }
 
@@ -111,15 +111,15 @@ TEST_F(PostgresWakeUps, NobodyIsSparedAfterALaterWord) {
   Make(1000);
   (void)HeardBy({1, 1});
   WakeUps& taker = processes_.front();
-  const std::uint32_t mark = taker.BeginClaim(kAll);
-  const auto drained = taker.EndClaim(mark, kAll, 1, 16);
+  const WakeUps::Heard heard = taker.BeginClaim(kAll);
+  const auto drained = taker.EndClaim(heard, kAll, {1, 16});
   ASSERT_TRUE(drained);
   (void)HeardBy({1, 2});
   const int waiting = Waiting();
   for (WakeUps& one : processes_) one.HearDrained(*drained);
   EXPECT_EQ(Waiting(), waiting);
   EXPECT_FALSE(taker.IsNews(*drained));
-  EXPECT_FALSE(taker.EndClaim(mark, kAll, 1, 16)) << "the claim began before the later word";
+  EXPECT_FALSE(taker.EndClaim(heard, kAll, {1, 16})) << "the claim began before the later word";
 }
 
 TEST_F(PostgresWakeUps, AClaimThatWasFilledOrThatLostARaceSaysNothing) {
@@ -129,10 +129,10 @@ TEST_F(PostgresWakeUps, AClaimThatWasFilledOrThatLostARaceSaysNothing) {
   one.Know({4, 0});
   EXPECT_TRUE(one.Hear({1, 2})) << "at once";
   one.Know({1000, 0});
-  const std::uint32_t mark = one.BeginClaim(kAll);
-  EXPECT_FALSE(one.EndClaim(mark, kAll, 16, 16)) << "there may be more";
-  EXPECT_FALSE(one.EndClaim(mark, kAll, 0, 16)) << "the one that took it says so";
-  EXPECT_TRUE(one.EndClaim(mark, kAll, 3, 16));
+  const WakeUps::Heard heard = one.BeginClaim(kAll);
+  EXPECT_FALSE(one.EndClaim(heard, kAll, {16, 16})) << "there may be more";
+  EXPECT_FALSE(one.EndClaim(heard, kAll, {0, 16})) << "the one that took it says so";
+  EXPECT_TRUE(one.EndClaim(heard, kAll, {3, 16}));
 }
 
 TEST_F(PostgresWakeUps, ALookAfterAPauseThatFindsNothingSparesTheOthers) {
@@ -143,7 +143,7 @@ TEST_F(PostgresWakeUps, ALookAfterAPauseThatFindsNothingSparesTheOthers) {
   for (WakeUps& one : processes_) {
     if (!one.TakeDue()) continue;
     ++looked;
-    EXPECT_TRUE(one.EndClaim(one.BeginClaim(kAll), kAll, 0, 16));
+    EXPECT_TRUE(one.EndClaim(one.BeginClaim(kAll), kAll, {0, 16}));
   }
   EXPECT_GT(looked, 0);
 }
@@ -175,7 +175,7 @@ TEST_F(PostgresWakeUps, AWordWithoutAMarkSparesNobody) {
   const int waiting = Waiting();
   for (WakeUps& one : processes_) {
     one.HearDrained(Drained{0, kAll});
-    EXPECT_FALSE(one.EndClaim(one.BeginClaim(kAll), kAll, 1, 16));
+    EXPECT_FALSE(one.EndClaim(one.BeginClaim(kAll), kAll, {1, 16}));
   }
   EXPECT_EQ(Waiting(), waiting);
 }
@@ -210,7 +210,7 @@ int RunQueue(SimEnv& env, int processes, int tasks, std::uint64_t seed) {
   struct Look {
     int ends = 0;
     std::size_t who = 0;
-    std::uint32_t mark = 0;
+    WakeUps::Heard heard;
     std::size_t claimed = 0;
   };
   constexpr std::size_t kLimit = 4;
@@ -224,7 +224,7 @@ int RunQueue(SimEnv& env, int processes, int tasks, std::uint64_t seed) {
   int submitted = 0, taken = 0, empty = 0;
   std::uint32_t mark = 0;
   const auto look = [&](int now, std::size_t who) {
-    const std::uint32_t before = all[who].BeginClaim(kAll);
+    const WakeUps::Heard before = all[who].BeginClaim(kAll);
     const std::size_t claimed = std::min(kLimit, queued.size());
     for (std::size_t i = 0; i < claimed; ++i) {
       EXPECT_LE(now - queued.front(), all[who].longest_pause().count() + 10) << "somebody looks within the pause";
@@ -244,7 +244,7 @@ int RunQueue(SimEnv& env, int processes, int tasks, std::uint64_t seed) {
     }
     std::erase_if(looks, [&](const Look& done) {
       if (done.ends > now) return false;
-      const auto drained = all[done.who].EndClaim(done.mark, kAll, done.claimed, kLimit);
+      const auto drained = all[done.who].EndClaim(done.heard, kAll, {done.claimed, kLimit});
       if (drained && all[done.who].IsNews(*drained)) words.push_back({now + 1, {}, drained});
       return true;
     });
@@ -270,6 +270,57 @@ TEST_F(PostgresWakeUps, EveryTaskIsTakenWithinThePauseAndFewLookInVain) {
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) empty += RunQueue(env_, kProcesses, kTasks, seed);
   // Everybody at once would be some 99 for each of about 100 words.
   EXPECT_LT(empty, kSeeds * kTasks / 2 * 20);
+}
+
+/// A few processes, one of which hears that a commit is announced.
+class PostgresAnnouncement : public PostgresWakeUps {
+ protected:
+  static constexpr std::uint32_t kMark = 77;
+  static constexpr std::size_t kLimit = 16;
+
+  PostgresAnnouncement() { EXPECT_TRUE(one_.HearAnnounced(kMark)); }
+
+  WakeUps& one_ = Make(3).front();
+};
+
+TEST_F(PostgresAnnouncement, IsAwaitedByTheClaimsOfAMoment) {
+  EXPECT_EQ(one_.BeginClaim(kAll).announced, kMark);
+  EXPECT_EQ(one_.BeginClaim(kAll).announced, kMark) << "those of a second dispatcher, too";
+  env_.Advance(std::chrono::seconds(1));
+  EXPECT_EQ(one_.BeginClaim(kAll).announced, 0u);
+}
+
+TEST_F(PostgresAnnouncement, IsAwaitedByNobodyOnceItsWordIsHeard) {
+  EXPECT_TRUE(one_.Hear({1, kMark})) << "no claim has seen what it is about";
+  EXPECT_EQ(one_.BeginClaim(kAll).announced, 0u);
+}
+
+TEST_F(PostgresAnnouncement, ItsWordSaysNothingNewToWhoeverHasAwaitedTheCommit) {
+  EXPECT_FALSE(one_.EndClaim(one_.BeginClaim(kAll), kAll, {.claimed = 1, .limit = kLimit, .awaited = true}));
+  EXPECT_FALSE(one_.Hear({1, kMark}));
+  EXPECT_FALSE(one_.next_look());
+  EXPECT_TRUE(one_.Hear({1, kMark + 1}));
+}
+
+TEST_F(PostgresAnnouncement, ItsWordIsHeededUnlessAllThatMayBeClaimedWasSeen) {
+  constexpr std::uint64_t kOneType = 5;
+  (void)one_.BeginClaim(kOneType);
+  const WakeUps::Heard heard = one_.BeginClaim(kOneType);
+  // It was filled; it came too early or too late; it was about other tasks.
+  (void)one_.EndClaim(heard, kOneType, {.claimed = kLimit, .limit = kLimit, .awaited = true});
+  EXPECT_TRUE(one_.Hear({1, kMark}));
+  EXPECT_TRUE(one_.HearAnnounced(kMark));
+  (void)one_.EndClaim(one_.BeginClaim(kOneType), kOneType, {.claimed = 0, .limit = kLimit, .awaited = false});
+  EXPECT_TRUE(one_.Hear({1, kMark}));
+  EXPECT_TRUE(one_.HearAnnounced(kMark));
+  (void)one_.EndClaim(one_.BeginClaim(kOneType), kOneType, {.claimed = 0, .limit = kLimit, .awaited = true});
+  EXPECT_TRUE(one_.Hear({1, kMark})) << "of all types, which this process claims as well, nothing is known";
+}
+
+TEST_F(PostgresAnnouncement, OfManyProcessesNoneActsOnIt) {
+  one_.Know({WakeUps::kAtOnce + 1, 0});
+  EXPECT_FALSE(one_.HearAnnounced(kMark + 1));
+  EXPECT_NE(one_.BeginClaim(kAll).announced, kMark + 1);
 }
 
 }  // namespace
