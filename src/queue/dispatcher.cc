@@ -4,7 +4,10 @@
 #include <exception>
 #include <mutex>
 #include <stop_token>
+#include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -47,7 +50,7 @@ class Dispatcher::Impl {
     keeper_.Start();
     finisher_.Start();
     runnable_ = store_.OnRunnable([this] { in_flight_.SignalRunnable(); });
-    StartWorkers();
+    workers_.emplace_back([this] { WorkLoop(); });
   }
 
   void Stop(Instant deadline) {
@@ -58,7 +61,7 @@ class Dispatcher::Impl {
     if (!in_flight_.AwaitIdle(deadline)) {
       for (const auto& execution : in_flight_.Active()) execution->Interrupt(Fate::kStopping);
     }
-    workers_.clear();  // joins
+    JoinWorkers();
     progress_.Stop();
     keeper_.Stop();
     finisher_.Stop(deadline);
@@ -97,19 +100,41 @@ class Dispatcher::Impl {
   }
 
  private:
-  void StartWorkers() {
+  /// Threads are started as they are needed, and stay.
+  void StartWorker() {
+    const std::scoped_lock lock(workers_mutex_);
     try {
-      for (int i = 0; i < settings_.concurrency; ++i) workers_.emplace_back([this] { WorkLoop(); });
-    } catch (...) {
-      stop_.request_stop();
-      in_flight_.Close();  // lets the threads end that did start
-      throw;
+      if (!stop_.stop_requested()) {
+        workers_.emplace_back([this] {
+          in_flight_.WorkerCame();
+          WorkLoop();
+        });
+        return;
+      }
+    } catch (const std::system_error& error) {
+      if (!std::exchange(lacks_threads_, true)) {
+        log::Warning("no more threads for a dispatcher", {{"name", settings_.name},
+                                                          {"threads", std::ssize(workers_)},
+                                                          {"wanted", settings_.concurrency},
+                                                          {"error", error.what()}});
+      }
     }
+    in_flight_.NoWorkerComes();
+  }
+
+  void JoinWorkers() {
+    std::vector<std::jthread> workers;
+    {
+      const std::scoped_lock lock(workers_mutex_);
+      workers.swap(workers_);
+    }
+    workers.clear();
   }
 
   void WorkLoop() {
     for (;;) {
       const InFlight::Duty duty = in_flight_.AwaitDuty();
+      if (duty.wants_worker) StartWorker();
       if (duty.execution != nullptr) {
         worker_.Execute(duty.execution);
       } else if (duty.claim > 0) {
@@ -139,7 +164,9 @@ class Dispatcher::Impl {
   ProgressKeeper progress_;
   Worker worker_;
   std::stop_source stop_;
+  std::mutex workers_mutex_;  // guards the two below; nobody starts after a stop was requested
   std::vector<std::jthread> workers_;
+  bool lacks_threads_ = false;
   store::Subscription runnable_;  // goes first: its listener uses in_flight_
   std::mutex stop_mutex_;         // held while stopping
   std::atomic<bool> stopped_{false};

@@ -17,7 +17,7 @@ namespace seedcore::queue {
 struct DispatcherSettings {
   std::string name = "dispatcher";          ///< in metrics, logs and health
   std::string owner_id;                     ///< of the leases; unique among all workers. Empty: made from the name
-  int concurrency = 16;                     ///< worker threads, and the most tasks claimed at a time; 1..1024
+  int concurrency = 16;                     ///< the most tasks claimed at a time, and the most worker threads; 1..1024
   int claim_batch = 32;                     ///< the most tasks per claim
   std::chrono::milliseconds lease{30'000};  ///< renewed at a third
   std::chrono::milliseconds call_timeout{120'000};  ///< of one execution; a task's own deadline may end it sooner

@@ -1,7 +1,9 @@
 #include "queue/dispatcher.h"
 
 #include <atomic>
+#include <filesystem>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <set>
@@ -105,6 +107,26 @@ TEST_F(DispatcherTest, OthersClaimWhileTheOneThatClaimedExecutes) {
   }
   gate.Open();
   ASSERT_TRUE(Eventually([&] { return Count(TaskStatus::kCompleted) == 4; }));
+}
+
+TEST_F(DispatcherTest, StartsOnlyTheThreadsItNeeds) {
+  std::mutex mutex;  // guards threads
+  std::set<std::thread::id> threads;
+  const auto running = [] {
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    return std::distance(begin(tasks), end(tasks));
+  };
+  const auto before = running();
+  auto dispatcher = Start(
+      [&](const store::Task&, const CallContext&) {
+        const std::scoped_lock lock(mutex);
+        threads.insert(std::this_thread::get_id());
+        return TaskOutcome::Complete(nullptr);
+      },
+      {.concurrency = 200});
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(Reaches(Submit(), TaskStatus::kCompleted));
+  EXPECT_LT(running() - before, 100) << "threads, of which a few keep leases and write results";
+  EXPECT_LE(threads.size(), 11u);
 }
 
 TEST_F(DispatcherTest, ClaimsNoMoreThanItHasFreeWorkersFor) {

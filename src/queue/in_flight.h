@@ -46,7 +46,12 @@ class InFlight {
   struct Duty {
     std::shared_ptr<Execution> execution;
     int claim = 0;
+    bool wants_worker = false;  ///< nobody else is there to execute what waits, or to lead: start one more
   };
+  /// The worker that was wanted is there, before its first duty; or there will be none. The first one, which nobody
+  /// wanted, says nothing.
+  void WorkerCame();
+  void NoWorkerComes();
   /// Waits for a duty. Nobody leads while a claimed task waits for a worker: a claim costs a commit, so it should be
   /// for all slots that are about to be free.
   [[nodiscard]] Duty AwaitDuty();
@@ -95,6 +100,7 @@ class InFlight {
   [[nodiscard]] bool ReadyToWrite(std::size_t limit) const;
   [[nodiscard]] Batch CutFinished(std::size_t limit);
   [[nodiscard]] bool NeedsLeader() const;
+  [[nodiscard]] Duty WithWish(Duty duty);
   void WakeWorker();
   void WakeFinisher();
   [[nodiscard]] int Free() const;
@@ -111,8 +117,9 @@ class InFlight {
   std::unordered_set<std::shared_ptr<Execution>> running_;
   Batch finished_;
   std::size_t unwritten_ = 0;  // finished_ and what the finisher has in hand
+  int workers_ = 1;            // with the one that is wanted, if any; at most the capacity
   int idle_workers_ = 0;
-  bool waking_worker_ = false;  // one wake-up at a time: a woken worker wakes the next if there is more to do
+  bool waking_worker_ = false;  // or starting one. One at a time: it wakes the next if there is more to do
   bool led_ = false;            // somebody leads
   bool runnable_ = false;
   bool closed_ = false;
