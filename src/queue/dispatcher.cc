@@ -50,6 +50,7 @@ class Dispatcher::Impl {
     keeper_.Start();
     finisher_.Start();
     runnable_ = store_.OnRunnable([this] { in_flight_.SignalRunnable(); });
+    const std::scoped_lock lock(workers_mutex_);  // the first worker may want another at once
     workers_.emplace_back([this] { WorkLoop(); });
   }
 
