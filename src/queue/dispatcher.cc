@@ -1,6 +1,8 @@
 #include "queue/dispatcher.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <stop_token>
@@ -72,7 +74,10 @@ class Dispatcher::Impl {
                                      {"handed_back", telemetry_.handed_back.Count()}});
   }
 
-  void RenewNow() { keeper_.RenewNow(); }
+  void RenewNow() {
+    ++renewals_wanted_;
+    keeper_.RenewNow();
+  }
 
   DispatcherStatus Status() const {
     const InFlight::Counts counts = in_flight_.GetCounts();
@@ -150,7 +155,10 @@ class Dispatcher::Impl {
   void Lead(int free) {
     if (!in_flight_.TakeSignal()) in_flight_.AwaitRunnable(claimer_.NextLook());
     if (stop_.stop_requested()) return;
+    const std::uint64_t wanted = renewals_wanted_;
     const auto pause = claimer_.Look(free);
+    // A task that was cancelled right after it had been claimed was not among those whose leases were renewed then.
+    if (renewals_wanted_ != wanted) keeper_.RenewNow();
     if (pause) env_.SleepFor(*pause, stop_.get_token());
   }
 
@@ -164,6 +172,7 @@ class Dispatcher::Impl {
   LeaseKeeper keeper_;
   ProgressKeeper progress_;
   Worker worker_;
+  std::atomic<std::uint64_t> renewals_wanted_{0};
   std::stop_source stop_;
   std::mutex workers_mutex_;  // guards the two below; nobody starts after a stop was requested
   std::vector<std::jthread> workers_;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <iterator>
 #include <map>
 #include <mutex>
@@ -175,6 +176,50 @@ TEST_F(DispatcherTest, ACancellationReachesARunningHandler) {
   EXPECT_EQ(Get(later).status, TaskStatus::kCancelled);
   EXPECT_EQ(dispatcher->Status().cancelled, 2);
   EXPECT_EQ(dispatcher->Status().lease_lost, 0);
+}
+
+/// Another Env, which does something when a claim has come back and the dispatcher does not know its tasks yet.
+class InterruptingEnv : public ClaimingEnv {
+ public:
+  InterruptingEnv(Env& env, std::function<void()> after_claim)
+      : ClaimingEnv(env), after_claim_(std::move(after_claim)) {}
+
+  Instant Now() override {
+    if (claimer() != std::this_thread::get_id()) ++looks_;
+    return ClaimingEnv::Now();
+  }
+  WallTime WallNow() override {
+    if (claimer() == std::this_thread::get_id() && !done_.exchange(true)) after_claim_();
+    return ClaimingEnv::WallNow();
+  }
+  /// At the clock, by other threads than the one that claims.
+  [[nodiscard]] int looks() const { return looks_; }
+
+ private:
+  const std::function<void()> after_claim_;
+  std::atomic<bool> done_{false};
+  std::atomic<int> looks_{0};
+};
+
+TEST_F(DispatcherTest, ACancellationReachesATaskThatIsJustBeingClaimed) {
+  const std::string id = Submit();
+  std::promise<Dispatcher*> made;
+  std::atomic<bool> stopped = false;
+  InterruptingEnv interrupting(env, [&] {
+    Dispatcher* const dispatcher = made.get_future().get();
+    EXPECT_EQ(Get(id).status, TaskStatus::kRunning);
+    EXPECT_TRUE(tasks().Cancel(id));
+    const int before = interrupting.looks();
+    dispatcher->RenewNow();
+    EXPECT_TRUE(Eventually([&] { return interrupting.looks() >= before + 3; })) << "the leases are being renewed";
+  });
+  Dispatcher dispatcher(interrupting, tasks(), metrics, {}, [&](const store::Task&, const CallContext& call) {
+    Gate().Await(call.stop);
+    stopped = true;
+    return TaskOutcome::Fail({ErrorCode::kCancelled, "told to stop", {}});
+  });
+  made.set_value(&dispatcher);
+  EXPECT_TRUE(Eventually([&] { return stopped.load(); }));
 }
 
 TEST_F(DispatcherTest, AFailureIsRetriedWhenItsBackoffHasPassedAndNotBefore) {
