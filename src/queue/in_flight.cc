@@ -54,7 +54,7 @@ void InFlight::Admit(std::vector<std::shared_ptr<Execution>> executions) {
 InFlight::Duty InFlight::AwaitDuty() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (!waiting_.empty()) return WithWish({.execution = StartFirst()});
+    if (!waiting_.empty()) return {.execution = StartFirst(), .wants_worker = WantWorker()};
     if (closed_) return {};
     if (NeedsLeader()) break;
     ++idle_workers_;
@@ -66,15 +66,13 @@ InFlight::Duty InFlight::AwaitDuty() {
   return {.execution = nullptr, .claim = Free()};
 }
 
-InFlight::Duty InFlight::WithWish(Duty duty) {
+bool InFlight::WantWorker() {
   // Also while too much is unwritten for a claim: once it is written, somebody has to be there who claims.
   const bool more = !waiting_.empty() || !led_;
-  duty.wants_worker = more && !closed_ && idle_workers_ == 0 && !waking_worker_ && workers_ < limits_.capacity;
-  if (duty.wants_worker) {
-    ++workers_;
-    waking_worker_ = true;
-  }
-  return duty;
+  if (!more || closed_ || idle_workers_ > 0 || waking_worker_ || workers_ >= limits_.capacity) return false;
+  ++workers_;
+  waking_worker_ = true;
+  return true;
 }
 
 void InFlight::WorkerCame() {

@@ -17,7 +17,8 @@ namespace seedcore::queue {
 /// and running tasks together never exceed the capacity; finished ones that the store has not taken yet are bounded
 /// too, and hold up further claims. The workers take turns at claiming: one of those with nothing to execute leads,
 /// which is to wait for tasks and claim them, and then executes the first itself, so that it waits for no other thread
-/// to wake. Thread-safe; calls that wait are marked.
+/// to wake. There is one worker at first; others are wanted as there is work for them. Thread-safe; calls that wait are
+/// marked.
 class InFlight {
  public:
   struct Limits {
@@ -100,7 +101,7 @@ class InFlight {
   [[nodiscard]] bool ReadyToWrite(std::size_t limit) const;
   [[nodiscard]] Batch CutFinished(std::size_t limit);
   [[nodiscard]] bool NeedsLeader() const;
-  [[nodiscard]] Duty WithWish(Duty duty);
+  [[nodiscard]] bool WantWorker();
   void WakeWorker();
   void WakeFinisher();
   [[nodiscard]] int Free() const;

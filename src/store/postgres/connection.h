@@ -94,9 +94,9 @@ class Connection {
   /// Several statements without parameters or results.
   [[nodiscard]] Result<void> Script(const char* sql);
   enum class Beside { kAhead, kBehind };
-  /// The next Run or Pipeline sends `call` right ahead of its own transaction, or behind it, in the same packet, as
-  /// another transaction. Nobody learns what becomes of it; for what is behind only the next statement of this
-  /// connection waits.
+  /// The next Run or Pipeline sends `call` right ahead of its own transaction, or behind it, as another transaction
+  /// and without waiting for an answer in between. Nobody learns what becomes of it; for what is behind only the next
+  /// statement of this connection waits.
   void SendBeside(Call call, Beside place) { beside_ = {std::move(call), place}; }
   /// Takes back what has not been sent; whether there was something.
   bool TakeBackBeside() { return std::exchange(beside_, std::nullopt).has_value(); }

@@ -66,4 +66,8 @@ Notice ReadPayload(std::string_view payload) {
   return notice;
 }
 
+std::optional<std::int32_t> LockOfAnnounced(std::uint32_t mark) {
+  return mark != 0 ? std::optional(static_cast<std::int32_t>(mark)) : std::nullopt;
+}
+
 }  // namespace seedcore::store::postgres

@@ -43,4 +43,8 @@ struct Notice {
 /// Never fails: what is not understood is left out.
 [[nodiscard]] Notice ReadPayload(std::string_view payload);
 
+/// The number of the advisory lock (24308, number) that stands for an announced commit, as statements take it; a mark
+/// of 0 has none.
+[[nodiscard]] std::optional<std::int32_t> LockOfAnnounced(std::uint32_t mark);
+
 }  // namespace seedcore::store::postgres

@@ -35,9 +35,9 @@ struct Word {
 /// When the connection breaks it is made again, and the listeners are told that they may have missed something. What is
 /// lost in between is found by the pollers.
 ///
-/// A single task of a quiet moment is announced before its commit: the others begin their claim meanwhile, which then
-/// waits for a lock that the commit lets go (seedcore_await_announced). So a claim has its way to the server, and what
-/// it does before it looks for tasks, behind it when the task is there. An announcement promises nothing: it may come
+/// A single task of a quiet moment is announced before its commit: the others begin their claim meanwhile, which finds
+/// nothing yet, waits for a lock that the commit lets go, and looks again (seedcore_await_announced). So its way to the
+/// server and its first look are over when the task is there. An announcement promises nothing: it may come
 /// too early or for nothing, and the word follows a few milliseconds later, when nobody has to wait for it any more.
 ///
 /// With many processes not every word reaches every listener at once: see WakeUps. Each process says in the name of

@@ -287,7 +287,7 @@ Call PlainSubmit::ToCallOfOne(std::uint32_t announced) const {
   Call call{.sql = kOne, .params = MakeParams(now_, Uuid{*ids_.front()}, tasks_.front()->params)};
   AddColumns(call.params, true);
   call.params.Add(RunsNow(*tasks_.front()->task));
-  call.params.Add(announced != 0 ? std::optional(static_cast<std::int32_t>(announced)) : std::nullopt);
+  call.params.Add(LockOfAnnounced(announced));
   return call;
 }
 

@@ -2,7 +2,7 @@
 
 namespace seedcore::store::postgres {
 
-// A process announces the commit of a single task in the same packet (notifier.h), and its transaction holds the lock
+// A process announces the commit of a single task right ahead of it (notifier.h), and its transaction holds the lock
 // (24308, mark) until others can see the task. Claims that have heard of it are on their way meanwhile: one that finds
 // nothing waits for that lock and looks again, with all that it needs still in the caches. One that has changed rows
 // before does not wait, since that transaction may need them.

@@ -27,8 +27,8 @@ const char kBeginChosen[] =
 namespace {
 
 // $1 now, $2 the most tasks that are late or due, $3 error, $4 error code, $5 a number for the types asked for, NULL:
-// to begin at the first task, $6 limit of the claim, $7 the types, NULL: all, $8 owner, $9 lease end, $10 a
-// mark to wait for, NULL: none
+// to begin at the first task, $6 limit of the claim, $7 the types, NULL: all, $8 owner, $9 lease end, $10
+// LockOfAnnounced of the commit to wait for
 constexpr char kChoose[] =
     "SELECT changed, limited, place, awaited FROM seedcore_choose($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
@@ -72,12 +72,12 @@ Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request, 
 Result<Claimed> ClaimFreely(Database& database, const ClaimRequest& request, std::uint64_t types,
                             std::uint32_t announced) {
   using Number = std::optional<std::int32_t>;
-  const auto claim = [&](const ClaimRequest& wanted, Number key, Number mark) {
-    return database.WriteOnce([&](WriteContext& context) { return ClaimFreely(context, wanted, key, mark); });
+  const auto claim = [&](const ClaimRequest& wanted, Number key, Number lock) {
+    return database.WriteOnce([&](WriteContext& context) { return ClaimFreely(context, wanted, key, lock); });
   };
   constexpr int kHalf = 32;
-  const Number mark = announced != 0 ? Number(static_cast<std::int32_t>(announced)) : std::nullopt;
-  SEEDCORE_ASSIGN_OR_RETURN(Claimed claimed, claim(request, static_cast<std::int32_t>(types ^ (types >> kHalf)), mark));
+  SEEDCORE_ASSIGN_OR_RETURN(
+      Claimed claimed, claim(request, static_cast<std::int32_t>(types ^ (types >> kHalf)), LockOfAnnounced(announced)));
   const int missing = request.limit - static_cast<int>(claimed.rows.size());
   if (claimed.from_first || claimed.limited || missing == 0) return claimed;
   ClaimRequest rest = request;

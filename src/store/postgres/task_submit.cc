@@ -21,12 +21,13 @@ Result<WallTime> Store(Database& database, std::span<SubmitJob* const> jobs, Wal
   for (const SubmitJob* job : jobs) {
     for (std::size_t i = 0; i < job->tasks.size(); ++i) submit.Add(job->tasks[i], job->ids[i]);
   }
-  return database.WriteOnce(submit.wakes(), [&](WriteContext& context) -> Result<WallTime> {
+  const Wakes wakes = submit.wakes();
+  return database.WriteOnce(wakes, [&](WriteContext& context) -> Result<WallTime> {
     const Call call = submit.ToCall(context.announced);
     SEEDCORE_RETURN_IF_ERROR(context.db.Run(call.sql, call.params));
     context.notes.appended_events = true;
-    context.notes.made_runnable = submit.wakes().runnable > 0;
-    context.notes.runnable_tasks = submit.wakes().runnable;
+    context.notes.made_runnable = wakes.runnable > 0;
+    context.notes.runnable_tasks = wakes.runnable;
     return now;
   });
 }
