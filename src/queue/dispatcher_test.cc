@@ -3,7 +3,6 @@
 #include <atomic>
 #include <map>
 #include <mutex>
-#include <string_view>
 #include <thread>
 
 #include "queue/test_world.h"
