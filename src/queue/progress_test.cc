@@ -160,14 +160,16 @@ TEST_F(ProgressTest, ACancelledTaskIsStoppedByItsNextReport) {
 }
 
 TEST_F(ProgressTest, ACancellationInThisProcessStopsTheHandlerAtOnce) {
+  std::atomic<bool> started = false;
   std::atomic<bool> stopped = false;
   auto dispatcher = Start([&](const store::Task&, const CallContext& call) {
+    started = true;
     Gate().Await(call.stop);
     stopped = true;
     return TaskOutcome::Fail({ErrorCode::kCancelled, "told to stop", {}});
   });
   const std::string id = Submit();
-  ASSERT_TRUE(Reaches(id, TaskStatus::kRunning));
+  ASSERT_TRUE(Eventually([&] { return started.load(); }));
   const Instant cancelled = RealEnv().Now();
   ASSERT_TRUE(tasks().Cancel(id));
   dispatcher->RenewNow();
