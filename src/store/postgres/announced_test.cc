@@ -23,13 +23,13 @@ using testing::SizeIs;
 
 class Announced : public CheckedPostgresTasks {
  protected:
-  /// As another process does ahead of its commit. Returns when the store has heard of it.
+  /// As another process does ahead of its commit. Returns when the store has heard of it, which holds for 20 ms.
   void Announce(std::uint32_t mark) {
     while (looks_.try_acquire()) continue;
     const std::string payload = ToPayload({.announced = mark, .listeners = Listeners{.claimers = 2}});
     // What is sent before the store listens reaches nobody.
     do {
-      Must(application_->RunOnce(fmt::format("SELECT pg_notify('seedcore', '{}')", payload), {}));
+      Must(announcer_->RunOnce(fmt::format("SELECT pg_notify('seedcore', '{}')", payload), {}));
     } while (!looks_.try_acquire_for(std::chrono::milliseconds(20)));
   }
   /// A transaction that holds the lock of the announcement and has stored a task.
@@ -39,6 +39,7 @@ class Announced : public CheckedPostgresTasks {
     Must(application_->RunOnce("SELECT seedcore_enqueue('a')", {}));
   }
 
+  std::unique_ptr<Connection> announcer_ = Connect();
   std::unique_ptr<Connection> application_ = Connect();
   std::counting_semaphore<> looks_{0};
   Subscription on_runnable_ = tasks().OnRunnable([this] { looks_.release(); });
@@ -47,16 +48,22 @@ class Announced : public CheckedPostgresTasks {
 TEST_F(Announced, ACommitIsAwaited) {
   // On a slow machine the commit may come when the claim has given up; then the task is there for the next one.
   bool awaited = false;
+  const Instant patience = RealEnv().Now() + std::chrono::minutes(1);
   for (std::uint32_t mark = 1; !awaited; ++mark) {
-    Announce(mark);
+    ASSERT_LT(RealEnv().Now(), patience) << "no claim has awaited a commit";
     Begin(mark);
+    Announce(mark);
     std::vector<Claim> claims;
     std::atomic<bool> back{false};
     std::jthread claimer([&] {
       claims = ClaimSome(1);
       back = true;
     });
-    while (!back && QueryInt("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0) continue;
+    // Over a connection that is there: the claim waits for 20 ms.
+    const auto waits = [&] {
+      return Must(announcer_->RunOnce("SELECT count(*) FROM pg_locks WHERE NOT granted", {})).Int(0, 0) > 0;
+    };
+    while (!back && !waits()) continue;
     Must(application_->Script("COMMIT"));
     claimer.join();
     awaited = claims.size() == 1;
@@ -67,8 +74,8 @@ TEST_F(Announced, ACommitIsAwaited) {
 }
 
 TEST_F(Announced, ACommitThatDoesNotComeIsNotAwaitedForLong) {
-  Announce(1);
   Begin(1);
+  Announce(1);
   EXPECT_THAT(ClaimSome(1), IsEmpty());
   Must(application_->Script("ROLLBACK"));
   EXPECT_THAT(ClaimSome(1), IsEmpty()) << "and one that is over not at all";
@@ -76,8 +83,8 @@ TEST_F(Announced, ACommitThatDoesNotComeIsNotAwaitedForLong) {
 
 TEST_F(Announced, WhoeverFindsATaskTakesItAndDoesNotWait) {
   Submit(1);
-  Announce(1);
   Begin(1);
+  Announce(1);
   EXPECT_THAT(ClaimSome(1), SizeIs(1));
   Must(application_->Script("COMMIT"));
   EXPECT_THAT(ClaimSome(1), SizeIs(1));
