@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/forwarding_env.h"
 #include "queue/dispatcher.h"
 #include "queue/test_world.h"
 
@@ -23,28 +24,17 @@ using store::TaskStatus;
 class DispatcherWorkers : public DispatcherWorld {};
 
 /// Another Env, and which thread claims.
-class ClaimingEnv : public Env {
+class ClaimingEnv : public ForwardingEnv {
  public:
-  explicit ClaimingEnv(Env& env) : env_(env) {}
+  using ForwardingEnv::ForwardingEnv;
 
-  Instant Now() override { return env_.Now(); }
-  WallTime WallNow() override { return env_.WallNow(); }
-  std::uint64_t Random() override { return env_.Random(); }
-  bool WaitUntil(std::unique_lock<std::mutex>& lock, std::condition_variable_any& cv, Instant deadline,
-                 std::stop_token stop, const std::function<bool()>& ready) override {
-    return env_.WaitUntil(lock, cv, deadline, std::move(stop), ready);
-  }
-  bool SleepFor(std::chrono::nanoseconds duration, std::stop_token stop) override {
-    return env_.SleepFor(duration, std::move(stop));
-  }
   Result<void> Fault(std::string_view site) override {
     if (site == "dispatcher.claim") claimer_ = std::this_thread::get_id();
-    return env_.Fault(site);
+    return ForwardingEnv::Fault(site);
   }
   [[nodiscard]] std::thread::id claimer() const { return claimer_; }
 
  private:
-  Env& env_;
   std::atomic<std::thread::id> claimer_;
 };
 

@@ -4,13 +4,15 @@
 #include <mutex>
 #include <string>
 
-#include "base/env.h"
+#include "base/forwarding_env.h"
 
 namespace seedcore::test {
 
 /// The real world, with faults at places that a test arms and disarms while the platform runs. Thread-safe.
-class FaultyEnv final : public Env {
+class FaultyEnv final : public ForwardingEnv {
  public:
+  FaultyEnv() : ForwardingEnv(RealEnv()) {}
+
   void Arm(const std::string& site, Error error) {
     const std::scoped_lock lock(mutex_);
     faults_[site] = std::move(error);
@@ -20,16 +22,6 @@ class FaultyEnv final : public Env {
     faults_.erase(site);
   }
 
-  Instant Now() override { return real_.Now(); }
-  WallTime WallNow() override { return real_.WallNow(); }
-  std::uint64_t Random() override { return real_.Random(); }
-  bool WaitUntil(std::unique_lock<std::mutex>& lock, std::condition_variable_any& cv, Instant deadline,
-                 std::stop_token stop, const std::function<bool()>& ready) override {
-    return real_.WaitUntil(lock, cv, deadline, std::move(stop), ready);
-  }
-  bool SleepFor(std::chrono::nanoseconds duration, std::stop_token stop) override {
-    return real_.SleepFor(duration, std::move(stop));
-  }
   Result<void> Fault(std::string_view site) override {
     const std::scoped_lock lock(mutex_);
     const auto found = faults_.find(site);
@@ -38,7 +30,6 @@ class FaultyEnv final : public Env {
   }
 
  private:
-  Env& real_ = RealEnv();
   std::mutex mutex_;  // guards faults_
   std::map<std::string, Error, std::less<>> faults_;
 };

@@ -60,10 +60,7 @@ TEST_F(Announced, ACommitIsAwaited) {
       back = true;
     });
     // Over a connection that is there: the claim waits for 20 ms.
-    const auto waits = [&] {
-      return Must(announcer_->RunOnce("SELECT count(*) FROM pg_locks WHERE NOT granted", {})).Int(0, 0) > 0;
-    };
-    while (!back && !waits()) continue;
+    while (!back && !SomebodyWaits(*announcer_)) continue;
     Must(application_->Script("COMMIT"));
     claimer.join();
     awaited = claims.size() == 1;

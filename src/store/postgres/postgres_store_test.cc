@@ -265,9 +265,7 @@ TEST_F(PostgresStore, ATaskThatWaitsForTwoIsReleasedWhenBothEndAtOnce) {
     std::jthread other([&] {
       EXPECT_TRUE(Must(store->tasks().FinishTasks(std::vector<Finish>{{claims[1].lease(), Completed{}, {}}})).front());
     });
-    const auto watcher = Connect();
-    while (Must(watcher->RunOnce("SELECT count(*) FROM pg_locks WHERE NOT granted", {})).Int(0, 0) == 0) {
-    }
+    AwaitAWaiter();
     ASSERT_TRUE(slow->Script("COMMIT"));
     other.join();
     const auto ready = Must(store->tasks().ClaimTasks({.owner_id = "w", .limit = 2, .types = {"b"}}));

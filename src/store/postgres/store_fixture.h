@@ -38,6 +38,15 @@ class PostgresStore : public testing::Test {
   }
   std::unique_ptr<Connection> Connect() { return Must(Connection::Open({.dsn = server_.Dsn(database_), .setup = {}})); }
   std::int64_t QueryInt(const std::string& sql) { return Must(Connect()->RunOnce(sql, {})).Int(0, 0); }
+  /// Whether anybody waits for a lock, as `watcher` sees it.
+  static bool SomebodyWaits(Connection& watcher) {
+    return Must(watcher.RunOnce("SELECT count(*) FROM pg_locks WHERE NOT granted", {})).Int(0, 0) > 0;
+  }
+  /// Until somebody does.
+  void AwaitAWaiter() {
+    const auto watcher = Connect();
+    while (!SomebodyWaits(*watcher)) continue;
+  }
   std::int64_t Count(const std::string& table) { return QueryInt("SELECT count(*) FROM " + table); }
 
   TestServer& server_ = TestServer::Shared();
@@ -78,13 +87,6 @@ class CheckedPostgresTasks : public PostgresTasks {
   ~CheckedPostgresTasks() override {
     const auto tables = Must(OpenTables(server_.Dsn(database_), TablesUse::kInspect, env_));
     for (const Finding& finding : Must(CheckStore(*tables)).findings) ADD_FAILURE() << finding.rule;
-  }
-
-  /// Until somebody waits for a lock.
-  void AwaitAWaiter() {
-    const auto watcher = Connect();
-    while (Must(watcher->RunOnce("SELECT count(*) FROM pg_locks WHERE NOT granted", {})).Int(0, 0) == 0) {
-    }
   }
 };
 
