@@ -7,6 +7,19 @@
 #include "base/check.h"
 
 namespace seedcore::queue {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Work for one thread that is not worth a switch to another.
+constexpr std::chrono::nanoseconds kWorthHelp = 2ms;
+/// How often whoever stays aside looks: a task that waits behind a slow one, unlike those before it, waits that long.
+constexpr std::chrono::nanoseconds kShortestPause = 100us;
+constexpr std::chrono::nanoseconds kLongestPause = 500us;
+/// So many executions tell the speed, however short the time.
+constexpr std::uint64_t kTellingCount = 16;
+
+}  // namespace
 
 void InFlight::SignalRunnable() {
   {
@@ -60,7 +73,7 @@ InFlight::Duty InFlight::AwaitDuty() {
     ++idle_workers_;
     worker_cv_.wait(lock);
     --idle_workers_;
-    waking_worker_ = false;
+    StayAside(lock);
   }
   led_ = true;
   return {.execution = nullptr, .claim = Free()};
@@ -71,13 +84,43 @@ bool InFlight::WantWorker() {
   const bool more = !waiting_.empty() || !led_;
   if (!more || closed_ || idle_workers_ > 0 || waking_worker_ || workers_ >= limits_.capacity) return false;
   ++workers_;
-  waking_worker_ = true;
+  CallHelp();
   return true;
 }
 
+void InFlight::CallHelp() {
+  waking_worker_ = true;
+  called_at_ = env_.Now();
+  started_before_call_ = started_;
+}
+
 void InFlight::WorkerCame() {
-  const std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
+  StayAside(lock);
+}
+
+void InFlight::StayAside(std::unique_lock<std::mutex>& lock) {
+  while (const auto until = AsideUntil()) {
+    env_.WaitUntil(lock, aside_cv_, *until, {}, [&] { return closed_; });
+  }
   waking_worker_ = false;
+}
+
+/// How long to leave what waits to the others; none if they will not have taken it soon at their speed since the call.
+std::optional<Instant> InFlight::AsideUntil() {
+  const Instant now = env_.Now();
+  const std::chrono::nanoseconds passed = now - called_at_;
+  const std::uint64_t taken = started_ - started_before_call_;
+  if (waiting_.empty() || passed <= passed.zero()) return std::nullopt;
+  if (passed < kShortestPause && taken < kTellingCount) {  // too early to say
+    return keeps_up_ ? std::optional(called_at_ + kShortestPause) : std::nullopt;
+  }
+  const std::chrono::nanoseconds needed = passed * waiting_.size() / std::max<std::uint64_t>(taken, 1);
+  keeps_up_ = taken > 0 && needed <= kWorthHelp;
+  if (!keeps_up_) return std::nullopt;
+  called_at_ = now;  // the speed from here on
+  started_before_call_ = started_;
+  return now + std::clamp(needed, kShortestPause, kLongestPause);
 }
 
 void InFlight::NoWorkerComes() {
@@ -101,6 +144,7 @@ std::shared_ptr<Execution> InFlight::StartFirst() {
   auto execution = std::move(waiting_.front());
   waiting_.pop_front();
   running_.insert(execution);
+  ++started_;
   WakeWorker();
   WakeFinisher();
   return execution;
@@ -185,6 +229,7 @@ void InFlight::Close() {
   for (auto& execution : waiting_) HandBack(std::move(execution));
   waiting_.clear();
   worker_cv_.notify_all();
+  aside_cv_.notify_all();
   runnable_cv_.notify_all();
   WakeFinisher();
 }
@@ -211,7 +256,7 @@ bool InFlight::NeedsLeader() const { return !led_ && !closed_ && waiting_.empty(
 void InFlight::WakeWorker() {
   if (idle_workers_ == 0 || waking_worker_) return;
   if (waiting_.empty() && !NeedsLeader()) return;
-  waking_worker_ = true;
+  CallHelp();
   worker_cv_.notify_one();
 }
 

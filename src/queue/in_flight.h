@@ -1,9 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_set>
 #include <vector>
 
@@ -49,8 +52,8 @@ class InFlight {
     int claim = 0;
     bool wants_worker = false;  ///< nobody else is there to execute what waits, or to lead: start one more
   };
-  /// The worker that was wanted is there, before its first duty; or there will be none. The first one, which nobody
-  /// wanted, says nothing.
+  /// The worker that was wanted is there, before its first duty: waits while it is not needed. Or there will be none.
+  /// The first one, which nobody wanted, says nothing.
   void WorkerCame();
   void NoWorkerComes();
   /// Waits for a duty. Nobody leads while a claimed task waits for a worker: a claim costs a commit, so it should be
@@ -102,6 +105,9 @@ class InFlight {
   [[nodiscard]] Batch CutFinished(std::size_t limit);
   [[nodiscard]] bool NeedsLeader() const;
   [[nodiscard]] bool WantWorker();
+  void CallHelp();
+  void StayAside(std::unique_lock<std::mutex>& lock);
+  [[nodiscard]] std::optional<Instant> AsideUntil();
   void WakeWorker();
   void WakeFinisher();
   [[nodiscard]] int Free() const;
@@ -111,6 +117,7 @@ class InFlight {
   Gauge& gauge_;
   mutable std::mutex mutex_;  // guards everything below
   std::condition_variable worker_cv_;
+  std::condition_variable_any aside_cv_;
   std::condition_variable finished_cv_;
   std::condition_variable_any runnable_cv_;
   std::condition_variable_any idle_cv_;
@@ -120,8 +127,12 @@ class InFlight {
   std::size_t unwritten_ = 0;  // finished_ and what the finisher has in hand
   int workers_ = 1;            // with the one that is wanted, if any; at most the capacity
   int idle_workers_ = 0;
-  bool waking_worker_ = false;  // or starting one. One at a time: it wakes the next if there is more to do
-  bool led_ = false;            // somebody leads
+  bool waking_worker_ = false;  // or starting one, or it stays aside. One at a time: it wakes the next if need be
+  bool keeps_up_ = true;        // as far as is known: those who execute take what waits soon enough without help
+  std::uint64_t started_ = 0;   // executions so far
+  std::uint64_t started_before_call_ = 0;  // when a worker was woken or wanted, or has last looked
+  Instant called_at_;                      // that moment
+  bool led_ = false;                       // somebody leads
   bool runnable_ = false;
   bool closed_ = false;
   bool finished_closed_ = false;

@@ -1,6 +1,9 @@
 #include "queue/in_flight.h"
 
+#include <atomic>
+#include <chrono>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -10,6 +13,8 @@
 
 namespace seedcore::queue {
 namespace {
+
+using namespace std::chrono_literals;
 
 /// One worker that there is from the beginning, played by the test.
 class InFlightTest : public testing::Test {
@@ -61,6 +66,49 @@ TEST_F(InFlightTest, SomebodyIsThereToClaimOnceResultsAreWritten) {
   in_flight.NoWorkerComes();
   in_flight.Finish(first.execution, {});
   EXPECT_TRUE(in_flight.AwaitDuty().wants_worker) << "nothing can be claimed yet, but this one may take long";
+}
+
+TEST_F(InFlightTest, WhoComesToHelpStaysAsideWhileTheOthersKeepUp) {
+  InFlight in_flight(env_, {.capacity = 40, .max_unwritten = 80}, gauge_);
+  ASSERT_TRUE(Claim(in_flight, 40).wants_worker);
+  env_.Advance(50us);
+  std::atomic<int> left{-1};
+  std::jthread helper([&] {
+    in_flight.WorkerCame();
+    left = in_flight.GetCounts().waiting;
+  });
+  env_.AwaitWaiters(1);
+  for (int i = 0; i < 29; ++i) EXPECT_FALSE(in_flight.AwaitDuty().wants_worker) << "one is there, aside";
+  env_.Advance(50us);  // ten are left, of which they will have taken all in 30 us more
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(in_flight.AwaitDuty().wants_worker);
+  while (left < 0) env_.Advance(100us);
+  EXPECT_EQ(left, 0);
+}
+
+TEST_F(InFlightTest, WhoComesToHelpWhereTheyDoNotKeepUpHelpsAndTheNextOneAtOnce) {
+  InFlight in_flight(env_, {.capacity = 40, .max_unwritten = 80}, gauge_);
+  ASSERT_TRUE(Claim(in_flight, 40).wants_worker);
+  env_.Advance(50us);
+  std::jthread helper([&] { in_flight.WorkerCame(); });
+  env_.AwaitWaiters(1);
+  env_.Advance(50us);  // none was taken
+  helper.join();
+  EXPECT_TRUE(in_flight.AwaitDuty().wants_worker);
+  env_.Advance(50us);
+  in_flight.WorkerCame();
+  EXPECT_TRUE(in_flight.AwaitDuty().wants_worker);
+}
+
+TEST_F(InFlightTest, WhoStaysAsideGoesWhenThereIsNothingMoreToDo) {
+  InFlight in_flight(env_, {.capacity = 2, .max_unwritten = 8}, gauge_);
+  ASSERT_TRUE(Claim(in_flight, 2).wants_worker);
+  env_.Advance(50us);
+  std::jthread helper([&] {
+    in_flight.WorkerCame();
+    EXPECT_EQ(in_flight.AwaitDuty().execution, nullptr);
+  });
+  env_.AwaitWaiters(1);
+  in_flight.Close();
 }
 
 TEST_F(InFlightTest, WhereOneIsEnoughNoneIsWanted) {

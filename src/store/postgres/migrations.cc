@@ -101,7 +101,8 @@ std::span<const Migration> Migrations() {
   static constexpr std::array kClaims = {kSchemaClaims};
   static constexpr std::array kRules = {kSchemaRules};
   static constexpr std::array kAnnounced = {kSchemaAnnounced};
-  static constexpr std::array<Migration, 17> kMigrations = {{
+  static constexpr std::array kManyClaims = {kSchemaManyClaims};
+  static constexpr std::array<Migration, 18> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
@@ -119,6 +120,7 @@ std::span<const Migration> Migrations() {
       {15, "claims, step by step", kClaims},
       {16, "versions of the rules", kRules},
       {17, "claims that wait for a commit", kAnnounced},
+      {18, "large claims, many at a time", kManyClaims},
   }};
   return kMigrations;
 }

@@ -209,6 +209,22 @@ TEST_F(ReadyBatches, WhoMeetsOnlyLockedBatchesWaitsForWhatIsLeftOfThem) {
   EXPECT_THAT(waiting.get(), SizeIs(64));
 }
 
+// Or two that wait could wait for each other.
+TEST_F(ReadyBatches, WhoWaitsLocksNothingOutOfTurn) {
+  Submit(128);
+  const auto other = BeginAClaimOf(5);
+  std::jthread waiting([&] {
+    const auto look = Connect();
+    Must(look->Script("BEGIN; SELECT * FROM seedcore_take_batches(NULL, 100, NULL, true); ROLLBACK"));
+  });
+  AwaitAWaiter();
+  EXPECT_EQ(
+      Must(Connect()->RunOnce("SELECT batch FROM ready_batch ORDER BY turn DESC LIMIT 1 FOR UPDATE SKIP LOCKED", {}))
+          .size(),
+      1);
+  Must(other->Script("ROLLBACK"));
+}
+
 TEST_F(ReadyBatches, ATaskThatIsBeingCancelledIsNeitherClaimedNorLeftInLine) {
   const auto ids = Submit(64);
   const auto cancelling = Connect();
@@ -220,6 +236,19 @@ TEST_F(ReadyBatches, ATaskThatIsBeingCancelledIsNeitherClaimedNorLeftInLine) {
   Must(tasks().Cancel(ids[3]));
   EXPECT_EQ(Count("task_ready"), 0);
   EXPECT_THAT(ClaimSome(100), SizeIs(54));
+}
+
+TEST_F(ReadyBatches, ABatchWhoseTasksAreAllLockedIsDissolvedOnceThoughACommitIsAwaited) {
+  Submit(64);
+  const auto locking = Connect();
+  Must(locking->Script("BEGIN; SELECT 1 FROM tasks FOR UPDATE"));
+  Must(Connect()->Script(
+      "CREATE OR REPLACE FUNCTION seedcore_await_announced(p_mark integer) RETURNS boolean LANGUAGE sql AS "
+      "'SELECT true'"));
+  Must(Connect()->Script("SELECT * FROM seedcore_choose(now(), 10, '', '', 0, 64, NULL, 'w', now(), 1)"));
+  EXPECT_EQ(Count("task_ready"), 64);
+  Must(locking->Script("ROLLBACK"));
+  EXPECT_THAT(ClaimSome(100), SizeIs(64));
 }
 
 TEST_F(ReadyBatches, WhoCancelsWaitsForAClaimAndLooksWhereItLeftTheTask) {

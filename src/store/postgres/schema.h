@@ -47,5 +47,6 @@ extern const char kSchemaReadyBatches[];  ///< many tasks in one place of the li
 extern const char kSchemaClaims[];        ///< claims, step by step
 extern const char kSchemaRules[];         ///< versions of the rules
 extern const char kSchemaAnnounced[];     ///< claims that wait for a commit
+extern const char kSchemaManyClaims[];    ///< large claims, many at a time
 
 }  // namespace seedcore::store::postgres

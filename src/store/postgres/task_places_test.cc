@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <memory>
 #include <set>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -21,7 +23,22 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-using TaskPlaces = CheckedPostgresTasks;
+class TaskPlaces : public CheckedPostgresTasks {
+ protected:
+  std::unique_ptr<Connection> BeginAClaim() {
+    auto connection = Connect();
+    Must(connection->Script("BEGIN; SET LOCAL lock_timeout = '10s'"));
+    return connection;
+  }
+  /// As a claim of all types does ahead of its update: its place in the queue of those who claim, and how many tasks it
+  /// has chosen.
+  static Rows Choose(Connection& connection, int limit) {
+    return Must(connection.Query(
+        "WITH chosen AS MATERIALIZED (SELECT place FROM seedcore_choose(now(), 10, '', '', 0, $1, NULL, 'w', now())) "
+        "SELECT place, cardinality(current_setting('seedcore.claim_tids')::tid[]) FROM chosen",
+        limit));
+  }
+};
 
 TEST_F(TaskPlaces, ATaskThatIsClaimedAndEndsAddsToNoIndexOfTasks) {
   Submit(200);
@@ -80,19 +97,35 @@ TEST_F(TaskPlaces, WhoClaimsBehindOthersTakesWhatTheyLeave) {
   Must(first->Script("ROLLBACK"));
 }
 
-TEST_F(TaskPlaces, ALargeClaimWaitsForTwoOthersAndASmallOneForNobody) {
-  Submit(10);
+TEST_F(TaskPlaces, ALargeClaimWaitsForEightOthersAndASmallOneForNobody) {
+  for (int i = 0; i < 2; ++i) Submit(1000);
   std::vector<std::unique_ptr<Connection>> others;
-  for (int i = 0; i < 2; ++i) {
-    others.push_back(Connect());
-    Must(others.back()->Script("BEGIN"));
-    Must(others.back()->Query("SELECT changed FROM seedcore_prepare_claim(now(), 10, '', '', 0, 500)"));
+  for (int i = 0; i < 8; ++i) {
+    others.push_back(BeginAClaim());
+    EXPECT_EQ(Choose(*others.back(), 128).Int(0, 0), i);
   }
-  EXPECT_THAT(ClaimSome(2), SizeIs(2));
-  auto large = std::async(std::launch::async, [&] { return ClaimSome(500); });
-  EXPECT_EQ(large.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+  others.push_back(BeginAClaim());
+  EXPECT_EQ(Choose(*others.back(), 10).Int(0, 0), 8);
+  EXPECT_THAT(ClaimSome(10), SizeIs(10));
+  auto large = std::async(std::launch::async, [&] { return ClaimSome(128); });
+  AwaitAWaiter();
   for (const auto& other : others) Must(other->Script("ROLLBACK"));
-  EXPECT_THAT(large.get(), SizeIs(8));
+  EXPECT_THAT(large.get(), SizeIs(128));
+}
+
+TEST_F(TaskPlaces, WhoBeginsBehindOthersAndFindsNothingLooksFromTheFirstTaskOn) {
+  Submit(6);
+  std::vector<std::unique_ptr<Connection>> others;
+  for (int i = 0; i < 3; ++i) {
+    others.push_back(BeginAClaim());
+    EXPECT_EQ(Choose(*others.back(), 2).Int(0, 0), i);
+  }
+  Must(others[1]->Script("ROLLBACK; BEGIN"));
+  const Rows again = Choose(*others[1], 10);
+  EXPECT_EQ(again.Int(0, 0), 0) << "it has seen all: nobody has to look again";
+  EXPECT_EQ(again.Int(0, 1), 2);
+  for (const auto& other : others) Must(other->Script("ROLLBACK"));
+  EXPECT_THAT(ClaimSome(10), SizeIs(6));
 }
 
 TEST_F(TaskPlaces, TheReaperForgetsWhatHasEndedAndKeepsWhatRuns) {
