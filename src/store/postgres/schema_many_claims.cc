@@ -2,14 +2,14 @@
 
 namespace seedcore::store::postgres {
 
-// Large claims were made two at a time, because two keep two cores busy. A server with more cores makes eight at a time.
-// Whoever begins behind others and finds nothing looks at once from the first task on, instead of in a transaction of its
-// own: what others have locked they will have.
+// Large claims were made two at a time, because two keep two cores busy. A server with more cores makes eight at a
+// time. Whoever begins behind others and finds nothing looks at once from the first task on, instead of in a
+// transaction of its own: what others have locked they will have.
 //
 // Two faults end. Whoever looked at what others had left took the first batch that was free before it waited for those
-// that were not; two of them could wait for each other, until the server noticed after a second. Now whoever waits locks
-// nothing out of turn. And a claim that had changed the line, since somebody else had locked all tasks of its batch, did
-// it again if it then waited for an announced commit, which failed.
+// that were not; two of them could wait for each other, until the server noticed after a second. Now whoever waits
+// locks nothing out of turn. And a claim that had changed the line, since somebody else had locked all tasks of its
+// batch, did it again if it then waited for an announced commit, which failed.
 const char kSchemaManyClaims[] = R"sql(
 -- Nothing else of these functions changes.
 DO $$

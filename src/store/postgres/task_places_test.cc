@@ -149,6 +149,17 @@ TEST_F(TaskPlaces, TheReaperForgetsWhatHasEndedAndKeepsWhatRuns) {
   EXPECT_EQ(Count("lease_batch"), 0);
 }
 
+TEST_F(TaskPlaces, AReaperThatFindsNothingMakesNoTransaction) {
+  ClaimSome(static_cast<int>(Submit(5).size()));
+  Counter& transactions = metrics_.GetCounter("seedcore_store_transactions_total", "");
+  const double before = transactions.Value();
+  EXPECT_EQ(Must(tasks().Reap(100)), 0);
+  EXPECT_EQ(transactions.Value(), before);
+  env_.Advance(seconds(31));
+  EXPECT_EQ(Must(tasks().Reap(100)), 5);
+  EXPECT_EQ(transactions.Value(), before + 1);
+}
+
 TEST_F(TaskPlaces, TheReaperTakesNoMoreThanItsLimitAndComesBackForTheRest) {
   Submit(7);
   ClaimSome(7, "w", seconds(3));
