@@ -13,7 +13,7 @@ from suite.process import BenchError
 
 from harness.claim import BATCH, measure_claims
 from harness.measure import Bed, Cost, best_mode, bulk, dead_worker, drain, drain_sqlite, enqueue, latency
-from harness.systems import Mode, System, modes, seedcore
+from harness.systems import PROCESSES, Mode, System, modes, seedcore
 
 
 @dataclass
@@ -210,13 +210,16 @@ class Runner:
         return section
 
     def scale(self) -> Section:
-        """The same drain by more and more processes."""
+        """The same drain by more and more processes; in turns."""
         section = Section(f"SeedCore on PostgreSQL, {self.sizes.scale:,} tasks, by processes", COST_HEADER)
-        for processes in (1, 2, 4, 8):
-            mode = Mode(processes, ("--batch", "512"))
-            costs = [drain(self.bed, seedcore(), mode, self.sizes.scale) for _ in range(self.sizes.rounds)]
-            section.lines.append(cost_line("SeedCore", costs, str(mode)))
-            section.raw[str(mode)] = [asdict(cost) for cost in costs]
+        by_mode = [Mode(processes, ("--batch", "512")) for processes in sorted({*PROCESSES, 8})]
+        costs: dict[Mode, list[Cost]] = {mode: [] for mode in by_mode}
+        for _ in range(self.sizes.rounds):
+            for mode in by_mode:
+                costs[mode].append(drain(self.bed, seedcore(), mode, self.sizes.scale))
+        for mode in by_mode:
+            section.lines.append(cost_line("SeedCore", costs[mode], str(mode)))
+            section.raw[str(mode)] = [asdict(cost) for cost in costs[mode]]
             self.say(f"{section.title}: {section.lines[-1]}")
         return section
 

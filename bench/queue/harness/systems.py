@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -107,6 +108,10 @@ class System:
         return Instance(program, postgres, dsn, Session(dsn), self.unfinished_sql)
 
 
+# How many processes are tried: up to what the machine has cores for.
+PROCESSES = tuple(n for n in (1, 2, 4, 8, 16) if n <= max(4, os.cpu_count() or 1))
+
+
 def modes(processes: Sequence[int], batches: Sequence[int], *more: str) -> tuple[Mode, ...]:
     return tuple(Mode(p, ("--batch", str(b), *more)) for p in processes for b in batches)
 
@@ -115,7 +120,7 @@ def seedcore() -> System:
     return System(
         "SeedCore",
         (str(ROOT / "build/release/bin/seedcore_drain"),),
-        modes((1, 2, 4), (256, 512)),
+        modes(PROCESSES, (256, 512)),
         ("--batch", "32"),
         1000,
         "SELECT count(*) FROM tasks WHERE finished_at IS NULL",
@@ -130,7 +135,7 @@ def all_systems(built: Path) -> list[System]:
         System(
             "River",
             (str(built / "river/river"),),
-            modes((1, 2, 4), (500, 2000)),
+            modes(PROCESSES, (500, 2000)),
             ("--batch", "100"),
             1000,
             "SELECT count(*) FROM river_job WHERE finalized_at IS NULL",
@@ -138,7 +143,7 @@ def all_systems(built: Path) -> list[System]:
         System(
             "graphile-worker",
             (node, str(built / "node/graphile.mjs")),
-            modes((1, 2, 4), (100, 500)),
+            modes(PROCESSES, (100, 500)),
             ("--batch", "1"),
             1000,
             "SELECT count(*) FROM graphile_worker._private_jobs",
@@ -147,7 +152,7 @@ def all_systems(built: Path) -> list[System]:
         System(
             "pg-boss",
             (node, str(built / "node/pgboss.mjs")),
-            modes((1, 2, 4), (200, 1000)),
+            modes(PROCESSES, (200, 1000)),
             ("--batch", "1"),
             1000,
             "SELECT count(*) FROM pgboss.job WHERE state < 'completed'",
