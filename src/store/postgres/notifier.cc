@@ -154,7 +154,10 @@ void Notifier::Serve(Connection& connection) {
   for (;;) {
     // Drained first: whoever stops this thread sets the flag and then wakes it, and that waking may be gone by now.
     Drain(wake_);
-    if (stopping_) return;
+    if (stopping_) {
+      (void)Send(connection);  // a process that ends right after its commit
+      return;
+    }
     if (listeners_changed_.exchange(false) && !Introduce(connection)) return;
     if (env_.Now() >= count_at_ && !(Introduce(connection) && Count(connection))) return;
     if (!Send(connection) || !connection.IsUsable()) return;
@@ -198,12 +201,12 @@ bool Notifier::Send(Connection& connection) {
   return connection.Query(kNotify, ToPayload(notice)).has_value();
 }
 
-/// Nothing, as long as it is too early.
+/// Nothing, as long as it is too early and there is a later.
 Notice Notifier::TakeNews() {
   Notice news;
   const std::scoped_lock lock(mutex_);
   const Instant now = RealEnv().Now();
-  if (now < notify_at_) return news;
+  if (now < notify_at_ && !stopping_) return news;
   news.runnable.tasks = std::exchange(tell_runnable_, 0);
   const std::uint32_t announced = std::exchange(tell_mark_, 0);
   news.events = tell_events_.exchange(false);

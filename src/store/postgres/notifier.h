@@ -46,6 +46,7 @@ class Notifier {
  public:
   /// `runnable` and `events` outlive it; they are emitted on its thread.
   Notifier(ConnectSettings settings, Env& env, Signal& runnable, Signal& events);
+  /// Sends what is still to be told, if the connection is there.
   ~Notifier();
 
   /// Before a commit of this process that will wake others: what to send with it, unless a word was sent a

@@ -105,5 +105,26 @@ TEST(PostgresNotifier, ASingleTaskIsAnnouncedAndItsWordFollows) {
   EXPECT_EQ(sender.looks, 0);
 }
 
+TEST(PostgresNotifier, WhoEndsRightAfterACommitTellsOfIt) {
+  TestServer& server = TestServer::Shared();
+  server.CreateDatabase("notifier");
+  const ConnectSettings settings{
+      .dsn = server.Dsn("notifier"), .connect_timeout = std::chrono::minutes(2), .setup = {}};
+  const auto listener = Must(Connection::Open(settings));
+  Must(listener->Script("LISTEN seedcore"));
+  {
+    Listener sender(settings);
+    sender.HearEvent(*Must(Connection::Open(settings)));
+    sender.notifier.wake_ups().Know({.claimers = 1000, .readers = 0});  // 50 ms from one word to the next
+    ASSERT_TRUE(sender.notifier.TakeWord({.runnable = 1}, false));
+    sender.notifier.Tell(7, false);
+  }
+  Must(listener->Query("SELECT 1"));
+  std::int64_t told = 0;
+  for (const auto& notification : listener->TakeNotifications())
+    told += ReadPayload(notification.payload).runnable.tasks;
+  EXPECT_EQ(told, 7);
+}
+
 }  // namespace
 }  // namespace seedcore::store::postgres
