@@ -147,15 +147,19 @@ class Runner:
         return section
 
     def latency(self) -> Section:
-        section = Section("Enqueue to start", ("Queue", "Idle p50", "Idle p99", "1,000/s p50", "1,000/s p99"))
+        section = Section(
+            "Enqueue to start", ("Queue", "Idle p50", "Idle p99", "1,000/s p50", "1,000/s p99", "Latest of all")
+        )
         for system in self.systems:
             cells: list[str] = []
+            latest = 0
             for rate, count in ((50.0, self.sizes.idle), (1000.0, self.sizes.paced)):
                 try:
                     rounds = [latency(self.bed, system, rate, count) for _ in range(self.sizes.rounds)]
                 except BenchError as error:
                     cells += [f"not measured: {str(error)[:80]}", ""]
                     continue
+                latest = max(latest, *(late[-1] for late in rounds))
                 shares = (0.5, 0.9, 0.99, 1.0)
                 section.raw[f"{system.name} {rate:.0f}/s"] = [
                     {str(x): quantile(late, x) for x in shares} for late in rounds
@@ -163,6 +167,7 @@ class Runner:
                 for share in (0.5, 0.99):
                     value = statistics.median(quantile(late, share) for late in rounds)
                     cells.append(f"{value / 1000:.2f} ms")
+            cells.append(f"{latest / 1000:.0f} ms" if latest else "")
             section.lines.append((system.name, *cells))
             self.say(f"{section.title}: {system.name}: {' '.join(cells)}")
         return section
