@@ -198,7 +198,9 @@ bool Notifier::Send(Connection& connection) {
   Notice notice = TakeNews();
   if (notice.runnable.tasks == 0 && !notice.events && !notice.drained) return true;
   notice.listeners = wake_ups_.listeners();
-  return connection.Query(kNotify, ToPayload(notice)).has_value();
+  if (connection.Query(kNotify, ToPayload(notice))) return true;
+  Tell(notice.runnable.tasks, notice.events);  // once more over the next connection: perhaps nobody has heard it
+  return false;
 }
 
 /// Nothing, as long as it is too early and there is a later.

@@ -1,6 +1,7 @@
 // A server that stops in the middle of an answer, as one does that is frozen with its machine, or behind a network that
 // swallows: the caller gets an error that may be retried, and nothing is lost.
 #include <csignal>
+#include <semaphore>
 #include <thread>
 
 #include <fmt/format.h>
@@ -8,6 +9,7 @@
 
 #include "store/conformance.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/notifier.h"
 #include "store/postgres/postgres_store.h"
 #include "store/postgres/testing.h"
 
@@ -87,6 +89,28 @@ TEST_F(SilencePostgres, AnAnswerThatComesInPiecesMayTakeLonger) {
   const auto rows = connection->RunOnce("SELECT repeat('x', 20000), pg_sleep(0.5) FROM generate_series(1, 8)", {});
   ASSERT_TRUE(rows) << ToString(rows.error());
   EXPECT_EQ(rows->size(), 8);
+}
+
+TEST_F(SilencePostgres, AWordThatTheServerDoesNotTakeIsSentAgain) {
+  const auto observer = Connect(std::chrono::minutes(5));
+  Must(observer->Script("LISTEN seedcore"));
+  Signal runnable, events;
+  std::counting_semaphore<> heard{0};
+  const Subscription on_events = events.Connect([&] { heard.release(); });
+  Notifier notifier({.dsn = server_.Dsn(database_), .answer_timeout = kAnswerTimeout, .setup = {}}, RealEnv(), runnable,
+                    events);
+  do {
+    Must(observer->Script("NOTIFY seedcore, 'e'"));
+  } while (!heard.try_acquire_for(milliseconds(20)));  // until it listens
+  const Frozen frozen(*observer, "application_name = 'seedcore reads' AND datname = current_database()");
+  ASSERT_EQ(frozen.count(), 1u);
+  notifier.Tell(7, false);
+  std::int64_t told = 0;
+  for (const Instant until = RealEnv().Now() + std::chrono::seconds(20); told == 0 && RealEnv().Now() < until;) {
+    Must(observer->Query("SELECT 1"));
+    for (const auto& word : observer->TakeNotifications()) told += ReadPayload(word.payload).runnable.tasks;
+  }
+  EXPECT_EQ(told, 7);
 }
 
 TEST_F(SilencePostgres, AStoreGoesOnOverNewConnectionsAndLosesNothing) {
