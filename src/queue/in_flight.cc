@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Work for one thread that is not worth a switch to another.
+/// Work for one thread that is worth another one, and the switches between them, if it takes longer than this.
 constexpr std::chrono::nanoseconds kWorthHelp = 2ms;
 /// How often whoever stays aside looks: a task that waits behind a slow one, unlike those before it, waits that long.
 constexpr std::chrono::nanoseconds kShortestPause = 100us;
@@ -90,8 +90,12 @@ bool InFlight::WantWorker() {
 
 void InFlight::CallHelp() {
   waking_worker_ = true;
-  called_at_ = env_.Now();
-  started_before_call_ = started_;
+  MeasureFrom(env_.Now());
+}
+
+void InFlight::MeasureFrom(Instant now) {
+  measured_from_ = now;
+  started_before_ = started_;
 }
 
 void InFlight::WorkerCame() {
@@ -106,20 +110,20 @@ void InFlight::StayAside(std::unique_lock<std::mutex>& lock) {
   waking_worker_ = false;
 }
 
-/// How long to leave what waits to the others; none if they will not have taken it soon at their speed since the call.
+/// How long to leave what waits to the others; none if they will not have taken it soon at their speed since somebody
+/// was called or has last looked. Then the speed from now on counts. Nothing is known while the clock stands still.
 std::optional<Instant> InFlight::AsideUntil() {
   const Instant now = env_.Now();
-  const std::chrono::nanoseconds passed = now - called_at_;
-  const std::uint64_t taken = started_ - started_before_call_;
+  const std::chrono::nanoseconds passed = now - measured_from_;
+  const std::uint64_t taken = started_ - started_before_;
   if (waiting_.empty() || passed <= passed.zero()) return std::nullopt;
   if (passed < kShortestPause && taken < kTellingCount) {  // too early to say
-    return keeps_up_ ? std::optional(called_at_ + kShortestPause) : std::nullopt;
+    return keeps_up_ ? std::optional(measured_from_ + kShortestPause) : std::nullopt;
   }
   const std::chrono::nanoseconds needed = passed * waiting_.size() / std::max<std::uint64_t>(taken, 1);
   keeps_up_ = taken > 0 && needed <= kWorthHelp;
   if (!keeps_up_) return std::nullopt;
-  called_at_ = now;  // the speed from here on
-  started_before_call_ = started_;
+  MeasureFrom(now);
   return now + std::clamp(needed, kShortestPause, kLongestPause);
 }
 

@@ -106,6 +106,7 @@ class InFlight {
   [[nodiscard]] bool NeedsLeader() const;
   [[nodiscard]] bool WantWorker();
   void CallHelp();
+  void MeasureFrom(Instant now);
   void StayAside(std::unique_lock<std::mutex>& lock);
   [[nodiscard]] std::optional<Instant> AsideUntil();
   void WakeWorker();
@@ -127,12 +128,12 @@ class InFlight {
   std::size_t unwritten_ = 0;  // finished_ and what the finisher has in hand
   int workers_ = 1;            // with the one that is wanted, if any; at most the capacity
   int idle_workers_ = 0;
-  bool waking_worker_ = false;  // or starting one, or it stays aside. One at a time: it wakes the next if need be
-  bool keeps_up_ = true;        // as far as is known: those who execute take what waits soon enough without help
-  std::uint64_t started_ = 0;   // executions so far
-  std::uint64_t started_before_call_ = 0;  // when a worker was woken or wanted, or has last looked
-  Instant called_at_;                      // that moment
-  bool led_ = false;                       // somebody leads
+  bool waking_worker_ = false;        // or starting one, or it stays aside. One at a time: it wakes the next if need be
+  bool keeps_up_ = true;              // as far as is known: those who execute take what waits soon enough without help
+  std::uint64_t started_ = 0;         // executions so far
+  std::uint64_t started_before_ = 0;  // when a worker was woken or wanted, or one that stays aside has last looked
+  Instant measured_from_;             // that moment
+  bool led_ = false;                  // somebody leads
   bool runnable_ = false;
   bool closed_ = false;
   bool finished_closed_ = false;

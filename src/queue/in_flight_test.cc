@@ -99,7 +99,7 @@ TEST_F(InFlightTest, WhoComesToHelpWhereTheyDoNotKeepUpHelpsAndTheNextOneAtOnce)
   EXPECT_TRUE(in_flight.AwaitDuty().wants_worker);
 }
 
-TEST_F(InFlightTest, WhoStaysAsideGoesWhenThereIsNothingMoreToDo) {
+TEST_F(InFlightTest, WhoStaysAsideGoesWhenNoMoreWorkStarts) {
   InFlight in_flight(env_, {.capacity = 2, .max_unwritten = 8}, gauge_);
   ASSERT_TRUE(Claim(in_flight, 2).wants_worker);
   env_.Advance(50us);

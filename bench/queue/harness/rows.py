@@ -215,7 +215,7 @@ class Runner:
         return section
 
     def scale(self) -> Section:
-        """The same drain by more and more processes; in turns."""
+        """The same drain by more and more processes, in turns; by eight also where there are fewer cores."""
         section = Section(f"SeedCore on PostgreSQL, {self.sizes.scale:,} tasks, by processes", COST_HEADER)
         by_mode = [Mode(processes, ("--batch", "512")) for processes in sorted({*PROCESSES, 8})]
         costs: dict[Mode, list[Cost]] = {mode: [] for mode in by_mode}

@@ -14,13 +14,16 @@
 namespace seedcore::store::postgres {
 namespace {
 
+ConnectSettings EmptyDatabase() {
+  TestServer& server = TestServer::Shared();
+  server.CreateDatabase("notifier");
+  return {.dsn = server.Dsn("notifier"), .connect_timeout = std::chrono::minutes(2), .setup = {}};
+}
+
 // Ended while others keep waking it, so that the word to stop comes at every point of its loop. One that misses it
 // would wait for ever.
 TEST(PostgresNotifier, StopsAtWhateverMomentItIsTold) {
-  TestServer& server = TestServer::Shared();
-  server.CreateDatabase("notifier");
-  const ConnectSettings settings{
-      .dsn = server.Dsn("notifier"), .connect_timeout = std::chrono::minutes(2), .setup = {}};
+  const ConnectSettings settings = EmptyDatabase();
   constexpr int kRounds = 50;
   for (int round = 0; round < kRounds; ++round) {
     Signal runnable, events;
@@ -58,10 +61,7 @@ struct Listener {
 };
 
 TEST(PostgresNotifier, AWordBehindACommitReachesTheOthersAndNotItsSender) {
-  TestServer& server = TestServer::Shared();
-  server.CreateDatabase("notifier");
-  const ConnectSettings settings{
-      .dsn = server.Dsn("notifier"), .connect_timeout = std::chrono::minutes(2), .setup = {}};
+  const ConnectSettings settings = EmptyDatabase();
   const auto connection = Must(Connection::Open(settings));
   Listener sender(settings), other(settings);
   for (Listener* one : {&sender, &other}) one->HearEvent(*connection);
@@ -80,10 +80,7 @@ TEST(PostgresNotifier, AWordBehindACommitReachesTheOthersAndNotItsSender) {
 }
 
 TEST(PostgresNotifier, ASingleTaskIsAnnouncedAndItsWordFollows) {
-  TestServer& server = TestServer::Shared();
-  server.CreateDatabase("notifier");
-  const ConnectSettings settings{
-      .dsn = server.Dsn("notifier"), .connect_timeout = std::chrono::minutes(2), .setup = {}};
+  const ConnectSettings settings = EmptyDatabase();
   const auto connection = Must(Connection::Open(settings));
   Listener other(settings);
   other.HearEvent(*connection);
@@ -106,10 +103,7 @@ TEST(PostgresNotifier, ASingleTaskIsAnnouncedAndItsWordFollows) {
 }
 
 TEST(PostgresNotifier, WhoEndsRightAfterACommitTellsOfIt) {
-  TestServer& server = TestServer::Shared();
-  server.CreateDatabase("notifier");
-  const ConnectSettings settings{
-      .dsn = server.Dsn("notifier"), .connect_timeout = std::chrono::minutes(2), .setup = {}};
+  const ConnectSettings settings = EmptyDatabase();
   const auto listener = Must(Connection::Open(settings));
   Must(listener->Script("LISTEN seedcore"));
   {

@@ -1,4 +1,5 @@
 #include "store/postgres/schema.h"
+#include "store/postgres/schema_rewrite.h"
 
 namespace seedcore::store::postgres {
 
@@ -10,16 +11,11 @@ namespace seedcore::store::postgres {
 // that were not; two of them could wait for each other, until the server noticed after a second. Now whoever waits
 // locks nothing out of turn. And a claim that had changed the line, since somebody else had locked all tasks of its
 // batch, did it again if it then waited for an announced commit, which failed.
-const char kSchemaManyClaims[] = R"sql(
+const char kSchemaManyClaims[] =
+    R"sql(
 -- Nothing else of these functions changes.
-DO $$
-DECLARE
-  v_change record;
-  v_before text;
-  v_after  text;
-BEGIN
-  FOR v_change IN VALUES
-    ('seedcore_take_batches', E'  IF p_types IS NULL THEN\n    SELECT batch, turn, turn',
+)sql" SEEDCORE_PG_REWRITE_BEGIN
+    R"sql(    ('seedcore_take_batches', E'  IF p_types IS NULL THEN\n    SELECT batch, turn, turn',
      E'  IF p_wait THEN\n    NULL;  -- whoever waits locks them one after the other, below\n'
      '  ELSIF p_types IS NULL THEN\n    SELECT batch, turn, turn'),
     ('seedcore_choose', 'v_places := CASE WHEN p_limit < 128 THEN 8 ELSE 2 END;', 'v_places := 8;'),
@@ -30,15 +26,6 @@ BEGIN
     ('seedcore_choose', 'EXIT WHEN v_chosen.seqs IS NOT NULL OR p_announced',
      E'IF v_chosen.seqs IS NULL AND v_seqs IS NULL AND v_offset > 0 THEN\n    v_offset := 0;\n    place := v_behind;\n'
      '    CONTINUE;\n  END IF;\n  EXIT WHEN v_chosen.seqs IS NOT NULL OR v_seqs IS NOT NULL OR p_announced')
-  LOOP
-    v_before := pg_get_functiondef(v_change.column1::regproc);
-    v_after := replace(v_before, v_change.column2, v_change.column3);
-    IF v_after = v_before THEN
-      RAISE EXCEPTION 'the function % is not that of the earlier schema', v_change.column1;
-    END IF;
-    EXECUTE v_after;
-  END LOOP;
-END $$;
-)sql";
+)sql" SEEDCORE_PG_REWRITE_END;
 
 }  // namespace seedcore::store::postgres

@@ -1,4 +1,5 @@
 #include "store/postgres/schema.h"
+#include "store/postgres/schema_rewrite.h"
 
 namespace seedcore::store::postgres {
 
@@ -83,31 +84,17 @@ $$;
 )sql";
 
 // As before (schema_functions.cc, schema_dispatch.cc), with the places above.
-const char kSchemaPlacesFunctions[] = R"sql(
+const char kSchemaPlacesFunctions[] =
+    R"sql(
 -- Nothing else of these functions changes.
-DO $$
-DECLARE
-  v_change record;
-  v_before text;
-  v_after  text;
-BEGIN
-  FOR v_change IN VALUES
-    ('seedcore_submit', 't.unique_key = p_unique_key AND t.finished_at IS NULL', 't.live_unique_key = p_unique_key'),
+)sql" SEEDCORE_PG_REWRITE_BEGIN
+    R"sql(    ('seedcore_submit', 't.unique_key = p_unique_key AND t.finished_at IS NULL', 't.live_unique_key = p_unique_key'),
     ('seedcore_requeue', 'unique_key = v_task.unique_key AND finished_at IS NULL',
      'live_unique_key = v_task.unique_key'),
     ('seedcore_fail_late', 'deadline IS NOT NULL AND finished_at IS NULL AND deadline <= p_now
     ORDER BY deadline', 'live_deadline <= p_now
     ORDER BY live_deadline')
-  LOOP
-    v_before := pg_get_functiondef(v_change.column1::regproc);
-    v_after := replace(v_before, v_change.column2, v_change.column3);
-    IF v_after = v_before THEN
-      RAISE EXCEPTION 'the function % is not that of the earlier schema', v_change.column1;
-    END IF;
-    EXECUTE v_after;
-  END LOOP;
-END $$;
-
+)sql" SEEDCORE_PG_REWRITE_END R"sql(
 -- As before (schema_dispatch.cc), and it takes the first free place in the queue of those who claim p_types at this
 -- moment: the claim of p_claim tasks that follows in this transaction begins as many times p_claim behind the first task
 -- as others are before it, so that it does not have to pass over what they are just taking. Of large claims more than two

@@ -1,4 +1,5 @@
 #include "store/postgres/schema.h"
+#include "store/postgres/schema_rewrite.h"
 
 namespace seedcore::store::postgres {
 
@@ -43,7 +44,8 @@ CREATE INDEX idx_tasks_ready ON tasks (seq) WHERE runnable = 1;      -- the olde
 CREATE INDEX idx_tasks_parked ON tasks (concurrency_key, turn, seq) WHERE runnable = 4;
 )sql";
 
-const char kSchemaTurnFunctions[] = R"sql(
+const char kSchemaTurnFunctions[] =
+    R"sql(
 -- The first of p_n turns, one step apart.
 CREATE FUNCTION seedcore_take_turns(p_type text, p_domain text, p_priority integer, p_n bigint) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
@@ -113,23 +115,8 @@ CREATE TRIGGER tasks_turn_update BEFORE UPDATE OF runnable ON tasks FOR EACH ROW
   EXECUTE FUNCTION tasks_take_turn();
 
 -- Parked tasks are let out by turn; nothing else of the function changes.
-DO $$
-DECLARE
-  v_change record;
-  v_before text;
-  v_after  text;
-BEGIN
-  FOR v_change IN VALUES
-    ('tasks_counted', 'ORDER BY priority DESC, seq LIMIT v_n', 'ORDER BY turn, seq LIMIT v_n')
-  LOOP
-    v_before := pg_get_functiondef(v_change.column1::regproc);
-    v_after := replace(v_before, v_change.column2, v_change.column3);
-    IF v_after = v_before THEN
-      RAISE EXCEPTION 'the function % is not that of the earlier schema', v_change.column1;
-    END IF;
-    EXECUTE v_after;
-  END LOOP;
-END $$;
-)sql";
+)sql" SEEDCORE_PG_REWRITE_BEGIN
+    R"sql(    ('tasks_counted', 'ORDER BY priority DESC, seq LIMIT v_n', 'ORDER BY turn, seq LIMIT v_n')
+)sql" SEEDCORE_PG_REWRITE_END;
 
 }  // namespace seedcore::store::postgres

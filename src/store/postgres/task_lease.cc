@@ -25,10 +25,10 @@ constexpr char kRenew[] =
 // $1 now. Whether any of the four steps below would find something: most looks are for nothing, of every process each
 // second.
 constexpr char kAnythingToReap[] =
-    "SELECT EXISTS (SELECT FROM tasks WHERE live_deadline <= $1) OR EXISTS (SELECT FROM lease_batch WHERE look_at <= "
-    "$1) "
-    "OR EXISTS (SELECT FROM tasks WHERE waits_as = 4) OR EXISTS (SELECT FROM task_step s JOIN tasks t ON t.seq = "
-    "s.task_seq WHERE s.status = 'waiting' AND s.wait_until <= $1 AND t.finished_at IS NULL)";
+    "SELECT EXISTS (SELECT FROM tasks WHERE live_deadline <= $1) "
+    "OR EXISTS (SELECT FROM lease_batch WHERE look_at <= $1) OR EXISTS (SELECT FROM tasks WHERE waits_as = 4) "
+    "OR EXISTS (SELECT FROM task_step s JOIN tasks t ON t.seq = s.task_seq "
+    "WHERE s.status = 'waiting' AND s.wait_until <= $1 AND t.finished_at IS NULL)";
 constexpr char kHasParked[] = "SELECT 1 FROM tasks WHERE waits_as = 4 LIMIT 1";
 constexpr char kFailLate[] = "SELECT seedcore_fail_late($1, $2, $3, $4)";
 // $1 now, $2 limit, $3 error, $4 error without an attempt left, $5 code
