@@ -40,6 +40,7 @@ std::string ToPayload(const Notice& notice) {
   if (notice.hello) flags += 'h';
   if (notice.drained) flags += 'd';
   if (notice.announced != 0) flags += 'a';
+  if (!notice.listeners) flags += 'u';
   const Listeners listeners = notice.listeners.value_or(Listeners{});
   const Drained drained = notice.drained.value_or(Drained{});
   return fmt::format("{} {} {} {} {} {} {}", flags, listeners.claimers, listeners.readers, notice.runnable.tasks,
@@ -54,8 +55,9 @@ Notice ReadPayload(std::string_view payload) {
   notice.events = flags.contains('e');
   notice.hello = flags.contains('h');
   if (flags.contains('r')) notice.runnable.tasks = 1;
-  if (count < kNumbers) return notice;
-  notice.listeners = Listeners{ToCount(numbers[0]), ToCount(numbers[1])};
+  notice.older = count < kNumbers;
+  if (notice.older) return notice;
+  if (!flags.contains('u')) notice.listeners = Listeners{ToCount(numbers[0]), ToCount(numbers[1])};
   if (flags.contains('r')) {
     constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
     notice.runnable.tasks = static_cast<std::int64_t>(std::clamp<std::uint64_t>(numbers[2], 1, kMost));

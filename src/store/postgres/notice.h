@@ -34,7 +34,8 @@ struct Notice {
   /// A commit is about to let a task run; the word behind it will have this mark (see Notifier). 0: none is.
   std::uint32_t announced = 0;
   std::optional<Drained> drained;
-  std::optional<Listeners> listeners;  ///< as the sender knows; absent: the word of an older process, or of SQL
+  std::optional<Listeners> listeners;  ///< as the sender knows; absent: it has not counted them, or is older
+  bool older = false;                  ///< of a process that knows nothing of listeners, or of SQL. Is never written
 };
 
 /// Flags and numbers, at most some 80 bytes. Older processes look for an `r` (tasks can run) and an `e` (events) only,

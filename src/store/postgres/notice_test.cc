@@ -39,8 +39,16 @@ TEST(PostgresNotice, OfAnOlderProcessOrOfSqlIsUnderstood) {
   EXPECT_EQ(both.runnable.mark, 0u) << "nobody can be told that nothing is left after it";
   EXPECT_TRUE(both.events);
   EXPECT_FALSE(both.listeners);
+  EXPECT_TRUE(both.older);
   EXPECT_EQ(ReadPayload("e").runnable.tasks, 0);
   EXPECT_FALSE(ReadPayload("r").events);
+}
+
+TEST(PostgresNotice, OfAProcessThatHasNotCountedSaysNothingOfListeners) {
+  const Notice read = ReadPayload(ToPayload({.runnable = {2, 77}}));
+  EXPECT_EQ(read.runnable.tasks, 2);
+  EXPECT_FALSE(read.listeners);
+  EXPECT_FALSE(read.older);
 }
 
 TEST(PostgresNotice, SaysNothingElseToAnOlderProcess) {

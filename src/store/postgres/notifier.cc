@@ -98,12 +98,12 @@ std::optional<Word> Notifier::TakeWord(const Wakes& wakes, bool events) {
     notice.runnable.mark = NewMark();
     mark_taken_ = notice.runnable.mark;
   }
-  const Listeners listeners = wake_ups_.listeners();
-  const int others = listeners.claimers - (runnable_.HasListeners() ? 1 : 0);
-  if (quiet && wakes.announce && others > 0 && listeners.claimers <= WakeUps::kAtOnce) {
-    notice = {.announced = notice.runnable.mark};
+  notice.listeners = Known();
+  const int claimers = notice.listeners ? notice.listeners->claimers : 0;
+  const int others = claimers - (runnable_.HasListeners() ? 1 : 0);
+  if (quiet && wakes.announce && others > 0 && claimers <= WakeUps::kAtOnce) {
+    notice = {.announced = notice.runnable.mark, .listeners = notice.listeners};
   }
-  notice.listeners = listeners;
   return Word{{kNotifyBehind, MakeParams(ToPayload(notice))}, notice.announced};
 }
 
@@ -146,8 +146,9 @@ void Notifier::Loop() {
 
 bool Notifier::Begin(Connection& connection) {
   name_.clear();
+  count_at_ = {};
   wake_ups_.HearOwn({});  // words may have been missed: no claim since then says anything
-  return connection.Script(kListen) && Introduce(connection) && Count(connection);
+  return connection.Script(kListen) && CountInTime(connection);
 }
 
 void Notifier::Serve(Connection& connection) {
@@ -159,7 +160,7 @@ void Notifier::Serve(Connection& connection) {
       return;
     }
     if (listeners_changed_.exchange(false) && !Introduce(connection)) return;
-    if (env_.Now() >= count_at_ && !(Introduce(connection) && Count(connection))) return;
+    if (!CountInTime(connection)) return;
     if (!Send(connection) || !connection.IsUsable()) return;
     Hear(connection);
     if (wake_ups_.TakeDue()) Emit(true, false);
@@ -171,16 +172,25 @@ void Notifier::Serve(Connection& connection) {
 }
 
 bool Notifier::Introduce(Connection& connection) {
-  const bool reads = events_.HasListeners();
-  std::string name = NameOf(runnable_.HasListeners(), reads);
+  const bool claims = runnable_.HasListeners(), reads = events_.HasListeners();
+  std::string name = NameOf(claims, reads);
   if (name == name_) return true;
+  const bool began_to_claim = claims && !name_.contains("claims");
   const bool began_to_read = reads && !name_.ends_with("reads");
   if (!connection.Query(kName, std::string_view(name))) return false;
   name_ = std::move(name);
-  if (!began_to_read) return true;
-  // Others may have counted nobody who reads; they tell of events as soon as they hear this.
-  return Count(connection) &&
-         connection.Query(kNotify, ToPayload({.hello = true, .listeners = wake_ups_.listeners()})).has_value();
+  if (!began_to_claim && !began_to_read) return true;
+  if (!Count(connection)) return false;
+  // Others may have counted nobody who reads; they tell of events as soon as they hear this. And while few claim, each
+  // one matters: what is announced, and to whom.
+  const Listeners found = wake_ups_.listeners();
+  if (!began_to_read && found.claimers > WakeUps::kAtOnce) return true;
+  return connection.Query(kNotify, ToPayload({.hello = began_to_read, .listeners = found})).has_value();
+}
+
+bool Notifier::CountInTime(Connection& connection) {
+  if (env_.Now() < count_at_) return true;
+  return Introduce(connection) && (env_.Now() < count_at_ || Count(connection));
 }
 
 bool Notifier::Count(Connection& connection) {
@@ -188,6 +198,7 @@ bool Notifier::Count(Connection& connection) {
   if (!rows) return false;
   const Listeners found{static_cast<int>(rows->Int(0, 0)), static_cast<int>(rows->Int(0, 1))};
   wake_ups_.Know(found);
+  counted_ = true;
   somebody_reads_ = found.readers > 0 || env_.Now() < old_until_;
   count_at_ = env_.Now() + std::chrono::duration_cast<std::chrono::milliseconds>(
                                kCountEvery * std::uniform_real_distribution(0.5, 1.5)(random_));
@@ -197,7 +208,7 @@ bool Notifier::Count(Connection& connection) {
 bool Notifier::Send(Connection& connection) {
   Notice notice = TakeNews();
   if (notice.runnable.tasks == 0 && !notice.events && !notice.drained) return true;
-  notice.listeners = wake_ups_.listeners();
+  notice.listeners = Known();
   if (connection.Query(kNotify, ToPayload(notice))) return true;
   Tell(notice.runnable.tasks, notice.events);  // once more over the next connection: perhaps nobody has heard it
   return false;
@@ -221,6 +232,10 @@ Notice Notifier::TakeNews() {
   return news;
 }
 
+std::optional<Listeners> Notifier::Known() const {
+  return counted_ ? std::optional(wake_ups_.listeners()) : std::nullopt;
+}
+
 /// Under mutex_.
 std::uint32_t Notifier::NewMark() {
   std::uint32_t mark = 0;
@@ -238,12 +253,9 @@ void Notifier::Hear(Connection& connection) {
     if (notice.drained) wake_ups_.HearDrained(*notice.drained);
     if (notice.runnable.tasks > 0 && own) wake_ups_.HearOwn(notice.runnable);
     if (own) continue;
-    if (notice.listeners) {
-      wake_ups_.Know(*notice.listeners);
-    } else {
-      old_until_ = env_.Now() + kOldOnesStay;
-    }
-    if (notice.hello || !notice.listeners || notice.listeners->readers > 0) somebody_reads_ = true;
+    if (notice.listeners) wake_ups_.Know(*notice.listeners);
+    if (notice.older) old_until_ = env_.Now() + kOldOnesStay;
+    if (notice.hello || notice.older || (notice.listeners && notice.listeners->readers > 0)) somebody_reads_ = true;
     if (notice.announced != 0 && wake_ups_.HearAnnounced(notice.announced)) runnable = true;
     if (notice.runnable.tasks > 0 && wake_ups_.Hear(notice.runnable)) runnable = true;
     events = events || notice.events;

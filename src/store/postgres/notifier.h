@@ -68,8 +68,10 @@ class Notifier {
   void Serve(Connection& connection);
   /// LISTEN, and whatever a process does first.
   [[nodiscard]] bool Begin(Connection& connection);
-  /// Names the connection when what this process waits for has changed.
+  /// Names the connection when what this process waits for has changed, and counts anew when that is more.
   [[nodiscard]] bool Introduce(Connection& connection);
+  /// Names the connection and counts, if it is time to.
+  [[nodiscard]] bool CountInTime(Connection& connection);
   [[nodiscard]] bool Count(Connection& connection);
   /// Sends what is to be told, if anything, and if the pause is over.
   [[nodiscard]] bool Send(Connection& connection);
@@ -77,6 +79,8 @@ class Notifier {
   void Emit(bool runnable, bool events);
   void Wake();
   [[nodiscard]] Notice TakeNews();
+  /// Nothing before the first count.
+  [[nodiscard]] std::optional<Listeners> Known() const;
   [[nodiscard]] std::uint32_t NewMark();
   [[nodiscard]] timespec LongestWait();
 
@@ -89,6 +93,7 @@ class Notifier {
   std::atomic<bool> tell_events_{false};
   std::atomic<bool> listeners_changed_{false};
   std::atomic<bool> somebody_reads_{true};  ///< some process may wait for events
+  std::atomic<bool> counted_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint32_t> mark_taken_{0};  ///< of the last TakeWord
   std::mutex mutex_;                          // guards what follows, up to marks_

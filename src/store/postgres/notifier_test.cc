@@ -102,6 +102,33 @@ TEST(PostgresNotifier, ASingleTaskIsAnnouncedAndItsWordFollows) {
   EXPECT_EQ(sender.looks, 0);
 }
 
+TEST(PostgresNotifier, WhoHasNotCountedTellsNobodyHowManyListen) {
+  Signal runnable, events;
+  Notifier notifier({.dsn = "host=/nonexistent"}, RealEnv(), runnable, events);
+  const auto word = notifier.TakeWord({.runnable = 1, .announce = true}, false);
+  ASSERT_TRUE(word);
+  const Notice told = ReadPayload(*word->call.params.values()[0]);
+  EXPECT_EQ(told.runnable.tasks, 1);
+  EXPECT_FALSE(told.listeners) << "whoever hears it would take that for a count";
+}
+
+TEST(PostgresNotifier, WhoBeginsToClaimIsKnownToTheOthersAtOnce) {
+  const ConnectSettings settings = EmptyDatabase();
+  const auto connection = Must(Connection::Open(settings));
+  Listener sender(settings);  // counts nobody else
+  sender.HearEvent(*connection);
+  Signal runnable, events;
+  std::counting_semaphore<> looks{0};
+  const Subscription on_runnable = runnable.Connect([&] { looks.release(); });
+  const Notifier claimer(settings, RealEnv(), runnable, events);
+  do {
+    Must(connection->Script("NOTIFY seedcore, 'r'"));
+  } while (!looks.try_acquire_for(std::chrono::milliseconds(20)));
+  while (sender.heard_event.try_acquire()) continue;
+  sender.HearEvent(*connection);
+  EXPECT_EQ(sender.notifier.wake_ups().listeners().claimers, 2);
+}
+
 TEST(PostgresNotifier, WhoEndsRightAfterACommitTellsOfIt) {
   const ConnectSettings settings = EmptyDatabase();
   const auto listener = Must(Connection::Open(settings));
