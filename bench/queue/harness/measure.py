@@ -45,6 +45,7 @@ class Cost:
     server_cpu_us: float = 0.0
     client_cpu_us: float = 0.0
     log_bytes: float = 0.0
+    steady_per_second: float = 0.0  # of a drain: from a quarter of the tasks to nine tenths, when every process is warm
 
     @property
     def per_second(self) -> float:
@@ -54,6 +55,13 @@ class Cost:
 def fill(system: System, queue: Instance, count: int) -> None:
     run_clients(queue.program, [["fill", "--count", str(count), "--batch", str(system.fill_batch)]], LIMIT_S)
     queue.settle()
+
+
+def steady_rate(points: list[tuple[float, int]], count: int) -> float:
+    """Tasks per second from a quarter of `count` to nine tenths; `points` are seconds and how many were done by then."""
+    begin = next((point for point in points if point[1] >= count / 4), points[-1])
+    end = next((point for point in points if point[1] >= count * 0.9), points[-1])
+    return (end[1] - begin[1]) / (end[0] - begin[0]) if end[0] > begin[0] else 0.0
 
 
 def drain(bed: Bed, system: System, mode: Mode, count: int) -> Cost:
@@ -71,11 +79,12 @@ def drain(bed: Bed, system: System, mode: Mode, count: int) -> Cost:
                 wait_until(lambda: done() > 0, 60, f"{system.name}: the first task")
             began = time.monotonic()
             client_before = sum(worker.cpu_seconds() for worker in workers)
-            deadline = began + LIMIT_S
-            while done() < count and time.monotonic() < deadline:
+            points = [(0.0, done())]
+            while points[-1][1] < count and points[-1][0] < LIMIT_S:
                 for worker in workers:
                     worker.check()
                 time.sleep(0.02)
+                points.append((time.monotonic() - began, done()))
             wait_until(lambda: queue.unfinished() == 0, 60, f"{system.name}: the last task")
             seconds = time.monotonic() - began
             client = sum(worker.cpu_seconds() for worker in workers) - client_before
@@ -83,7 +92,8 @@ def drain(bed: Bed, system: System, mode: Mode, count: int) -> Cost:
             log = queue.log_bytes() - log_before
         finally:
             stop_workers(workers)
-    return Cost(count, seconds, server / count * 1e6, client / count * 1e6, log / count)
+    steady = steady_rate(points, count)
+    return Cost(count, seconds, server / count * 1e6, client / count * 1e6, log / count, steady)
 
 
 def drain_sqlite(system: System, mode: Mode, folder: Path, log: Path, count: int) -> Cost:

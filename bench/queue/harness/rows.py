@@ -216,15 +216,33 @@ class Runner:
 
     def scale(self) -> Section:
         """The same drain by more and more processes, in turns; by eight also where there are fewer cores."""
-        section = Section(f"SeedCore on PostgreSQL, {self.sizes.scale:,} tasks, by processes", COST_HEADER)
-        by_mode = [Mode(processes, ("--batch", "512")) for processes in sorted({*PROCESSES, 8})]
-        costs: dict[Mode, list[Cost]] = {mode: [] for mode in by_mode}
+        section = Section(
+            f"Drain of {self.sizes.scale:,} tasks by processes",
+            (*COST_HEADER, "Once all are warm"),
+        )
+        runs = [
+            (system, Mode(processes, system.scale_words))
+            for processes in sorted({*PROCESSES, 8})
+            for system in self.systems
+            if system.scale_words
+        ]
+        costs: dict[str, list[Cost]] = {}
         for _ in range(self.sizes.rounds):
-            for mode in by_mode:
-                costs[mode].append(drain(self.bed, seedcore(), mode, self.sizes.scale))
-        for mode in by_mode:
-            section.lines.append(cost_line("SeedCore", costs[mode], str(mode)))
-            section.raw[str(mode)] = [asdict(cost) for cost in costs[mode]]
+            for system, mode in runs:
+                try:
+                    cost = drain(self.bed, system, mode, self.sizes.scale)
+                except BenchError as error:
+                    self.say(f"{section.title}: {system.name} {mode}: {error}")
+                    continue
+                costs.setdefault(f"{system.name} {mode}", []).append(cost)
+        for system, mode in runs:
+            many = costs.get(f"{system.name} {mode}", [])
+            if len(many) < self.sizes.rounds:
+                section.lines.append((system.name, "not measured", *[""] * (len(COST_HEADER) - 3), str(mode), ""))
+                continue
+            warm = statistics.median(cost.steady_per_second for cost in many)
+            section.lines.append((*cost_line(system.name, many, str(mode)), f"{warm:,.0f}/s"))
+            section.raw[f"{system.name} {mode}"] = [asdict(cost) for cost in many]
             self.say(f"{section.title}: {section.lines[-1]}")
         return section
 

@@ -88,6 +88,7 @@ class System:
     redis_fsync: str = "always"
     dead_worker: str = ""  # why it cannot be measured, if so
     client_processes: tuple[int, ...] = (1, 2)
+    scale_words: tuple[str, ...] = ()  # with which more and more processes drain; none: that is not measured
 
     def scaled(self, count: int) -> int:
         """Fewer tasks where each takes milliseconds, for a rate that does not depend on the number."""
@@ -124,6 +125,7 @@ def seedcore() -> System:
         ("--batch", "32"),
         1000,
         "SELECT count(*) FROM tasks WHERE finished_at IS NULL",
+        scale_words=("--batch", "512"),
     )
 
 
@@ -139,6 +141,7 @@ def all_systems(built: Path) -> list[System]:
             ("--batch", "100"),
             1000,
             "SELECT count(*) FROM river_job WHERE finalized_at IS NULL",
+            scale_words=("--batch", "2000"),
         ),
         System(
             "graphile-worker",
@@ -148,6 +151,7 @@ def all_systems(built: Path) -> list[System]:
             1000,
             "SELECT count(*) FROM graphile_worker._private_jobs",
             dead_worker="4 hours, not configurable",
+            scale_words=("--batch", "500"),
         ),
         System(
             "pg-boss",
@@ -156,6 +160,7 @@ def all_systems(built: Path) -> list[System]:
             ("--batch", "1"),
             1000,
             "SELECT count(*) FROM pgboss.job WHERE state < 'completed'",
+            scale_words=("--batch", "1000"),
         ),
         celery(built, "Celery"),
         # Redis' usual setting, under which the tasks of a second can be lost: what syncing costs Celery.
