@@ -162,6 +162,39 @@ TEST_P(StoreConformance, RetentionDeletesOldFinishedTasksWithTheirEventsOnly) {
   EXPECT_EQ(Count(TaskStatus::kCompleted), 0);
 }
 
+TEST_P(StoreConformance, RetentionGoesPastAllThatWasQueuedAnew) {
+  std::vector<std::string> anew;
+  for (int i = 0; i < 600; ++i) {
+    anew.push_back(SubmitOfType("a").id);
+    Must(tasks().Cancel(anew.back()));
+  }
+  Advance(seconds(1));
+  const Task old = SubmitOfType("a");
+  Must(tasks().Cancel(old.id));
+  for (const std::string& id : anew) Must(tasks().Run(id));
+  Advance(seconds(1));
+  EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 200)), 1) << "who deletes takes less than 200 for the end";
+  EXPECT_EQ(CodeOf(tasks().Get(old.id)), ErrorCode::kNotFound);
+  EXPECT_EQ(Count(TaskStatus::kQueued), 600);
+}
+
+TEST_P(StoreConformance, RetentionDeletesAsManyAsItMayAmongTasksThatWereQueuedAnew) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 12; ++i) {
+    ids.push_back(SubmitOfType("a").id);
+    Must(tasks().Cancel(ids.back()));
+    Advance(seconds(1));
+  }
+  for (std::size_t i = 0; i < ids.size(); i += 3) Must(tasks().Run(ids[i]));
+  EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 3)), 3);
+  EXPECT_EQ(CodeOf(tasks().Get(ids[4])), ErrorCode::kNotFound);
+  EXPECT_EQ(Get(ids[5]).status, TaskStatus::kCancelled) << "the fourth oldest";
+  EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 3)), 3);
+  EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 3)), 2);
+  EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 3)), 0);
+  EXPECT_EQ(Count(TaskStatus::kQueued), 4);
+}
+
 TEST_P(StoreConformance, EventCursorStaysValidWhenRetentionEmptiesTheHistory) {
   Must(tasks().Cancel(SubmitOfType("a").id));
   const std::int64_t cursor = Must(tasks().EventsAfter(0, 10)).back().seq;

@@ -8,6 +8,7 @@
 
 #include "store/conformance.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/notice.h"
 #include "store/postgres/store_fixture.h"
 #include "store/prepared_task.h"
 
@@ -17,6 +18,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 TEST_F(PostgresStore, EnqueueBelongsToTheTransactionOfTheCaller) {
   const auto store = Must(Open());
@@ -39,6 +41,20 @@ TEST_F(PostgresStore, EnqueueBelongsToTheTransactionOfTheCaller) {
   EXPECT_EQ(claims[0].task.params.at("order"), 2);
   EXPECT_EQ(claims[0].task.priority, 7);
   EXPECT_EQ(id[14], '7') << "a version-7 UUID: " << id;
+}
+
+TEST_F(PostgresStore, EnqueueTellsAsAProcessThatHasNotCountedTheListeners) {
+  Must(Open());
+  const auto application = Connect();
+  Must(application->Script("LISTEN seedcore"));
+  Must(application->RunOnce("SELECT seedcore_enqueue('a')", {}));
+  const auto told = application->TakeNotifications();
+  ASSERT_THAT(told, SizeIs(1));
+  const Notice notice = ReadPayload(told.front().payload);
+  EXPECT_FALSE(notice.older) << "or everybody tells of events for minutes, though nobody may read them";
+  EXPECT_EQ(notice.runnable.tasks, 1);
+  EXPECT_TRUE(notice.events);
+  EXPECT_FALSE(notice.listeners);
 }
 
 TEST_F(PostgresStore, EnqueueKnowsKeysDependenciesAndItsLimits) {

@@ -102,7 +102,8 @@ std::span<const Migration> Migrations() {
   static constexpr std::array kRules = {kSchemaRules};
   static constexpr std::array kAnnounced = {kSchemaAnnounced};
   static constexpr std::array kManyClaims = {kSchemaManyClaims};
-  static constexpr std::array<Migration, 18> kMigrations = {{
+  static constexpr std::array kRetention = {kSchemaRetention};
+  static constexpr std::array<Migration, 19> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
@@ -121,6 +122,7 @@ std::span<const Migration> Migrations() {
       {16, "versions of the rules", kRules},
       {17, "claims that wait for a commit", kAnnounced},
       {18, "large claims, many at a time", kManyClaims},
+      {19, "retention, page after page", kRetention},
   }};
   return kMigrations;
 }

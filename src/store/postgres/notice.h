@@ -35,7 +35,7 @@ struct Notice {
   std::uint32_t announced = 0;
   std::optional<Drained> drained;
   std::optional<Listeners> listeners;  ///< as the sender knows; absent: it has not counted them, or is older
-  bool older = false;                  ///< of a process that knows nothing of listeners, or of SQL. Is never written
+  bool older = false;  ///< of a process that knows nothing of listeners, or of SQL before schema 19. Is never written
 };
 
 /// Flags and numbers, at most some 80 bytes. Older processes look for an `r` (tasks can run) and an `e` (events) only,

@@ -48,5 +48,6 @@ extern const char kSchemaClaims[];        ///< claims, step by step
 extern const char kSchemaRules[];         ///< versions of the rules
 extern const char kSchemaAnnounced[];     ///< claims that wait for a commit
 extern const char kSchemaManyClaims[];    ///< large claims, many at a time
+extern const char kSchemaRetention[];     ///< page after page
 
 }  // namespace seedcore::store::postgres

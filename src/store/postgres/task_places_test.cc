@@ -201,6 +201,19 @@ TEST_F(TaskPlaces, RetentionTakesTheOldestFirstAndForgetsEmptyBatches) {
   EXPECT_EQ(Count("tasks"), 4);
 }
 
+TEST_F(TaskPlaces, RetentionLooksAtTwentyPagesAtATime) {
+  const auto ids = Submit(26);
+  for (const std::string& id : ids) {
+    Must(tasks().Cancel(id));
+    env_.Advance(seconds(1));
+  }
+  for (std::size_t i = 0; i + 1 < ids.size(); ++i) Must(tasks().Run(ids[i]));
+  EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 1)), 0);
+  EXPECT_EQ(Count("finished_batch"), 6);
+  EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 1)), 1);
+  EXPECT_EQ(Count("finished_batch"), 0);
+}
+
 TEST_F(TaskPlaces, ATaskThatWasQueuedAnewIsNotDeletedByItsFirstEnd) {
   const auto ids = Submit(2);
   FinishAll(ClaimSome(2), FailedForGood{.error = WorkFailed()});
