@@ -136,6 +136,7 @@ Instant LeaseKeeper::Renew() {
   }
   trouble_.Succeeded();
   SEEDCORE_CHECK(renewed->size() == leases.size(), "Renew answers for each lease");
+  bool busy = false;
   for (std::size_t i = 0; i < executions.size(); ++i) {
     Execution& execution = *executions[i];
     const store::RenewResult& result = (*renewed)[i];
@@ -144,11 +145,13 @@ Instant LeaseKeeper::Renew() {
       if (execution.Interrupt(result.renewed ? Fate::kCancelled : Fate::kLost)) telemetry_.cancelled.Add();
     } else if (result.renewed) {
       execution.lease_until = asked + lease_;
+    } else if (result.busy) {
+      busy = true;
     } else {
       lose(execution);
     }
   }
-  return in_a_third;
+  return busy ? asked + lease_ / 9 : in_a_third;
 }
 
 }  // namespace seedcore::queue

@@ -193,6 +193,13 @@ Result<WorkerRenewal> WorkerService::Renew(const WorkerRenewRequest& request, co
   for (const WorkerLease& task : request.tasks) leases.push_back({task.id, request.worker_id, task.fencing_token});
   SEEDCORE_ASSIGN_OR_RETURN(const auto renewed, tasks_.Renew(leases, FromSeconds(request.lease_s)));
   SEEDCORE_CHECK(renewed.size() == leases.size(), "Renew answers for each lease");
+  if (const auto busy = std::ranges::find_if(renewed, &store::RenewResult::busy); busy != renewed.end()) {
+    const std::string& id = leases[static_cast<std::size_t>(busy - renewed.begin())].task_id;
+    return seedcore::Fail(
+        ErrorCode::kUnavailable,
+        fmt::format("another transaction has task {} in its hands; the leases of the others are renewed, try again",
+                    id));
+  }
   WorkerRenewal out;
   out.items.reserve(renewed.size());
   for (std::size_t i = 0; i < renewed.size(); ++i) {

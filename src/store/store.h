@@ -125,8 +125,9 @@ struct ClaimRequest {
 };
 
 struct RenewResult {
-  bool renewed = false;           ///< false: the lease is lost
+  bool renewed = false;           ///< false: the lease is lost, unless the task is busy
   bool cancel_requested = false;  ///< the worker should stop; its result will be refused
+  bool busy = false;              ///< another transaction has the task in its hands: ask again soon
 };
 
 /// What the holder of a lease says about its work, see CheckProgress.

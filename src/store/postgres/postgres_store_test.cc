@@ -157,6 +157,28 @@ TEST_F(PostgresStore, AnotherProcessHearsOfWhatCanRun) {
   EXPECT_TRUE(told);
 }
 
+TEST_F(PostgresStore, ALeaseIsRenewedWhateverAnApplicationDoesWithAnotherTask) {
+  const auto store = Must(Open());
+  SubmitOne(*store, {.type = "a"});
+  SubmitOne(*store, {.type = "a"});
+  const auto claims = Must(store->tasks().ClaimTasks({.owner_id = "w", .limit = 2, .lease = seconds(30)}));
+  const std::vector<Lease> leases{claims[0].lease(), claims[1].lease()};
+  const auto application = Connect();
+  Must(application->Script("BEGIN"));
+  Must(application->RunOnce(fmt::format("SELECT seedcore_enqueue('next', depends_on => '{{{}}}')", leases[0].task_id),
+                            {}));
+  const Instant began = RealEnv().Now();
+  auto renewed = Must(store->tasks().Renew(leases, seconds(30)));
+  EXPECT_LT(RealEnv().Now() - began, seconds(9)) << "it has waited for the lock";
+  EXPECT_TRUE(renewed[0].busy);
+  EXPECT_FALSE(renewed[0].renewed);
+  EXPECT_TRUE(renewed[1].renewed);
+  Must(application->Script("COMMIT"));
+  renewed = Must(store->tasks().Renew(leases, seconds(30)));
+  EXPECT_TRUE(renewed[0].renewed);
+  EXPECT_FALSE(renewed[0].busy);
+}
+
 TEST_F(PostgresStore, TwoStoresNeverClaimTheSameTask) {
   constexpr std::size_t kTasks = 400;
   const auto one = Must(Open());

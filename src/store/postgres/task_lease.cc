@@ -7,20 +7,29 @@
 namespace seedcore::store::postgres {
 namespace {
 
-// $1 ids, $2 owners, $3 tokens, $4 lease end, $5 now. The number of each renewed lease, and negative the number of each
-// that a cancellation ended. The CASE keeps the planner from idx_tasks_running, see schema_dispatch_functions.cc. The
-// reaper looks at a lease when it ends as it was given: one that now ends sooner is named anew.
+// The CASE keeps the planner from idx_tasks_running, see schema_dispatch_functions.cc.
+#define SEEDCORE_PG_IS_HELD \
+  "CASE WHEN t.status = 'running' THEN t.owner_id = g.owner_id AND t.fencing_token = g.token ELSE false END"
+
+// $1 ids, $2 owners, $3 tokens, $4 lease end, $5 now. The number of each lease that is renewed, cancelled, or busy: an
+// application that has stored something which depends on a task keeps it locked until it commits, and the other leases
+// do not wait for that. The reaper looks at a lease when it ends as it was given: one that now ends sooner is named
+// anew.
 constexpr char kRenew[] =
     "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[]) WITH ORDINALITY "
     "AS g (id, owner_id, token, number) ORDER BY g.id), "
-    "renewed AS (UPDATE tasks t SET lease_expires_at = $4, updated_at = $5 FROM given g JOIN tasks o ON o.id = g.id "
-    "WHERE t.id = g.id "
-    "AND CASE WHEN t.status = 'running' THEN t.owner_id = g.owner_id AND t.fencing_token = g.token ELSE false END "
-    "RETURNING g.number, t.seq, t.type, o.lease_expires_at AS before), "
+    "held AS MATERIALIZED (SELECT g.number, t.seq, t.lease_expires_at AS before FROM given g JOIN tasks t "
+    "ON t.id = g.id WHERE " SEEDCORE_PG_IS_HELD
+    " FOR NO KEY UPDATE OF t SKIP LOCKED), "
+    "renewed AS (UPDATE tasks t SET lease_expires_at = $4, updated_at = $5 FROM held h WHERE t.seq = h.seq "
+    "RETURNING h.number, t.seq, t.type, h.before), "
     "sooner AS (INSERT INTO lease_batch (look_at, types, seqs) SELECT $4, array_agg(DISTINCT type), array_agg(seq) "
     "FROM renewed WHERE before > $4 HAVING count(*) > 0) "
-    "SELECT number FROM renewed UNION ALL SELECT -g.number FROM given g JOIN tasks t ON t.id = g.id "
-    "WHERE t.fencing_token = g.token AND t.cancel_requested";
+    "SELECT number, 'renewed' FROM renewed "
+    "UNION ALL SELECT g.number, 'cancelled' FROM given g JOIN tasks t ON t.id = g.id "
+    "WHERE t.fencing_token = g.token AND t.cancel_requested "
+    "UNION ALL SELECT g.number, 'busy' FROM given g JOIN tasks t ON t.id = g.id "
+    "WHERE " SEEDCORE_PG_IS_HELD " AND g.number NOT IN (SELECT number FROM held)";
 
 // $1 now. Whether any of the four steps below would find something: most looks are for nothing, of every process each
 // second.
@@ -66,9 +75,11 @@ Result<std::vector<RenewResult>> PostgresTaskStore::Renew(std::span<const Lease>
     return context.db.Query(kRenew, ids, owners, tokens, context.now + lease, context.now);
   }));
   for (int row = 0; row < rows.size(); ++row) {
-    const std::int64_t number = rows.Int(row, 0);
-    RenewResult& result = out[places[static_cast<std::size_t>(std::abs(number)) - 1]];
-    (number > 0 ? result.renewed : result.cancel_requested) = true;
+    RenewResult& result = out[places[static_cast<std::size_t>(rows.Int(row, 0)) - 1]];
+    const std::string_view what = rows.Text(row, 1);
+    if (what == "renewed") result.renewed = true;
+    if (what == "cancelled") result.cancel_requested = true;
+    if (what == "busy") result.busy = true;
   }
   return out;
 }
