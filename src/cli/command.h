@@ -18,7 +18,7 @@ enum ExitCode : int {
   kExitFailed = 1,       ///< the work was done and failed: a task failed, a check is unhealthy
   kExitUsage = 2,        ///< the command line or a setting is wrong
   kExitNotFound = 3,     ///< the thing named does not exist, or its short id is ambiguous
-  kExitUnreachable = 4,  ///< no server answered
+  kExitUnreachable = 4,  ///< no server answered, or the store cannot be reached
   kExitTimeout = 5,      ///< the time allowed with --timeout ran out
   kExitRefused = 6,      ///< the server refused: no token, conflict, too much
 };

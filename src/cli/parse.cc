@@ -20,7 +20,8 @@ namespace {
 
 constexpr const char* kDescription =
     "SeedCore: tasks in, durable, routed, executed, accounted for.\n"
-    "Exit codes: 0 done, 1 the work failed, 2 usage or settings, 3 not found, 4 no server, 5 timeout, 6 refused.";
+    "Exit codes: 0 done, 1 the work failed, 2 usage or settings, 3 not found, 4 no server or no store, 5 timeout, 6 "
+    "refused.";
 
 /// Options of one subcommand as CLI11 fills them. A deque: CLI11 keeps pointers to the elements.
 struct Slots {

@@ -29,12 +29,10 @@ Result<std::string> StoreOf(const Arguments& arguments) {
   return ConfiguredStore(arguments);
 }
 
-/// A store that cannot be reached is a failure here, not a server that does not answer.
 int ReportStoreError(Error error) {
   error.message = settings::RedactPasswords(error.message);
   error.path = settings::RedactPasswords(error.path);
-  const int code = ReportError(error);
-  return code == kExitUnreachable ? kExitFailed : code;
+  return ReportError(error);
 }
 
 json::object ToJson(const store::CheckReport& report) {

@@ -100,6 +100,12 @@ Result<CheckReport> CheckStore(Tables& tables) {
                             report.schema_version, tables.NewestVersion()),
                 tables.place());
   }
+  if (report.schema_version > tables.NewestVersion()) {
+    return Fail(ErrorCode::kConflict,
+                fmt::format("the store has schema version {}, of a newer program; this one checks version {}",
+                            report.schema_version, tables.NewestVersion()),
+                tables.place());
+  }
   SEEDCORE_ASSIGN_OR_RETURN(const bool is_half, tables.HasTable(kCopyTable));
   if (is_half) report.findings.push_back({"a copy into the store is finished", 1, kCopyTable});
   SEEDCORE_ASSIGN_OR_RETURN(const std::vector<std::string> lines, tables.Integrity());

@@ -18,6 +18,15 @@ std::string FileOf(const std::string& place) {
   return absolute.lexically_normal().string();
 }
 
+/// A misspelled connection string is no file that could be made.
+Result<void> CheckPath(const std::string& place) {
+  static const std::regex kScheme(R"([A-Za-z][A-Za-z0-9+.-]*:/[^]*)");
+  std::error_code error;
+  if (!std::regex_match(place, kScheme) || std::filesystem::exists(place, error)) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "neither the path of a store nor a connection string, which begins with postgresql://");
+}
+
 }  // namespace
 
 bool IsDsn(const std::string& text) {
@@ -29,6 +38,7 @@ bool IsDsn(const std::string& text) {
 
 Result<std::unique_ptr<Tables>> OpenTables(const std::string& place, TablesUse use, Env& env) {
   if (IsDsn(place)) return postgres::OpenTables({.dsn = place}, use, env);
+  SEEDCORE_RETURN_IF_ERROR(CheckPath(place));
   return sqlite::OpenTables({.path = FileOf(place)}, use, env);
 }
 
@@ -37,6 +47,7 @@ Result<MigrateReport> MigrateStore(const std::string& place, Env& env) {
     SEEDCORE_ASSIGN_OR_RETURN(auto migrated, postgres::MigrateDatabase({.dsn = place}, env));
     return MigrateReport{std::move(migrated.place), migrated.from, migrated.to, std::move(migrated.notes)};
   }
+  SEEDCORE_RETURN_IF_ERROR(CheckPath(place));
   const std::string path = FileOf(place);
   SEEDCORE_ASSIGN_OR_RETURN(const auto migrated, sqlite::MigrateFile(path, env));
   return MigrateReport{path, migrated.from, migrated.to, {}};

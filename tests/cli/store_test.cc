@@ -84,7 +84,10 @@ TEST_F(StoreCommand, EachWrongStoreIsOneLineWithoutAPassword) {
         fmt::format("host=127.0.0.1 port={} user=seedcore password=s3cret-wrong dbname=x", server_.port())},
        6,
        "password"},
-      {{"store", "migrate", "postgresql://seedcore:s3cret@127.0.0.1:1/x"}, 1, "cannot be reached"},
+      {{"store", "migrate", "postgresql://seedcore:s3cret@127.0.0.1:1/x"}, 4, "cannot be reached"},
+      {{"store", "migrate", "postgresql://seedcore:a@s3cret@127.0.0.1:1/x"}, 2, "percent-encoded"},
+      {{"store", "migrate", "mysql://seedcore:s3cret@h/x"}, 2, "begins with postgresql://"},
+      {{"store", "migrate", "postgresql:/seedcore:s3cret@h/x"}, 2, "begins with postgresql://"},
       {{"store", "migrate", server_.Dsn("nowhere")}, 3, "does not exist"},
       {{"store", "migrate", "host=h passwort=s3cret"}, 2, "not a PostgreSQL connection string"},
       {{"store", "copy", data_, good}, 3, "there is no store"},
@@ -105,6 +108,9 @@ TEST_F(StoreCommand, ANewerSchemaIsRefusedWithBothVersions) {
   const Outcome outcome = seedcore_.Run({"store", "migrate", dsn});
   EXPECT_EQ(outcome.code, 1);
   EXPECT_TRUE(Contains(outcome.err, "99")) << outcome.err;
+  const Outcome checked = seedcore_.Run({"store", "check", dsn});
+  EXPECT_EQ(checked.code, 6);
+  EXPECT_TRUE(Contains(checked.err, "99")) << checked.err;
 }
 
 }  // namespace

@@ -36,8 +36,8 @@ struct Values {
   std::vector<int> formats;
 };
 
-/// Whether a password with a special character has moved the rest of the URL: libpq then takes parts of it for the port
-/// or the database, and messages would show them.
+/// Whether a password with a special character has moved the rest of the URL: libpq then takes parts of it for the
+/// host, the port or the database, and messages would show them.
 bool IsTorn(std::string_view dsn, const PQconninfoOption* options) {
   for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
     if (std::string_view(option->keyword) != "port" || option->val == nullptr) continue;
@@ -46,6 +46,7 @@ bool IsTorn(std::string_view dsn, const PQconninfoOption* options) {
   const std::size_t scheme = dsn.find("://");
   if (scheme == std::string_view::npos) return false;
   const std::size_t path = std::min(dsn.find_first_of("/?", scheme + 3), dsn.size());
+  if (std::ranges::count(dsn.substr(0, path), '@') > 1) return true;
   return dsn.substr(path, std::min(dsn.find('?'), dsn.size()) - path).find('@') != std::string_view::npos;
 }
 

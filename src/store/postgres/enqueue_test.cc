@@ -57,6 +57,23 @@ TEST_F(PostgresStore, EnqueueTellsAsAProcessThatHasNotCountedTheListeners) {
   EXPECT_FALSE(notice.listeners);
 }
 
+TEST_F(PostgresStore, EnqueueNeedsNoRightButToBeCalledAndNoSearchPath) {
+  const auto store = Must(Open());
+  const auto application = Connect();
+  const std::string role = database_ + "_shop";
+  Must(application->RunOnce("CREATE ROLE " + role, {}));
+  Must(application->RunOnce("SET ROLE " + role, {}));
+  const auto refused = application->RunOnce("SELECT seedcore_enqueue('ship')", {});
+  ASSERT_FALSE(refused) << "everybody may";
+  EXPECT_EQ(refused.error().code, ErrorCode::kPermissionDenied);
+  Must(application->Script("RESET ROLE"));
+  Must(application->RunOnce("GRANT EXECUTE ON FUNCTION seedcore_enqueue TO " + role, {}));
+  Must(application->RunOnce("SET ROLE " + role, {}));
+  Must(application->Script("SET search_path = ''"));
+  Must(application->RunOnce("SELECT public.seedcore_enqueue('ship')", {}));
+  EXPECT_THAT(Must(store->tasks().ClaimTasks({.owner_id = "w"})), SizeIs(1));
+}
+
 TEST_F(PostgresStore, EnqueueKnowsKeysDependenciesAndItsLimits) {
   const auto store = Must(Open());
   const auto application = Connect();

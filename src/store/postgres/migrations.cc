@@ -122,7 +122,7 @@ std::span<const Migration> Migrations() {
       {16, "versions of the rules", kRules},
       {17, "claims that wait for a commit", kAnnounced},
       {18, "large claims, many at a time", kManyClaims},
-      {19, "retention, page after page", kRetention},
+      {19, "retention, page after page; enqueueing from SQL without further rights", kRetention},
   }};
   return kMigrations;
 }

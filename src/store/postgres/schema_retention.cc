@@ -9,7 +9,8 @@ namespace seedcore::store::postgres {
 //
 // And seedcore_enqueue tells what a process tells that has not counted the listeners (notice.h). Its word used to pass
 // for that of a process that knows nothing of listeners, and everybody told of events for minutes, though nobody read
-// them.
+// them. It does its work as its owner and in its own schema, whatever the caller may do and wherever the caller looks
+// for names: to be let use it is enough. Who could until now still may.
 const char kSchemaRetention[] =
     R"sql(
 -- As before (schema_places.cc), page after page of p_limit tasks that once ended, but no more than twenty pages. Those
@@ -66,6 +67,21 @@ END $$;
 -- Nothing else of this function changes.
 )sql" SEEDCORE_PG_REWRITE_BEGIN
     R"sql(    ('seedcore_enqueue', $q$pg_notify('seedcore', 're')$q$, $q$pg_notify('seedcore', 'reu 0 0 1 0 0 0')$q$)
-)sql" SEEDCORE_PG_REWRITE_END;
+)sql" SEEDCORE_PG_REWRITE_END R"sql(
+DO $$
+DECLARE
+  v_role text;
+BEGIN
+  EXECUTE format('ALTER FUNCTION seedcore_enqueue SECURITY DEFINER SET search_path = %I, pg_temp', current_schema());
+  REVOKE EXECUTE ON FUNCTION seedcore_enqueue FROM PUBLIC;
+  FOR v_role IN
+    SELECT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+    FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a
+    WHERE c.oid = 'tasks'::regclass AND a.privilege_type = 'INSERT' AND a.grantee <> c.relowner
+  LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION seedcore_enqueue TO %s', v_role);
+  END LOOP;
+END $$;
+)sql";
 
 }  // namespace seedcore::store::postgres
