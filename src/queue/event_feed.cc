@@ -4,6 +4,7 @@
 #include <atomic>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "queue/event_subscription_state.h"
@@ -24,7 +25,6 @@ class EventFeed::Impl {
         dropped_(metrics.GetCounter("seedcore_event_subscribers_dropped_total", "Subscriptions ended for slowness.")),
         trouble_(env, "event feed", "read"),
         wake_(std::make_shared<EventWake>()) {
-    events_ = store_.OnEvents([this] { wake_->Raise(); });
     thread_ = std::jthread([this](const std::stop_token& stop) { Loop(stop); });
   }
 
@@ -43,6 +43,8 @@ class EventFeed::Impl {
       if (subscribers_.size() >= static_cast<std::size_t>(settings_.max_subscribers)) {
         return Fail(ErrorCode::kResourceExhausted, "too many subscribers to the event stream");
       }
+      // Before the first read for it, so that nothing falls in between.
+      if (!events_) events_.emplace(store_.OnEvents([this] { wake_->Raise(); }));
       subscribers_.push_back(state);
       subscribers_gauge_.Set(static_cast<double>(subscribers_.size()));
     }
@@ -59,6 +61,7 @@ class EventFeed::Impl {
       const std::scoped_lock lock(mutex_);
       stopped_ = true;
       ended.swap(subscribers_);
+      events_.reset();
       subscribers_gauge_.Set(0);
     }
     for (const StatePtr& state : ended) state->End({ErrorCode::kUnavailable, "the event feed has stopped", {}});
@@ -144,9 +147,10 @@ class EventFeed::Impl {
     return events;
   }
 
-  /// mutex_ is held.
+  /// mutex_ is held. Without subscribers nobody has to tell this process of events.
   void Prune() {
     std::erase_if(subscribers_, [](const StatePtr& state) { return state->gone.load(); });
+    if (subscribers_.empty()) events_.reset();
     subscribers_gauge_.Set(static_cast<double>(subscribers_.size()));
   }
 
@@ -159,12 +163,12 @@ class EventFeed::Impl {
   const std::shared_ptr<EventWake> wake_;
   std::atomic<std::int64_t> newest_seen_{0};
   std::int64_t live_cursor_ = 0;  // last seq given to those up to date; the reader's
-  std::mutex mutex_;              // guards the two below
+  std::mutex mutex_;              // guards the three below
   std::vector<StatePtr> subscribers_;
   bool stopped_ = false;
-  std::mutex stop_mutex_;  // held while stopping
+  std::optional<store::Subscription> events_;  // goes before wake_, which its listener uses
+  std::mutex stop_mutex_;                      // held while stopping
   std::jthread thread_;
-  store::Subscription events_;  // goes first: its listener uses wake_
 };
 
 EventFeed::EventFeed(Env& env, store::TaskStore& store, Metrics& metrics, EventFeedSettings settings)

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -92,6 +93,28 @@ TEST_P(StoreConformance, TaskIsNotClaimedBeforeItsTime) {
   EXPECT_EQ(Must(tasks().NextRunAfter()), later.run_after);
   Advance(seconds(60));
   EXPECT_THAT(Ids(ClaimUpTo(5)), ElementsAre(later.id));
+}
+
+TEST_P(StoreConformance, WhoMakesTasksClaimableThatHaveComeDueTellsOfThoseItDoesNotTake) {
+  std::atomic<int> signals = 0;
+  const Subscription subscription = tasks().OnRunnable([&] { ++signals; });
+  const auto claim = [&](int limit, std::vector<std::string> types) {
+    signals = 0;
+    return Must(tasks().ClaimTasks({.owner_id = "worker", .limit = limit, .types = std::move(types)})).size();
+  };
+  const NewTask later{.type = "b", .run_after = env_.WallNow() + seconds(1)};
+  Must(tasks().Submit(std::vector<NewTask>(3, later)));
+  Advance(seconds(2));
+  EXPECT_EQ(claim(5, {"a"}), 0U);
+  EXPECT_GT(signals.load(), 0) << "somebody who claims b has looked in between, and has no time to wait for";
+  EXPECT_EQ(claim(5, {}), 3U);
+
+  const NewTask much_later{.type = "b", .run_after = env_.WallNow() + seconds(1)};
+  Must(tasks().Submit(std::vector<NewTask>(3, much_later)));
+  Advance(seconds(2));
+  EXPECT_EQ(claim(2, {}), 2U);
+  EXPECT_GT(signals.load(), 0);
+  EXPECT_EQ(claim(2, {}), 1U);
 }
 
 TEST_P(StoreConformance, NothingWaitingMeansNoNextTime) {

@@ -108,7 +108,8 @@ class Connection {
   /// Reads what has arrived and says whether the connection can still be used. Does not block.
   [[nodiscard]] bool IsUsable();
   [[nodiscard]] bool InTransaction();
-  /// Whether the last error says that the same transaction can pass when it is repeated at once.
+  void ForgetLastError() { repeatable_ = false; }
+  /// Whether the last error since then says that the same transaction can pass when it is repeated at once.
   [[nodiscard]] bool LastErrorIsRepeatable() const { return repeatable_; }
 
   struct Notification {

@@ -1,5 +1,7 @@
 #include "store/postgres/database.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <exception>
 
 #include <fmt/format.h>
@@ -71,6 +73,7 @@ Result<void> Database::RunErased(Mode mode, const Operation& operation, const Wa
       connection->SendBeside(std::move(word->call),
                              context.announced != 0 ? Connection::Beside::kAhead : Connection::Beside::kBehind);
     }
+    connection->ForgetLastError();
     Result<void> done = TryOnce(mode, operation, context);
     const bool told = !connection->TakeBackBeside() && word.has_value() && context.announced == 0;
     if (done) {
@@ -84,9 +87,15 @@ Result<void> Database::RunErased(Mode mode, const Operation& operation, const Wa
       }
       return done;
     }
-    const bool again = connection->IsUsable() && connection->LastErrorIsRepeatable() && tries < kMaxTries;
-    if (again) continue;
+    const bool usable = connection->IsUsable();
+    if (usable && connection->LastErrorIsRepeatable() && tries < kMaxTries) continue;
     failed_.Increment();
+    // It may have been committed, and whoever repeats it will find nothing left to do, and to tell.
+    if (!usable) {
+      runnable_.Emit();
+      events_.Emit();
+      notifier_.Tell(std::max<std::int64_t>(wakes.runnable, 1), true);
+    }
     return done;
   }
 }

@@ -96,7 +96,7 @@ std::optional<Word> Notifier::TakeWord(const Wakes& wakes, bool events) {
     quiet = now >= notify_at_ + kQuiet;
     notify_at_ = now + wake_ups_.notify_pause();
     notice.runnable.mark = NewMark();
-    mark_taken_ = notice.runnable.mark;
+    marks_taken_.at(next_taken_++ % marks_taken_.size()) = notice.runnable.mark;
   }
   notice.listeners = Known();
   const int claimers = notice.listeners ? notice.listeners->claimers : 0;
@@ -117,6 +117,7 @@ void Notifier::Tell(const Drained& drained) {
 
 void Notifier::ListenersChanged() {
   if (!listeners_changed_.exchange(true)) Wake();
+  tried_.wait();
 }
 
 void Notifier::Emit(bool runnable, bool events) {
@@ -125,23 +126,27 @@ void Notifier::Emit(bool runnable, bool events) {
 }
 
 void Notifier::Loop() {
-  bool first = true;
-  while (!stopping_) {
-    if (auto connection = Connection::Open(settings_); connection) {
-      if (Begin(**connection)) {
-        if (!first) Emit(true, true);
-        first = false;
-        Serve(**connection);
-      }
-    } else {
-      log::Warning("no connection for notifications", {{"error", connection.error().message}});
-    }
+  for (bool first = true; !stopping_; first = false) {
+    Listen(first);
     if (stopping_) return;
     pollfd stop{.fd = wake_, .events = POLLIN, .revents = 0};
     // Commits of this process also end the wait; they only make the next try come sooner.
     Drain(wake_);
     ::poll(&stop, 1, kReconnectMs);
   }
+}
+
+void Notifier::Listen(bool first) {
+  const auto connection = Connection::Open(settings_);
+  if (!connection && !std::exchange(is_cut_off_, true)) {
+    log::Warning("no connection for notifications", {{"error", connection.error().message}});
+  }
+  const bool listens = connection && Begin(**connection);
+  if (listens && std::exchange(is_cut_off_, false)) log::Info("notifications come again", {});
+  if (first) tried_.count_down();
+  if (!listens) return;
+  if (!first) Emit(true, true);  // what was committed since the first try is not told again
+  Serve(**connection);
 }
 
 bool Notifier::Begin(Connection& connection) {
@@ -182,9 +187,10 @@ bool Notifier::Introduce(Connection& connection) {
   if (!began_to_claim && !began_to_read) return true;
   if (!Count(connection)) return false;
   // Others may have counted nobody who reads; they tell of events as soon as they hear this. And while few claim, each
-  // one matters: what is announced, and to whom.
+  // one matters: what is announced, and to whom. Of many that begin together some tell.
   const Listeners found = wake_ups_.listeners();
-  if (!began_to_read && found.claimers > WakeUps::kAtOnce) return true;
+  const bool tells = std::uniform_real_distribution(0.0, 1.0)(random_) * found.claimers < WakeUps::kAtOnce;
+  if (!began_to_read && !tells) return true;
   return connection.Query(kNotify, ToPayload({.hello = began_to_read, .listeners = found})).has_value();
 }
 
@@ -243,12 +249,17 @@ std::uint32_t Notifier::NewMark() {
   return mark;
 }
 
+bool Notifier::HasTaken(std::uint32_t mark) {
+  const std::scoped_lock lock(mutex_);
+  return mark != 0 && std::ranges::find(marks_taken_, mark) != marks_taken_.end();
+}
+
 void Notifier::Hear(Connection& connection) {
   bool runnable = false, events = false;
   for (const auto& [payload, from_here] : connection.TakeNotifications()) {
     const Notice notice = ReadPayload(payload);
     const std::uint32_t mark = std::max(notice.runnable.mark, notice.announced);
-    const bool own = from_here || (mark != 0 && mark == mark_taken_);
+    const bool own = from_here || HasTaken(mark);
     // It speaks of a word that stands before this one.
     if (notice.drained) wake_ups_.HearDrained(*notice.drained);
     if (notice.runnable.tasks > 0 && own) wake_ups_.HearOwn(notice.runnable);

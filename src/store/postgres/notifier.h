@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -58,12 +61,15 @@ class Notifier {
   void Tell(std::int64_t runnable, bool events, std::uint32_t announced = 0);
   /// After a claim that left nothing. Any thread; does not block.
   void Tell(const Drained& drained);
-  /// A listener has been connected to one of the signals. Any thread.
+  /// A listener has been connected to one of the signals. Returns when it will hear of every commit from now on, or
+  /// else will be told later that it may have missed some. Any thread but this one's.
   void ListenersChanged();
   [[nodiscard]] WakeUps& wake_ups() { return wake_ups_; }
 
  private:
   void Loop();
+  /// Over one connection, as long as it lasts.
+  void Listen(bool first);
   /// Until the connection breaks or the notifier stops.
   void Serve(Connection& connection);
   /// LISTEN, and whatever a process does first.
@@ -82,6 +88,8 @@ class Notifier {
   /// Nothing before the first count.
   [[nodiscard]] std::optional<Listeners> Known() const;
   [[nodiscard]] std::uint32_t NewMark();
+  /// Whether a word with this mark went out with a commit of this process.
+  [[nodiscard]] bool HasTaken(std::uint32_t mark);
   [[nodiscard]] timespec LongestWait();
 
   const ConnectSettings settings_;
@@ -94,21 +102,24 @@ class Notifier {
   std::atomic<bool> listeners_changed_{false};
   std::atomic<bool> somebody_reads_{true};  ///< some process may wait for events
   std::atomic<bool> counted_{false};
+  std::latch tried_{1};  ///< for the first time to connect and listen
   std::atomic<bool> stopping_{false};
-  std::atomic<std::uint32_t> mark_taken_{0};  ///< of the last TakeWord
-  std::mutex mutex_;                          // guards what follows, up to marks_
+  std::mutex mutex_;  // guards what follows, up to marks_
   std::int64_t tell_runnable_ = 0;
   std::uint32_t tell_mark_ = 0;  ///< announced; 0: the word gets a mark of its own
   std::optional<Drained> drained_;
+  std::array<std::uint32_t, 16> marks_taken_{};  ///< of the last TakeWords: a commit may take longer than a pause
+  std::size_t next_taken_ = 0;
   Instant notify_at_{};    ///< no NOTIFY before; real time, since it is the server that is spared
   std::mt19937_64 marks_;  ///< of its own, as random_
 
   // Its thread alone:
-  std::mt19937_64 random_;  ///< of its own: what it draws, and when, changes nothing for those who draw from the Env
-  std::string name_;        ///< of the connection
-  Instant count_at_{};      ///< the next count
-  Instant old_until_{};     ///< processes that know nothing of listeners may be about
-  std::jthread thread_;     // last: it uses all of the above
+  std::mt19937_64 random_;   ///< of its own: what it draws, and when, changes nothing for those who draw from the Env
+  std::string name_;         ///< of the connection
+  bool is_cut_off_ = false;  ///< there is no connection, which has been logged
+  Instant count_at_{};       ///< the next count
+  Instant old_until_{};      ///< processes that know nothing of listeners may be about
+  std::jthread thread_;      // last: it uses all of the above
 };
 
 }  // namespace seedcore::store::postgres

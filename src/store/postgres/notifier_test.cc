@@ -129,6 +129,17 @@ TEST(PostgresNotifier, WhoBeginsToClaimIsKnownToTheOthersAtOnce) {
   EXPECT_EQ(sender.notifier.wake_ups().listeners().claimers, 2);
 }
 
+TEST(PostgresNotifier, WhoListensLateIsToldToLook) {
+  TestServer& server = TestServer::Shared();
+  Signal runnable, events;
+  std::binary_semaphore looks{0};
+  const Subscription on_runnable = runnable.Connect([&] { looks.release(); });
+  Notifier notifier({.dsn = server.Dsn("made_late")}, RealEnv(), runnable, events);
+  notifier.ListenersChanged();  // returns: whoever looks now finds nothing, and what comes then is not told
+  server.CreateDatabase("made_late");
+  EXPECT_TRUE(looks.try_acquire_for(std::chrono::minutes(1)));
+}
+
 TEST(PostgresNotifier, WhoEndsRightAfterACommitTellsOfIt) {
   const ConnectSettings settings = EmptyDatabase();
   const auto listener = Must(Connection::Open(settings));

@@ -64,7 +64,12 @@ Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request, 
               .limited = chosen.Bool(0, 1),
               .from_first = chosen.Int(0, 2) == 0,
               .awaited = chosen.Bool(0, 3)};
-  context.notes.appended_events = !out.rows.empty() || chosen.Bool(0, 0);
+  const bool changed = chosen.Bool(0, 0);
+  context.notes.appended_events = !out.rows.empty() || changed;
+  // What has come due may be of other types, or more than this claim takes, and what was late may have left room under
+  // a limit: those who looked in between have found nothing, and no time to wait for.
+  const bool took_all = request.types.empty() && !out.rows.empty() && std::cmp_less(out.rows.size(), request.limit);
+  context.notes.made_runnable = changed && !took_all;
   return out;
 }
 

@@ -86,10 +86,13 @@ Result<void> MoveClocks(WriteContext& context, const ClaimRequest& request, cons
 }
 
 Result<std::vector<TaskRow>> ClaimRows(WriteContext& context, const ClaimRequest& request) {
-  SEEDCORE_RETURN_IF_ERROR(PromoteDue(context, std::max(request.limit, 256)));
+  SEEDCORE_ASSIGN_OR_RETURN(const int due, PromoteDue(context, std::max(request.limit, 256)));
   SEEDCORE_ASSIGN_OR_RETURN(const bool limited, HasLimitsOrPauses(context.db));
   SEEDCORE_ASSIGN_OR_RETURN(std::vector<TaskRow> claimed,
                             limited ? ClaimUnderLimits(context, request) : ClaimFreely(context, request));
+  // What came due may be of other types, or more than this claim takes: those who looked before have found nothing, and
+  // nobody else will tell them.
+  if (std::cmp_greater(due, claimed.size())) context.notes.made_runnable = true;
   SEEDCORE_RETURN_IF_ERROR(MoveClocks(context, request, claimed));
   return claimed;
 }

@@ -167,15 +167,14 @@ Result<void> FailDependants(WriteContext& context, const std::string& id, TaskSt
   return {};
 }
 
-Result<void> PromoteDue(WriteContext& context, int limit) {
+Result<int> PromoteDue(WriteContext& context, int limit) {
   {
     // Nearly always nothing is due; asking is cheaper than an UPDATE with a subquery.
     SEEDCORE_ASSIGN_OR_RETURN(Statement row, context.db.Query(kHasDue, context.now));
     SEEDCORE_ASSIGN_OR_RETURN(const bool due, row.Next());
-    if (!due) return {};
+    if (!due) return 0;
   }
-  SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kPromoteDue, context.now, limit));
-  return {};
+  return context.db.Execute(kPromoteDue, context.now, limit);
 }
 
 Result<void> Requeue(WriteContext& context, const TaskHead& task, std::string_view event_kind) {

@@ -51,7 +51,7 @@ struct TaskHead {
 /// Tasks that wait for `id`, directly or not, fail.
 [[nodiscard]] Result<void> FailDependants(WriteContext& context, const std::string& id, TaskStatus outcome);
 /// Tasks whose run_after has come become claimable, at most `limit`.
-[[nodiscard]] Result<void> PromoteDue(WriteContext& context, int limit);
+[[nodiscard]] Result<int> PromoteDue(WriteContext& context, int limit);
 /// created, failed, cancelled, retry -> queued, as if new. kConflict when a dependency has failed.
 [[nodiscard]] Result<void> Requeue(WriteContext& context, const TaskHead& task, std::string_view event_kind);
 
