@@ -146,8 +146,9 @@ Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimReque
   }
   const Transaction transaction(*this);
   std::vector<Row*> order;
+  std::size_t due = 0;
   for (Row& row : rows_) {
-    if (Claimable(row)) row.queued_as_due = true;
+    if (Claimable(row) && !std::exchange(row.queued_as_due, true)) ++due;
   }
   GiveTurns();
   for (Row& row : rows_) {
@@ -180,6 +181,7 @@ Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimReque
     out.push_back({task});
     reached = std::max(reached, *row->turn - store::PriorityDelay(task.priority));
   }
+  if (due > out.size()) made_runnable_ = true;
   MoveClocks(request, reached, static_cast<std::int64_t>(out.size()));
   return out;
 }
