@@ -110,6 +110,13 @@ TEST_P(StoreConformance, WhatHasComeDueIsToldOfOrStillHasATimeUntilItIsTaken) {
   EXPECT_TRUE(is_known()) << "somebody who claims b may have looked in between";
   EXPECT_EQ(claim(5, {}), 3U);
 
+  SubmitOfType("a");
+  Submit({.type = "b", .run_after = env_.WallNow() + seconds(1)});
+  Advance(seconds(2));
+  EXPECT_EQ(claim(5, {"a"}), 1U);
+  EXPECT_TRUE(is_known()) << "also when it takes as many others";
+  EXPECT_EQ(claim(5, {}), 1U);
+
   const NewTask much_later{.type = "b", .run_after = env_.WallNow() + seconds(1)};
   Must(tasks().Submit(std::vector<NewTask>(3, much_later)));
   Advance(seconds(2));

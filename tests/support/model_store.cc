@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "store/due.h"
 #include "store/stored_task.h"
 #include "store/turn.h"
 #include "support/model_readers.h"
@@ -146,7 +147,7 @@ Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimReque
   }
   const Transaction transaction(*this);
   std::vector<Row*> order;
-  std::size_t due = 0;
+  int due = 0;
   for (Row& row : rows_) {
     if (Claimable(row) && !std::exchange(row.queued_as_due, true)) ++due;
   }
@@ -181,7 +182,7 @@ Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimReque
     out.push_back({task});
     reached = std::max(reached, *row->turn - store::PriorityDelay(task.priority));
   }
-  if (due > out.size()) made_runnable_ = true;
+  if (due > 0 && store::MayLeaveDue(request, out.size())) made_runnable_ = true;
   MoveClocks(request, reached, static_cast<std::int64_t>(out.size()));
   return out;
 }

@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "store/due.h"
 #include "store/postgres/task_history.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
@@ -66,10 +67,7 @@ Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request, 
               .awaited = chosen.Bool(0, 3)};
   const bool changed = chosen.Bool(0, 0);
   context.notes.appended_events = !out.rows.empty() || changed;
-  // What has come due may be of other types, or more than this claim takes, and what was late may have left room under
-  // a limit: those who looked in between have found nothing, and no time to wait for.
-  const bool took_all = request.types.empty() && !out.rows.empty() && std::cmp_less(out.rows.size(), request.limit);
-  context.notes.made_runnable = changed && !took_all;
+  context.notes.made_runnable = changed && MayLeaveDue(request, out.rows.size());
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "store/due.h"
 #include "store/sqlite/queue_store.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
@@ -90,9 +91,7 @@ Result<std::vector<TaskRow>> ClaimRows(WriteContext& context, const ClaimRequest
   SEEDCORE_ASSIGN_OR_RETURN(const bool limited, HasLimitsOrPauses(context.db));
   SEEDCORE_ASSIGN_OR_RETURN(std::vector<TaskRow> claimed,
                             limited ? ClaimUnderLimits(context, request) : ClaimFreely(context, request));
-  // What came due may be of other types, or more than this claim takes: those who looked before have found nothing, and
-  // nobody else will tell them.
-  if (std::cmp_greater(due, claimed.size())) context.notes.made_runnable = true;
+  if (due > 0 && MayLeaveDue(request, claimed.size())) context.notes.made_runnable = true;
   SEEDCORE_RETURN_IF_ERROR(MoveClocks(context, request, claimed));
   return claimed;
 }

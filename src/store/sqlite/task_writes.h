@@ -50,7 +50,7 @@ struct TaskHead {
 [[nodiscard]] Result<void> ReleaseDependants(WriteContext& context, const std::string& id);
 /// Tasks that wait for `id`, directly or not, fail.
 [[nodiscard]] Result<void> FailDependants(WriteContext& context, const std::string& id, TaskStatus outcome);
-/// Tasks whose run_after has come become claimable, at most `limit`.
+/// Tasks whose run_after has come become claimable, at most `limit`. Returns how many.
 [[nodiscard]] Result<int> PromoteDue(WriteContext& context, int limit);
 /// created, failed, cancelled, retry -> queued, as if new. kConflict when a dependency has failed.
 [[nodiscard]] Result<void> Requeue(WriteContext& context, const TaskHead& task, std::string_view event_kind);
