@@ -2,10 +2,10 @@
 find_program(SEEDCORE_CCACHE ccache)
 if(SEEDCORE_CCACHE)
   # Precompiled headers carry time stamps and macros that ccache has to be told to look past; base_dir lets checkouts in
-  # different folders share one cache.
+  # different folders share one cache. A precompiled header has 100 MB: its hash is kept by inode, else every call makes it anew.
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${SEEDCORE_CCACHE})
+      CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 CCACHE_INODECACHE=true ${SEEDCORE_CCACHE})
 endif()
 
 find_program(SEEDCORE_MOLD mold)
