@@ -66,8 +66,8 @@ class Dispatcher::Impl {
     }
     JoinWorkers();
     progress_.Stop();
-    keeper_.Stop();
     finisher_.Stop(deadline);
+    keeper_.Stop();
     stopped_ = true;
     log::Info("dispatcher stopped", {{"name", settings_.name},
                                      {"completed", telemetry_.completed.Count()},

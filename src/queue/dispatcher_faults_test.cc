@@ -112,7 +112,7 @@ TEST_F(DispatcherFaultsTest, GoesOnByItselfWhenTheStoreWorksAgain) {
   EXPECT_TRUE(dispatcher->Status().last_error.contains("disk full"));
 }
 
-TEST_F(DispatcherFaultsTest, AResultThatCannotBeWrittenIsTriedAgainWhileItsLeaseLasts) {
+TEST_F(DispatcherFaultsTest, AResultThatCannotBeWrittenIsTriedAgain) {
   std::atomic<int> executions = 0;
   env.ArmFault("dispatcher.finish", {ErrorCode::kUnavailable, "disk full", {}}, 4);
   auto dispatcher = Start([&](const store::Task&, const CallContext&) {
@@ -127,9 +127,10 @@ TEST_F(DispatcherFaultsTest, AResultThatCannotBeWrittenIsTriedAgainWhileItsLease
   EXPECT_EQ(executions, 1);
 }
 
-TEST_F(DispatcherFaultsTest, AResultThatCannotBeWrittenUntilItsLeaseEndsIsDroppedAndTheTaskRunsAgain) {
+TEST_F(DispatcherFaultsTest, AResultThatComesAfterItsLeaseWasTakenBackIsRefusedAndTheTaskRunsAgain) {
   std::atomic<int> executions = 0;
-  env.ArmFault("dispatcher.finish", {ErrorCode::kUnavailable, "disk full", {}}, 1'000'000);
+  env.ArmFault("dispatcher.finish", {ErrorCode::kUnavailable, "cut off", {}}, 1'000'000);
+  env.ArmFault("dispatcher.renew", {ErrorCode::kUnavailable, "cut off", {}}, 1'000'000);
   auto dispatcher = Start([&](const store::Task&, const CallContext&) {
     ++executions;
     return TaskOutcome::Complete(nullptr);
@@ -138,13 +139,17 @@ TEST_F(DispatcherFaultsTest, AResultThatCannotBeWrittenUntilItsLeaseEndsIsDroppe
   ASSERT_TRUE(Eventually([&] { return executions == 1; }));
   ASSERT_TRUE(Eventually([&] {
     env.Advance(1s);
-    return dispatcher->Status().lease_lost == 1;
+    return tasks().Reap(10) == 1;
   }));
   env.ArmFault("dispatcher.finish", {}, 0);
-  ASSERT_EQ(tasks().Reap(10), 1);
-  ASSERT_TRUE(Reaches(id, TaskStatus::kCompleted));
+  env.ArmFault("dispatcher.renew", {}, 0);
+  ASSERT_TRUE(Eventually([&] {
+    env.Advance(50ms);
+    return Get(id).status == TaskStatus::kCompleted;
+  }));
   EXPECT_EQ(executions, 2);
   EXPECT_EQ(Get(id).attempts, 2);
+  EXPECT_TRUE(Eventually([&] { return dispatcher->Status().lease_lost == 1; }));
 }
 
 TEST_F(DispatcherFaultsTest, AResultThatTheStoreRefusesFailsItsTaskAndSaysWhy) {

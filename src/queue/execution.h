@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <stop_token>
 
 #include "base/env.h"
@@ -27,6 +28,16 @@ struct Execution {
   std::atomic<Instant> lease_until;               ///< a lower bound of what the store granted, on our own clock
   std::atomic<Instant> deadline{Instant::max()};  ///< set when it starts
   std::atomic<bool> overdue{false};               ///< ran past its deadline: told to stop, its lease no longer renewed
+  std::atomic<bool> unwritable{false};  ///< the store fails with its result alone: its lease is no longer renewed
+  /// At the last renewal another transaction had the task in its hands, so that nobody else could have it.
+  std::atomic<bool> busy{false};
+
+  /// How the finisher fares with the result; its thread alone looks.
+  struct Writing {
+    int put_off = 0;           ///< how often
+    int failed_alone = 0;      ///< how often, after others had been written
+    std::uint64_t others = 0;  ///< written when it failed last
+  } writing;
 
   /// Tells the handler to stop, unless something has ended the execution before: the first reason stands. Returns
   /// whether it is this one.

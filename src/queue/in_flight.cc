@@ -158,26 +158,38 @@ void InFlight::Finish(const std::shared_ptr<Execution>& execution, store::Finish
   const std::scoped_lock lock(mutex_);
   finished_.finishes.push_back(std::move(finish));
   finished_.executions.push_back(execution);
-  ++unwritten_;
-  End(execution);
+  const auto running = running_.find(execution);
+  SEEDCORE_CHECK(running != running_.end(), "an execution ends once");
+  unwritten_.insert(running_.extract(running));
+  Ended();
 }
 
 void InFlight::Drop(const std::shared_ptr<Execution>& execution) {
   const std::scoped_lock lock(mutex_);
-  End(execution);
+  SEEDCORE_CHECK(running_.erase(execution) == 1, "an execution ends once");
+  Ended();
 }
 
-void InFlight::End(const std::shared_ptr<Execution>& execution) {
-  SEEDCORE_CHECK(running_.erase(execution) == 1, "an execution ends once");
+void InFlight::Ended() {
   gauge_.Add(-1);
   WakeFinisher();  // whoever ended it looks for its next duty itself
   if (running_.empty()) idle_cv_.notify_all();
 }
 
-InFlight::Batch InFlight::AwaitFinished(std::size_t limit) {
+InFlight::Batch InFlight::AwaitFinished(std::size_t limit, Instant until, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  finished_cv_.wait(lock, [&] { return ReadyToWrite(limit); });
+  if (until == Instant::max()) {
+    finished_cv_.wait(lock, [&] { return ReadyToWrite(limit); });
+  } else {
+    const auto ready = [&] { return !finished_.finishes.empty() && ReadyToWrite(limit); };
+    if (!env_.WaitUntil(lock, finished_cv_, until, stop, ready)) return {};
+  }
   return CutFinished(limit);
+}
+
+bool InFlight::HasFinished(std::size_t limit) const {
+  const std::scoped_lock lock(mutex_);
+  return !finished_.finishes.empty() && ReadyToWrite(limit);
 }
 
 InFlight::Batch InFlight::TakeFinished(std::size_t limit) {
@@ -207,10 +219,11 @@ InFlight::Batch InFlight::CutFinished(std::size_t limit) {
   return batch;
 }
 
-void InFlight::Written(std::size_t count) {
+void InFlight::Written(std::span<const std::shared_ptr<Execution>> executions) {
   const std::scoped_lock lock(mutex_);
-  SEEDCORE_CHECK(count <= unwritten_, "only what was finished can be written");
-  unwritten_ -= count;
+  for (const auto& execution : executions) {
+    SEEDCORE_CHECK(unwritten_.erase(execution) == 1, "only what was finished can be written");
+  }
   WakeWorker();
 }
 
@@ -221,9 +234,17 @@ std::vector<std::shared_ptr<Execution>> InFlight::Active() const {
   return active;
 }
 
+std::vector<std::shared_ptr<Execution>> InFlight::Held() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::shared_ptr<Execution>> held(waiting_.begin(), waiting_.end());
+  held.insert(held.end(), running_.begin(), running_.end());
+  held.insert(held.end(), unwritten_.begin(), unwritten_.end());
+  return held;
+}
+
 InFlight::Counts InFlight::GetCounts() const {
   const std::scoped_lock lock(mutex_);
-  return {static_cast<int>(waiting_.size()), static_cast<int>(running_.size()), static_cast<int>(unwritten_)};
+  return {static_cast<int>(waiting_.size()), static_cast<int>(running_.size()), static_cast<int>(unwritten_.size())};
 }
 
 void InFlight::Close() {
@@ -250,9 +271,11 @@ void InFlight::CloseFinished() {
 }
 
 void InFlight::HandBack(std::shared_ptr<Execution> execution) {
+  // Nothing that happens to the task from here on is news.
+  if (execution->Settle() == Fate::kLost) return;
   finished_.finishes.push_back({execution->claim.lease(), store::HandedBack{}, {}});
+  unwritten_.insert(execution);
   finished_.executions.push_back(std::move(execution));
-  ++unwritten_;
 }
 
 bool InFlight::NeedsLeader() const { return !led_ && !closed_ && waiting_.empty() && Free() > 0; }
@@ -269,7 +292,7 @@ void InFlight::WakeFinisher() {
 }
 
 int InFlight::Free() const {
-  if (unwritten_ >= static_cast<std::size_t>(limits_.max_unwritten)) return 0;
+  if (unwritten_.size() >= static_cast<std::size_t>(limits_.max_unwritten)) return 0;
   return limits_.capacity - static_cast<int>(waiting_.size() + running_.size());
 }
 

@@ -7,6 +7,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <stop_token>
 #include <unordered_set>
 #include <vector>
 
@@ -79,14 +81,21 @@ class InFlight {
   void Admit(std::vector<std::shared_ptr<Execution>> executions);
 
   // The finisher.
-  /// Waits for results and takes what is there, up to `limit`; empty once CloseFinished was called and all are taken.
-  [[nodiscard]] Batch AwaitFinished(std::size_t limit);
+  /// Waits for results, for `until` or for `stop`, and takes what is there, up to `limit`. Without an `until` it is
+  /// empty once CloseFinished was called and all are taken.
+  [[nodiscard]] Batch AwaitFinished(std::size_t limit, Instant until = Instant::max(),
+                                    const std::stop_token& stop = {});
   /// The same without waiting; empty also when it is better to wait.
   [[nodiscard]] Batch TakeFinished(std::size_t limit);
-  void Written(std::size_t count);
+  /// Whether TakeFinished would come back with something.
+  [[nodiscard]] bool HasFinished(std::size_t limit) const;
+  /// Of these nothing is to be written any more.
+  void Written(std::span<const std::shared_ptr<Execution>> executions);
 
   /// Waiting and running executions.
   [[nodiscard]] std::vector<std::shared_ptr<Execution>> Active() const;
+  /// These, and those that are finished and not yet written.
+  [[nodiscard]] std::vector<std::shared_ptr<Execution>> Held() const;
   [[nodiscard]] Counts GetCounts() const;
 
   /// No more work starts: waiting executions are handed back, AwaitDuty and AwaitRunnable come back.
@@ -97,7 +106,7 @@ class InFlight {
   void CloseFinished();
 
  private:
-  void End(const std::shared_ptr<Execution>& execution);
+  void Ended();
   void HandBack(std::shared_ptr<Execution> execution);
   // Under mutex_, as the rest:
   [[nodiscard]] std::shared_ptr<Execution> StartFirst();
@@ -119,14 +128,14 @@ class InFlight {
   mutable std::mutex mutex_;  // guards everything below
   std::condition_variable worker_cv_;
   std::condition_variable_any aside_cv_;
-  std::condition_variable finished_cv_;
+  std::condition_variable_any finished_cv_;
   std::condition_variable_any runnable_cv_;
   std::condition_variable_any idle_cv_;
   std::deque<std::shared_ptr<Execution>> waiting_;
   std::unordered_set<std::shared_ptr<Execution>> running_;
   Batch finished_;
-  std::size_t unwritten_ = 0;  // finished_ and what the finisher has in hand
-  int workers_ = 1;            // with the one that is wanted, if any; at most the capacity
+  std::unordered_set<std::shared_ptr<Execution>> unwritten_;  // finished_ and what the finisher has in hand
+  int workers_ = 1;  // with the one that is wanted, if any; at most the capacity
   int idle_workers_ = 0;
   bool waking_worker_ = false;        // or starting one, or it stays aside. One at a time: it wakes the next if need be
   bool keeps_up_ = true;              // as far as is known: those who execute take what waits soon enough without help

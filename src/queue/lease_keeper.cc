@@ -109,7 +109,7 @@ Result<std::vector<store::RenewResult>> LeaseKeeper::AskStore(const std::vector<
 }
 
 Instant LeaseKeeper::Renew() {
-  std::vector<std::shared_ptr<Execution>> executions = in_flight_.Active();
+  std::vector<std::shared_ptr<Execution>> executions = in_flight_.Held();
   const auto lose = [&](Execution& execution) {
     if (execution.Interrupt(Fate::kLost)) {
       telemetry_.lease_lost.Add();
@@ -118,8 +118,10 @@ Instant LeaseKeeper::Renew() {
   };
   const Instant asked = env_.Now();
   std::erase_if(executions, [&](const auto& execution) {
-    if (execution->lease_until.load() <= asked) lose(*execution);
+    if (execution->lease_until.load() <= asked && !execution->busy.load()) lose(*execution);
     const Fate fate = execution->fate.load();
+    // Most results are written at once, and would only be met by the renewal on their way.
+    if (fate == Fate::kDone) return execution->unwritable || execution->lease_until.load() - asked > lease_ / 2;
     // While a stopping dispatcher waits for a handler to come back, nobody else should start the same task.
     return (fate != Fate::kOurs && fate != Fate::kStopping) || execution->overdue.load();
   });
@@ -131,6 +133,7 @@ Instant LeaseKeeper::Renew() {
   for (const auto& execution : executions) leases.push_back(execution->claim.lease());
   const auto renewed = AskStore(leases);
   if (!renewed) {
+    for (const auto& execution : executions) execution->busy = false;  // nobody knows
     telemetry_.NoteError(ToString(renewed.error()));
     return env_.Now() + std::min(trouble_.Failed(renewed.error()), lease_ / 9);
   }
@@ -140,6 +143,7 @@ Instant LeaseKeeper::Renew() {
   for (std::size_t i = 0; i < executions.size(); ++i) {
     Execution& execution = *executions[i];
     const store::RenewResult& result = (*renewed)[i];
+    execution.busy = result.busy;
     if (result.cancel_requested) {
       // Where the store has ended the task already, there is nothing left to write.
       if (execution.Interrupt(result.renewed ? Fate::kCancelled : Fate::kLost)) telemetry_.cancelled.Add();

@@ -11,7 +11,8 @@ namespace seedcore::queue {
 
 /// Renews the leases of all tasks in flight, in one call per third of a lease, and tells the executions that should
 /// stop: lease lost, task cancelled, deadline passed. An overdue execution is not renewed any more, so that a handler
-/// that never comes back cannot keep its task for ever. One thread of its own, from Start to Stop; without it, whoever
+/// that never comes back cannot keep its task for ever. A result that waits to be written keeps its lease; what the
+/// store says of it, the write finds out itself. One thread of its own, from Start to Stop; without it, whoever
 /// owns the keeper calls Look() at NextLook().
 class LeaseKeeper {
  public:

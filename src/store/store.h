@@ -163,8 +163,8 @@ class TaskStore {
   [[nodiscard]] virtual Result<std::vector<RenewResult>> Renew(std::span<const Lease> leases,
                                                                std::chrono::milliseconds lease) = 0;
   /// One result per element: kLeaseLost when a newer token, a cancellation or another state stands in its way (counted
-  /// as seedcore_lease_lost_total, and an event), kNotFound when there is no such task. Completion releases dependants;
-  /// failure for good fails them. A RetryLater without an attempt left fails for good.
+  /// as seedcore_lease_lost_total, and an event), kNotFound: no such task, kUnavailable: another transaction has it in
+  /// its hands, try again. Completion releases dependants; failure for good, or a RetryLater at last, fails them.
   [[nodiscard]] virtual Result<std::vector<Result<void>>> FinishTasks(std::span<const Finish> finishes) = 0;
 
   /// What is known of the progress of running tasks; each report takes the place of the one before, also in the history

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <utility>
+#include <vector>
 
 #include "sim/weather.h"
 #include "store/store.h"
@@ -40,11 +42,24 @@ class Link final : public store::TaskStore {
   }
   Result<std::vector<store::RenewResult>> Renew(std::span<const store::Lease> leases,
                                                 std::chrono::milliseconds lease) override {
-    return Call([&] { return store_.Renew(leases, lease); });
+    return Call([&]() -> Result<std::vector<store::RenewResult>> {
+      std::vector<store::Lease> free;
+      std::vector<bool> locked;
+      for (const store::Lease& one : leases) {
+        locked.push_back(weather_.Locks());
+        if (!locked.back()) free.push_back(one);
+      }
+      SEEDCORE_ASSIGN_OR_RETURN(const auto renewed, store_.Renew(free, lease));
+      std::vector<store::RenewResult> out;
+      for (std::size_t i = 0, next = 0; i < leases.size(); ++i) {
+        out.push_back(locked[i] ? store::RenewResult{.busy = IsHeld(leases[i])} : renewed[next++]);
+      }
+      return out;
+    });
   }
   Result<std::vector<Result<void>>> FinishTasks(std::span<const store::Finish> finishes) override {
     return Belatable(
-        weather_, may_crash_, [&] { return store_.FinishTasks(finishes); },
+        weather_, may_crash_, [&] { return FinishFree(finishes); },
         [&] {
           return [&store = store_, late = std::vector(finishes.begin(), finishes.end())] {
             static_cast<void>(store.FinishTasks(late));
@@ -102,6 +117,29 @@ class Link final : public store::TaskStore {
   store::Subscription OnEvents(std::function<void()> listener) override { return store_.OnEvents(std::move(listener)); }
 
  private:
+  Result<std::vector<Result<void>>> FinishFree(std::span<const store::Finish> finishes) {
+    std::vector<store::Finish> free;
+    std::vector<bool> locked;
+    for (const store::Finish& finish : finishes) {
+      locked.push_back(weather_.Locks());
+      if (!locked.back()) free.push_back(finish);
+    }
+    SEEDCORE_ASSIGN_OR_RETURN(auto written, store_.FinishTasks(free));
+    std::vector<Result<void>> out;
+    for (std::size_t i = 0, next = 0; i < finishes.size(); ++i) {
+      if (locked[i]) {
+        out.push_back(Fail(ErrorCode::kUnavailable, "another transaction has the task in its hands"));
+      } else {
+        out.push_back(std::move(written[next++]));
+      }
+    }
+    return out;
+  }
+  bool IsHeld(const store::Lease& lease) {
+    const auto task = store_.Get(lease.task_id);
+    return task && task->status == store::TaskStatus::kRunning && task->owner_id == lease.owner_id &&
+           task->fencing_token == lease.fencing_token;
+  }
   template <class Commit>
   auto Call(const Commit& commit) -> decltype(commit()) {
     return Through(weather_, may_crash_, commit);

@@ -34,7 +34,6 @@ DispatcherProcess::DispatcherProcess(SimEnv& env, test::ModelStore& store, Weath
       work_(static_cast<std::size_t>(workers)),
       look_at_(env.Now()),
       claim_not_before_(env.Now()),
-      write_not_before_(env.Now()),
       runnable_(store_.OnRunnable([this] {
         in_flight_.SignalRunnable();
         signalled_ = true;
@@ -48,8 +47,8 @@ std::vector<DispatcherProcess::Part> DispatcherProcess::Parts() const {
     const Instant look = signalled_ ? now : look_at_;
     parts.push_back({std::max(look, claim_not_before_), 0, &DispatcherProcess::Claim, "claim"});
   }
-  if (more_to_write_ || (counts.unwritten > 0 && counts.waiting == 0)) {
-    parts.push_back({write_not_before_, 0, &DispatcherProcess::Write, "write"});
+  if (const Instant write = finisher_.NextStep(); write != Instant::max()) {
+    parts.push_back({write, 0, &DispatcherProcess::Write, "write"});
   }
   for (std::size_t i = 0; i < work_.size(); ++i) {
     if (!work_[i]) {
@@ -83,11 +82,7 @@ void DispatcherProcess::Claim(std::size_t) {
 
 void DispatcherProcess::Keep(std::size_t) { keeper_.Look(); }
 
-void DispatcherProcess::Write(std::size_t) {
-  const queue::Finisher::Progress progress = finisher_.Step();
-  more_to_write_ = progress.more;
-  write_not_before_ = env_.Now() + progress.pause.value_or(0ms);
-}
+void DispatcherProcess::Write(std::size_t) { finisher_.Step(); }
 
 void DispatcherProcess::Begin(std::size_t worker) {
   auto execution = in_flight_.TryTake();

@@ -77,8 +77,6 @@ class DispatcherProcess {
   bool signalled_ = false;
   Instant look_at_;
   Instant claim_not_before_;
-  Instant write_not_before_;
-  bool more_to_write_ = false;
   bool stopping_ = false;
   store::Subscription runnable_;  // goes first: its listener uses in_flight_
 };

@@ -18,7 +18,7 @@ namespace {
 struct Totals {
   std::size_t steps = 0, tasks = 0, claims = 0, lease_expiries = 0;
   long refused = 0, crashes = 0, pauses = 0, shutdowns = 0, jumps = 0, outages = 0, failed = 0, slow = 0, lost = 0,
-       belated = 0;
+       belated = 0, locked = 0;
   void Add(const Outcome& outcome) {
     steps += outcome.steps;
     tasks += outcome.tasks;
@@ -34,6 +34,7 @@ struct Totals {
     slow += outcome.faults.slow_calls;
     lost += outcome.faults.lost_wakeups;
     belated += outcome.faults.belated;
+    locked += outcome.faults.locked;
   }
   void Print(std::uint64_t seeds, double seconds) const {
     fmt::print(
@@ -42,8 +43,8 @@ struct Totals {
         seeds, seconds, steps, tasks, claims, lease_expiries, refused);
     fmt::print(
         "faults: {} crashes, {} pauses, {} orderly stops, {} clock jumps, {} outages, {} failed calls, {} slow "
-        "calls, {} lost wake-ups, {} late writes\n",
-        crashes, pauses, shutdowns, jumps, outages, failed, slow, lost, belated);
+        "calls, {} lost wake-ups, {} late writes, {} tasks found locked\n",
+        crashes, pauses, shutdowns, jumps, outages, failed, slow, lost, belated, locked);
   }
 };
 

@@ -51,7 +51,8 @@ Weather::Climate ChooseClimate(SimEnv& env) {
           .loses_wakeup = sometimes(0.5),
           .belated = sometimes(0.4),
           .slowest = env.Random() % 2 == 0 ? milliseconds(200) : milliseconds(15'000),
-          .clock_jumps = env.Random() % 3 == 0};
+          .clock_jumps = env.Random() % 3 == 0,
+          .locked = sometimes(0.5)};
 }
 
 }  // namespace seedcore::sim

@@ -24,6 +24,7 @@ class Weather {
     double belated = 0.0;       ///< the caller gives up, and its request arrives later all the same
     std::chrono::milliseconds slowest{0};
     bool clock_jumps = false;  ///< the wall clock is set, forwards and back
+    double locked = 0.0;       ///< another transaction has the task in its hands, of each result and each renewal
   };
 
   Weather(SimEnv& env, Climate climate) : env_(env), climate_(climate) {}
@@ -31,6 +32,12 @@ class Weather {
   /// On one side of a commit. `may_crash`: the caller is a process, not the user's client.
   Result<void> AtCall(bool may_crash);
   [[nodiscard]] bool LosesWakeUp() { return Chance(climate_.loses_wakeup); }
+  /// Whether the task of a result or a renewal is locked at this moment.
+  [[nodiscard]] bool Locks() {
+    const bool locked = Chance(climate_.locked);
+    counts.locked += locked ? 1 : 0;
+    return locked;
+  }
 
   /// Whether a write stays under way while its caller gives up on it. If so: give the write to `DeliverLater`.
   [[nodiscard]] bool Belates() { return Chance(climate_.belated); }
@@ -67,6 +74,7 @@ class Weather {
     int outages = 0;
     int lost_wakeups = 0;
     int belated = 0;
+    int locked = 0;
   };
   Counts counts;
 
