@@ -194,12 +194,13 @@ Result<void> Connection::Setup(const ConnectSettings& settings, ConnectWatch& wa
 }
 
 Error Connection::ErrorOf(const pg_result* result) {
-  repeatable_ = false;
+  ForgetLastError();
   if (PQstatus(connection_.get()) == CONNECTION_BAD) return ConnectionLost(PQerrorMessage(connection_.get()));
   if (result == nullptr) return ConnectionLost(PQerrorMessage(connection_.get()));
   const std::string_view state = Field(result, PG_DIAG_SQLSTATE);
   if (state.empty()) return ConnectionLost(PQresultErrorMessage(result));
   repeatable_ = IsRepeatable(state);
+  blocked_ = IsLockTimeout(state);
   return ErrorFromSqlState(state, Field(result, PG_DIAG_MESSAGE_PRIMARY), Field(result, PG_DIAG_COLUMN_NAME));
 }
 
@@ -214,7 +215,7 @@ Error Connection::GiveUp() {
   // The server learns of it, should it go on one day, and closing the connection waits for nobody.
   ::shutdown(PQsocket(connection_.get()), SHUT_RDWR);
   given_up_ = true;
-  repeatable_ = false;
+  ForgetLastError();
   return NoAnswer(answer_timeout_, place_);
 }
 

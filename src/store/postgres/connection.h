@@ -108,9 +108,11 @@ class Connection {
   /// Reads what has arrived and says whether the connection can still be used. Does not block.
   [[nodiscard]] bool IsUsable();
   [[nodiscard]] bool InTransaction();
-  void ForgetLastError() { repeatable_ = false; }
+  void ForgetLastError() { repeatable_ = blocked_ = false; }
   /// Whether the last error since then says that the same transaction can pass when it is repeated at once.
   [[nodiscard]] bool LastErrorIsRepeatable() const { return repeatable_; }
+  /// Whether it says that a lock was not free in time.
+  [[nodiscard]] bool LastErrorIsOfALock() const { return blocked_; }
 
   struct Notification {
     std::string payload;
@@ -157,6 +159,7 @@ class Connection {
   bool awaits_behind_ = false;  // something was sent behind, and its answers have not all been read
   bool given_up_ = false;       // an answer did not come in time
   bool repeatable_ = false;
+  bool blocked_ = false;
 };
 
 }  // namespace seedcore::store::postgres

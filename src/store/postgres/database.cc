@@ -42,6 +42,7 @@ Result<void> RunGuarded(const std::function<Result<void>(WriteContext&)>& operat
 
 Database::Database(const DatabaseSettings& settings, Env& env, Metrics& metrics)
     : env_(env),
+      lock_timeout_(settings.connect.lock_timeout),
       transactions_(metrics.GetCounter("seedcore_store_transactions_total", "Write transactions committed")),
       failed_(metrics.GetCounter("seedcore_store_failed_transactions_total", "Write transactions that failed")),
       lease_lost_(metrics.GetCounter("seedcore_lease_lost_total",
@@ -62,7 +63,7 @@ Subscription Database::OnEvents(std::function<void()> listener) {
   return subscription;
 }
 
-Result<void> Database::RunErased(Mode mode, const Operation& operation, const Wakes& wakes) {
+Result<void> Database::RunErased(Mode mode, const Operation& operation, const Wakes& wakes, LockTimeout lock_timeout) {
   SEEDCORE_RETURN_IF_ERROR(env_.Fault("store.begin"));
   SEEDCORE_ASSIGN_OR_RETURN(const Pool::Loan connection, writers_.Take());
   for (int tries = 1;; ++tries) {
@@ -74,7 +75,7 @@ Result<void> Database::RunErased(Mode mode, const Operation& operation, const Wa
                              context.announced != 0 ? Connection::Beside::kAhead : Connection::Beside::kBehind);
     }
     connection->ForgetLastError();
-    Result<void> done = TryOnce(mode, operation, context);
+    Result<void> done = TryOnce(mode, operation, context, lock_timeout);
     const bool told = !connection->TakeBackBeside() && word.has_value() && context.announced == 0;
     if (done) {
       transactions_.Increment();
@@ -100,12 +101,17 @@ Result<void> Database::RunErased(Mode mode, const Operation& operation, const Wa
   }
 }
 
-Result<void> Database::TryOnce(Mode mode, const Operation& operation, WriteContext& context) {
+Result<void> Database::TryOnce(Mode mode, const Operation& operation, WriteContext& context, LockTimeout lock_timeout) {
   if (mode == Mode::kOnce) {
     SEEDCORE_RETURN_IF_ERROR(env_.Fault("store.commit"));
     return RunGuarded(operation, context);
   }
-  SEEDCORE_RETURN_IF_ERROR(context.db.Query(kBegin));
+  if (lock_timeout) {  // in the same round trip
+    const std::string begin = fmt::format("BEGIN; SET LOCAL lock_timeout = {}", lock_timeout->count());
+    SEEDCORE_RETURN_IF_ERROR(context.db.Script(begin.c_str()));
+  } else {
+    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kBegin));
+  }
   Result<void> done = RunGuarded(operation, context);
   if (done) done = env_.Fault("store.commit");
   if (!done) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <span>
@@ -53,6 +54,12 @@ class Database {
   auto Write(Operation&& operation) -> std::invoke_result_t<Operation&, WriteContext&> {
     return RunWrite(Mode::kTransaction, operation);
   }
+  /// The same, but no statement waits for a lock longer than `lock_timeout`.
+  template <class Operation>
+  auto Write(std::chrono::milliseconds lock_timeout, Operation&& operation)
+      -> std::invoke_result_t<Operation&, WriteContext&> {
+    return RunWrite(Mode::kTransaction, operation, {}, lock_timeout);
+  }
   /// The same for an operation that sends one statement or one pipeline, which is a transaction by itself: one round
   /// trip.
   template <class Operation>
@@ -77,27 +84,32 @@ class Database {
   [[nodiscard]] Subscription OnEvents(std::function<void()> listener);
   /// For those that claim tasks and wait for some.
   [[nodiscard]] Notifier& notifier() { return notifier_; }
+  /// The longest that a statement waits for a lock; 0: as long as it takes.
+  [[nodiscard]] std::chrono::milliseconds lock_timeout() const { return lock_timeout_; }
 
  private:
   enum class Mode { kTransaction, kOnce };
   using Operation = std::function<Result<void>(WriteContext&)>;
+  using LockTimeout = std::optional<std::chrono::milliseconds>;  ///< none: that of the connection
 
   template <class Op>
-  auto RunWrite(Mode mode, Op& operation, const Wakes& wakes = {}) -> std::invoke_result_t<Op&, WriteContext&> {
+  auto RunWrite(Mode mode, Op& operation, const Wakes& wakes = {}, LockTimeout lock_timeout = {})
+      -> std::invoke_result_t<Op&, WriteContext&> {
     std::optional<std::invoke_result_t<Op&, WriteContext&>> result;
     const Operation erased = [&](WriteContext& context) -> Result<void> {
       result.emplace(operation(context));
       if (!*result) return std::unexpected(result->error());
       return {};
     };
-    const Result<void> committed = RunErased(mode, erased, wakes);
+    const Result<void> committed = RunErased(mode, erased, wakes, lock_timeout);
     if (!committed) return std::unexpected(committed.error());
     return std::move(*result);
   }
-  Result<void> RunErased(Mode mode, const Operation& operation, const Wakes& wakes);
-  Result<void> TryOnce(Mode mode, const Operation& operation, WriteContext& context);
+  Result<void> RunErased(Mode mode, const Operation& operation, const Wakes& wakes, LockTimeout lock_timeout);
+  Result<void> TryOnce(Mode mode, const Operation& operation, WriteContext& context, LockTimeout lock_timeout);
 
   Env& env_;
+  const std::chrono::milliseconds lock_timeout_;
   Counter& transactions_;
   Counter& failed_;
   Counter& lease_lost_;

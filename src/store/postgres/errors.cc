@@ -98,4 +98,6 @@ Error NoAnswer(std::chrono::milliseconds timeout, std::string_view place) {
 
 bool IsRepeatable(std::string_view sql_state) { return sql_state == "40001" || sql_state == "40P01"; }
 
+bool IsLockTimeout(std::string_view sql_state) { return sql_state == "55P03"; }
+
 }  // namespace seedcore::store::postgres

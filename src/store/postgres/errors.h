@@ -23,4 +23,7 @@ namespace seedcore::store::postgres {
 /// Deadlocks and serialization failures: the same transaction can pass at once.
 [[nodiscard]] bool IsRepeatable(std::string_view sql_state);
 
+/// Somebody else kept a lock for longer than lock_timeout.
+[[nodiscard]] bool IsLockTimeout(std::string_view sql_state);
+
 }  // namespace seedcore::store::postgres

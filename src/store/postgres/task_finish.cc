@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <map>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "store/postgres/step_store.h"
 #include "store/postgres/task_effects.h"
 #include "store/postgres/task_history.h"
+#include "store/postgres/task_locked.h"
 #include "store/postgres/task_snooze.h"
 #include "store/postgres/task_store.h"
 #include "store/stored_task.h"
@@ -18,12 +20,23 @@
 namespace seedcore::store::postgres {
 namespace {
 
+// Each sets how long it waits for a lock, without a round trip for that, and looks at it so that it is set first.
 constexpr char kFinish[] =
-    "SELECT number, outcome, detail FROM seedcore_finish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-    "$11)";
+    "SELECT f.number, f.outcome, f.detail FROM set_config('lock_timeout', $12, true) AS w (wait) CROSS JOIN LATERAL "
+    "seedcore_finish(CASE WHEN w.wait <> '' THEN $1::timestamptz END, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) f";
 
 // Of at most kMostInBatch tasks
-constexpr char kComplete[] = "SELECT number, outcome, detail FROM seedcore_complete($1, $2, $3, $4)";
+constexpr char kComplete[] =
+    "SELECT f.number, f.outcome, f.detail FROM set_config('lock_timeout', $5, true) AS w (wait) CROSS JOIN LATERAL "
+    "seedcore_complete(CASE WHEN w.wait <> '' THEN $1::timestamptz END, $2, $3, $4) f";
+
+/// An application that has stored something which depends on a task keeps its row until it commits, and results that
+/// are written together with that of such a task wait with it. No longer than this, which commits of other processes
+/// hardly ever take, even those on a slow disk; then they go on without it.
+constexpr std::chrono::milliseconds kLockWait(500);
+/// And for so long after somebody has kept a task no result waits for a task at all: each transaction first asks which
+/// are locked. Longer than the pause before a result that was left alone is tried again.
+constexpr std::chrono::seconds kWary(10);
 
 /// As seedcore_finish counts them.
 enum class OutcomeNumber { kCompleted = 0, kRetry = 1, kFailed = 2, kHeld = 3, kHandedBack = 4 };
@@ -49,7 +62,10 @@ class Outcomes {
   [[nodiscard]] Result<void>& answer(std::size_t place) { return *given_[place].answer; }
 
   /// The statement that writes them. From here on they stay in the places it knows them by.
-  [[nodiscard]] Call ToCall() { return AreAlike() ? ToComplete() : ToFinish(); }
+  [[nodiscard]] Call ToCall(std::chrono::milliseconds lock_wait) {
+    const std::string wait = fmt::format("{}ms", lock_wait.count());
+    return AreAlike() ? ToComplete(wait) : ToFinish(wait);
+  }
 
  private:
   struct One {
@@ -74,7 +90,7 @@ class Outcomes {
     return std::ranges::adjacent_find(given_, {}, id) == given_.end();
   }
 
-  Call ToComplete() const {
+  Call ToComplete(const std::string& wait) const {
     Array ids(Oid::kUuid), results(Oid::kJson);
     bool has_results = false;
     for (const One& one : given_) {
@@ -83,10 +99,10 @@ class Outcomes {
       has_results = has_results || !one.result->empty();
     }
     return {kComplete, MakeParams(now_, given_.front().finish->lease.owner_id, ids,
-                                  has_results ? std::optional(results) : std::nullopt)};
+                                  has_results ? std::optional(results) : std::nullopt, wait)};
   }
 
-  Call ToFinish() const {
+  Call ToFinish(const std::string& wait) const {
     Array ids(Oid::kUuid), owners(Oid::kText), tokens(Oid::kInt8), results(Oid::kJson), parts(Oid::kInt4);
     Details details;
     Batches batches;
@@ -100,7 +116,7 @@ class Outcomes {
       std::visit([&](const auto& outcome) { AddOutcome(details, outcome); }, finish->outcome);
     }
     return {kFinish, MakeParams(now_, ids, owners, tokens, details.outcomes, details.errors, details.codes,
-                                details.run_after, results, parts, batches.count)};
+                                details.run_after, results, parts, batches.count, wait)};
   }
 
   struct Details {
@@ -159,9 +175,9 @@ Result<void> AllCompleted(WriteContext& context, Outcomes& outcomes) {
 }
 
 /// Sends them, and puts the answers and, for tasks that ended, their effects in place.
-Result<void> FinishAll(WriteContext& context, Outcomes& outcomes) {
+Result<void> FinishAll(WriteContext& context, Outcomes& outcomes, std::chrono::milliseconds lock_wait) {
   if (outcomes.empty()) return {};
-  const Call call = outcomes.ToCall();
+  const Call call = outcomes.ToCall(lock_wait);
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Run(call.sql, call.params));
   context.notes.appended_events = true;
   for (int row = 0; row < rows.size(); ++row) {
@@ -236,12 +252,13 @@ Result<bool> WriteItsSteps(WriteContext& context, const Finish& finish, Result<v
 
 /// One caller's outcomes with snoozes among them. Those snoozes that are refused, or come once too often, go the way of
 /// the others, as what they amount to.
-Result<void> FinishWithSnoozes(WriteContext& context, FinishJob& job) {
-  job.answers.assign(job.finishes.size(), {});
+Result<void> FinishWithSnoozes(WriteContext& context, FinishJob& job, std::chrono::milliseconds lock_wait) {
   std::vector<bool> done(job.finishes.size(), false);
   std::vector<const Finish*> snoozes;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < job.finishes.size(); ++i) {
+    done[i] = job.left[i];
+    if (done[i]) continue;
     SEEDCORE_ASSIGN_OR_RETURN(const bool goes_on, WriteItsSteps(context, job.finishes[i], job.answers[i]));
     done[i] = !goes_on;
     if (done[i] || !IsSnoozed(job.finishes[i]) || !IsUuid(job.finishes[i].lease.task_id)) continue;
@@ -263,23 +280,101 @@ Result<void> FinishWithSnoozes(WriteContext& context, FinishJob& job) {
   for (std::size_t i = 0; i < rest.size(); ++i) {
     if (!done[i]) outcomes.Add(rest[i], job.results[i], job.answers[i]);
   }
-  return FinishAll(context, outcomes);
+  return FinishAll(context, outcomes, lock_wait);
 }
 
-Result<void> FinishTogether(Database& database, std::span<FinishJob* const> jobs, bool with_effects) {
+Result<void> FinishPlain(WriteContext& context, std::span<FinishJob* const> jobs, std::chrono::milliseconds lock_wait) {
+  Outcomes outcomes(context.now);
+  for (FinishJob* job : jobs) {
+    for (std::size_t i = 0; i < job->finishes.size(); ++i) {
+      if (job->left[i]) continue;
+      SEEDCORE_ASSIGN_OR_RETURN(const bool goes_on, WriteItsSteps(context, job->finishes[i], job->answers[i]));
+      if (goes_on) outcomes.Add(job->finishes[i], job->results[i], job->answers[i]);
+    }
+  }
+  return FinishAll(context, outcomes, lock_wait);
+}
+
+/// Locks what is free, and leaves the others of `jobs` alone. Returns how many those are.
+Result<std::size_t> LeaveLocked(WriteContext& context, std::span<FinishJob* const> jobs) {
+  std::vector<std::string> ids;
+  std::vector<std::pair<FinishJob*, std::size_t>> of;
+  for (FinishJob* job : jobs) {
+    for (std::size_t i = 0; i < job->finishes.size(); ++i) {
+      ids.push_back(job->finishes[i].lease.task_id);
+      of.emplace_back(job, i);
+    }
+  }
+  SEEDCORE_ASSIGN_OR_RETURN(const std::vector<std::size_t> locked, LockWhatIsFree(context, ids));
+  for (const std::size_t place : locked) {
+    const auto& [job, i] = of[place];
+    job->left[i] = true;
+    job->answers[i] = std::unexpected(InOtherHands(ids[place]));
+  }
+  return locked.size();
+}
+
+/// What one try to write results came to.
+struct Attempt {
+  Result<void> done;
+  bool blocked = false;  ///< it waited too long for a lock
+  std::size_t left = 0;  ///< results that were left alone
+};
+
+enum class Locked { kWaitedFor, kLeft };
+
+Attempt Try(Database& database, std::span<FinishJob* const> jobs, Locked locked, std::chrono::milliseconds lock_wait) {
+  Attempt attempt;
+  const auto write = [&](WriteContext& context) -> Result<void> {
+    if (locked == Locked::kLeft) {
+      SEEDCORE_ASSIGN_OR_RETURN(attempt.left, LeaveLocked(context, jobs));
+    }
+    FinishJob& first = *jobs.front();
+    if (jobs.size() == 1 && std::ranges::any_of(first.finishes, IsSnoozed)) {
+      return FinishWithSnoozes(context, first, lock_wait);
+    }
+    return FinishPlain(context, jobs, lock_wait);
+  };
   const auto operation = [&](WriteContext& context) -> Result<void> {
-    Outcomes outcomes(context.now);
     for (FinishJob* job : jobs) {
       job->answers.assign(job->finishes.size(), {});
-      for (std::size_t i = 0; i < job->finishes.size(); ++i) {
-        SEEDCORE_ASSIGN_OR_RETURN(const bool goes_on, WriteItsSteps(context, job->finishes[i], job->answers[i]));
-        if (!goes_on) continue;
-        outcomes.Add(job->finishes[i], job->results[i], job->answers[i]);
-      }
+      job->left.assign(job->finishes.size(), false);
     }
-    return FinishAll(context, outcomes);
+    Result<void> done = write(context);
+    attempt.blocked = !done && context.db.LastErrorIsOfALock();
+    return done;
   };
-  return with_effects ? database.Write(operation) : database.WriteOnce(operation);
+  const bool once = locked == Locked::kWaitedFor && jobs.front()->is_plain;
+  attempt.done = once ? database.WriteOnce(operation) : database.Write(lock_wait, operation);
+  return attempt;
+}
+
+/// One at a time, since something is locked that nobody has looked for. Waits a little for a few, and not at all for
+/// the rest then.
+void FinishEach(Database& database, FinishJob& job) {
+  constexpr std::chrono::milliseconds kWait(50);
+  constexpr int kMostWaits = 8;
+  std::vector<Result<void>> answers;
+  int waits = 0;
+  for (std::size_t i = 0; i < job.finishes.size(); ++i) {
+    FinishJob one{.finishes = job.finishes.subspan(i, 1), .results = {job.results[i]}};
+    FinishJob* const alone = &one;
+    Attempt attempt{.done = {}, .blocked = true};
+    if (waits < kMostWaits) attempt = Try(database, {&alone, 1}, Locked::kLeft, kWait);
+    waits += attempt.blocked ? 1 : 0;
+    if (attempt.blocked) {
+      answers.push_back(std::unexpected(InOtherHands(one.finishes.front().lease.task_id)));
+    } else if (attempt.done) {
+      answers.push_back(std::move(one.answers.front()));
+    } else {
+      // Others are written already, so the whole cannot fail any more.
+      Error& error = attempt.done.error();
+      if (IsRetryable(error.code)) error.code = ErrorCode::kUnavailable;
+      answers.push_back(std::unexpected(std::move(error)));
+    }
+  }
+  job.answers = std::move(answers);
+  job.outcome = {};
 }
 
 }  // namespace
@@ -301,25 +396,42 @@ Result<std::vector<Result<void>>> PostgresTaskStore::FinishTasks(std::span<const
   for (const Finish& finish : finishes) {
     job.weight += kRowBytes + job.results.emplace_back(ResultOf(finish)).size();
   }
-  if (std::ranges::any_of(finishes, IsSnoozed)) {
-    job.outcome = database_.Write([&](WriteContext& context) { return FinishWithSnoozes(context, job); });
-  } else if (std::ranges::any_of(finishes, HasMore)) {
-    FinishJob* const alone = &job;
-    job.outcome = FinishTogether(database_, {&alone, 1}, true);
-  } else {
+  job.is_plain = !std::ranges::any_of(finishes, IsSnoozed) && !std::ranges::any_of(finishes, HasMore);
+  if (job.is_plain) {
     SEEDCORE_RETURN_IF_ERROR(finishes_.Run(job, [this](std::span<FinishJob* const> jobs) { FinishJobs(jobs); }));
+  } else {
+    FinishJob* const alone = &job;
+    FinishJobs({&alone, 1});
   }
   if (!job.outcome) return std::unexpected(std::move(job.outcome.error()));
   return std::move(job.answers);
 }
 
+Result<void> PostgresTaskStore::FinishTogether(std::span<FinishJob* const> jobs, bool& blocked) {
+  const std::chrono::milliseconds longest = database_.lock_timeout();
+  const std::chrono::milliseconds wait = longest.count() > 0 ? std::min(longest, kLockWait) : kLockWait;
+  Attempt attempt;
+  const bool wary = wary_until_.load() > env_.Now();
+  if (!wary) attempt = Try(database_, jobs, Locked::kWaitedFor, wait);
+  if (wary || attempt.blocked) {
+    const bool found = attempt.blocked;
+    attempt = Try(database_, jobs, Locked::kLeft, wait);
+    if (found || attempt.blocked || attempt.left > 0) wary_until_ = env_.Now() + kWary;
+  }
+  blocked = attempt.blocked;
+  return std::move(attempt.done);
+}
+
 void PostgresTaskStore::FinishJobs(std::span<FinishJob* const> jobs) {
-  const Result<void> together = FinishTogether(database_, jobs, false);
+  bool blocked = false;
+  const Result<void> together = FinishTogether(jobs, blocked);
   for (FinishJob* job : jobs) {
     job->outcome = together;
     // One caller's result that cannot be stored must not fail the others. Other errors would only come again.
     const bool fault_of_one = !together && !IsRetryable(together.error().code) && jobs.size() > 1;
-    if (fault_of_one) job->outcome = FinishTogether(database_, std::span<FinishJob* const>(&job, 1), false);
+    bool alone_blocked = blocked;
+    if (fault_of_one) job->outcome = FinishTogether(std::span<FinishJob* const>(&job, 1), alone_blocked);
+    if (alone_blocked) FinishEach(database_, *job);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <span>
@@ -31,7 +32,9 @@ struct FinishJob {
   std::span<const Finish> finishes;
   std::vector<std::string> results;  ///< as JSON, one for each; empty: none
   std::size_t weight = 0;            ///< bytes, roughly
+  bool is_plain = true;              ///< takes one statement; otherwise a transaction of its own
   std::vector<Result<void>> answers;
+  std::vector<bool> left;  ///< which of them are left alone, since another transaction has their tasks in its hands
   Result<void> outcome;
 };
 
@@ -74,6 +77,7 @@ class PostgresTaskStore final : public TaskStore {
   Result<std::vector<SubmitResult>> SubmitOneByOne(std::span<const PreparedTask> tasks);
   void StoreJobs(std::span<SubmitJob* const> jobs);
   void FinishJobs(std::span<FinishJob* const> jobs);
+  Result<void> FinishTogether(std::span<FinishJob* const> jobs, bool& blocked);
 
   Database& database_;
   Env& env_;
@@ -82,6 +86,8 @@ class PostgresTaskStore final : public TaskStore {
   std::mutex cursor_mutex_;  // guards parked_cursor_
   std::string parked_cursor_;
   StreamRetention streams_;
+  /// Somebody has lately kept tasks locked: until then no result waits for a lock, see task_finish.cc.
+  std::atomic<Instant> wary_until_{};
 };
 
 }  // namespace seedcore::store::postgres
