@@ -2,11 +2,15 @@
 
 #include <thread>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "base/metrics.h"
 #include "base/sim_env.h"
 #include "base/testing.h"
+#include "store/postgres/connection.h"
+#include "store/postgres/postgres_store.h"
+#include "store/postgres/testing.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace seedcore::service {
@@ -358,6 +362,38 @@ TEST_F(WorkersTest, ACancelledTaskIsToldAtTheNextRenewalAndTheNextReport) {
           .value();
   EXPECT_FALSE(reported.accepted);
   EXPECT_TRUE(reported.cancel_requested);
+}
+
+TEST(WorkersOnPostgres, AreToldInTimeThatAnApplicationHasTheTaskInItsHands) {
+  namespace pg = store::postgres;
+  auto& server = pg::TestServer::Shared();
+  server.CreateDatabase("workers");
+  SimEnv env;
+  Metrics metrics;
+  const auto store = pg::OpenPostgresStore({.dsn = server.Dsn("workers")}, env, metrics).value();
+  WorkerService workers({.env = &env, .tasks = &store->tasks(), .steps = &store->steps(), .metrics = &metrics});
+  ASSERT_TRUE(store->tasks().Submit(std::vector<store::NewTask>{{.type = "resize"}}));
+  const WorkerClaim claim = workers.Claim({.worker_id = "w", .types = {"resize"}}, {}).value().items.at(0);
+  const std::string& id = claim.task.id;
+  const auto application = pg::Connection::Open({.dsn = server.Dsn("workers"), .setup = {}}).value();
+  ASSERT_TRUE(application->Script("BEGIN"));
+  ASSERT_TRUE(
+      application->RunOnce(fmt::format("SELECT seedcore_enqueue('next', depends_on => '{{{}}}')", id), {}).has_value());
+
+  const Instant began = RealEnv().Now();
+  const auto completed = workers.Complete({.worker_id = "w", .id = id, .fencing_token = claim.fencing_token}, {});
+  ASSERT_FALSE(completed);
+  EXPECT_EQ(completed.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(completed.error().message, HasSubstr(id));
+  const auto failed =
+      workers.Fail({.worker_id = "w", .id = id, .fencing_token = claim.fencing_token, .error = "no"}, {});
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::kUnavailable);
+  EXPECT_LT(RealEnv().Now() - began, 9s) << "it has waited for the lock";
+
+  ASSERT_TRUE(application->Script("COMMIT"));
+  ASSERT_TRUE(workers.Complete({.worker_id = "w", .id = id, .fencing_token = claim.fencing_token}, {}));
+  EXPECT_EQ(store->tasks().Get(id)->status, TaskStatus::kCompleted);
 }
 
 }  // namespace
