@@ -106,6 +106,12 @@ std::string_view Field(const PGresult* result, int field) {
   return value != nullptr ? value : "";
 }
 
+/// The server ends the session instead of answering, and what was not committed never will be. Only PostgreSQL itself
+/// knows that, and names a place in its source; a pooler may have passed the statement on.
+bool IsEndOfSession(const PGresult* result) {
+  return Field(result, PG_DIAG_SQLSTATE) == "57P01" && !Field(result, PG_DIAG_SOURCE_FUNCTION).empty();
+}
+
 }  // namespace
 
 int Rows::size() const { return PQntuples(result_.get()); }
@@ -194,7 +200,7 @@ Result<void> Connection::Setup(const ConnectSettings& settings, ConnectWatch& wa
 }
 
 Error Connection::ErrorOf(const pg_result* result) {
-  ForgetLastError();
+  repeatable_ = blocked_ = false;
   if (PQstatus(connection_.get()) == CONNECTION_BAD) return ConnectionLost(PQerrorMessage(connection_.get()));
   if (result == nullptr) return ConnectionLost(PQerrorMessage(connection_.get()));
   const std::string_view state = Field(result, PG_DIAG_SQLSTATE);
@@ -215,7 +221,7 @@ Error Connection::GiveUp() {
   // The server learns of it, should it go on one day, and closing the connection waits for nobody.
   ::shutdown(PQsocket(connection_.get()), SHUT_RDWR);
   given_up_ = true;
-  ForgetLastError();
+  repeatable_ = blocked_ = false;
   return NoAnswer(answer_timeout_, place_);
 }
 
@@ -230,11 +236,24 @@ Result<Rows> Connection::Answer(int sent) {
   for (;;) {
     SEEDCORE_ASSIGN_OR_RETURN(pg_result* const result, NextResult());
     if (result == nullptr) break;
+    if (!answer) NoteFirst(result);
     auto taken = Take(result);
     if (!answer || *answer) answer.emplace(std::move(taken));  // of several the last one, but the first error
   }
   if (!answer) return std::unexpected(ErrorOf(nullptr));
   return std::move(*answer);
+}
+
+void Connection::NoteFirst(const pg_result* result) {
+  if (!sent_ || answered_) return;
+  refused_ = IsEndOfSession(result);
+  answered_ = !refused_ && !Field(result, PG_DIAG_SQLSTATE).empty();
+  const ExecStatusType status = PQresultStatus(result);
+  answered_ = answered_ || status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+bool Connection::BrokeUnanswered() const {
+  return !given_up_ && !answered_ && PQstatus(connection_.get()) == CONNECTION_BAD;
 }
 
 Result<const char*> Connection::Prepare(const char* sql) {
@@ -258,18 +277,21 @@ Result<Rows> Connection::Run(const char* sql, const Params& params) {
   }
   SEEDCORE_RETURN_IF_ERROR(Settle());
   SEEDCORE_ASSIGN_OR_RETURN(const char* const name, Prepare(sql));
+  sent_ = true;
   return Answer(Send(statement, name) ? 1 : 0);
 }
 
 Result<Rows> Connection::RunOnce(const std::string& sql, const Params& params) {
   SEEDCORE_RETURN_IF_ERROR(Settle());
   const Values values(params);
+  sent_ = true;
   return Answer(PQsendQueryParams(connection_.get(), sql.c_str(), values.count(), nullptr, values.pointers.data(),
                                   values.lengths.data(), values.formats.data(), kBinary));
 }
 
 Result<void> Connection::Script(const char* sql) {
   SEEDCORE_RETURN_IF_ERROR(Settle());
+  sent_ = true;
   SEEDCORE_RETURN_IF_ERROR(Answer(PQsendQuery(connection_.get(), sql)));
   return {};
 }
@@ -297,6 +319,7 @@ Result<std::vector<Rows>> Connection::Exchange(std::span<const Statement> statem
     return Send({beside->first.sql, &beside->first.params}, beside_name) && PQpipelineSync(connection) == 1;
   };
   if (PQenterPipelineMode(connection) == 0) return std::unexpected(ErrorOf(nullptr));
+  sent_ = true;
   bool passed = !send_beside(Beside::kAhead);  // nobody wants to know what becomes of it
   bool sent = true;
   for (std::size_t i = 0; i < statements.size(); ++i) {
@@ -321,9 +344,11 @@ Result<std::vector<Rows>> Connection::Exchange(std::span<const Statement> statem
     Rows taken(result);
     if (!passed) {
       passed = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+      if (IsEndOfSession(result)) NoteFirst(result);
       if (PQstatus(connection) == CONNECTION_BAD) return std::unexpected(ErrorOf(result));
       continue;
     }
+    if (!refused_) NoteFirst(result);
     switch (PQresultStatus(result)) {
       case PGRES_PIPELINE_SYNC: synced = true; break;
       case PGRES_PIPELINE_ABORTED: break;
@@ -345,6 +370,7 @@ Result<void> Connection::Settle() {
   while (!ReadBehind()) {
     if (!AwaitAnswer(connection_.get(), answer_timeout_)) return std::unexpected(GiveUp());
   }
+  if (PQstatus(connection_.get()) == CONNECTION_BAD) return std::unexpected(ErrorOf(nullptr));
   return {};
 }
 
@@ -370,6 +396,12 @@ bool Connection::IsUsable() {
   }
   const bool settled = ReadBehind();
   return PQstatus(connection) == CONNECTION_OK && (!settled || PQpipelineStatus(connection) == PQ_PIPELINE_OFF);
+}
+
+bool Connection::IsUsableUnasked() {
+  if (awaits_behind_ && !IsUsable()) return false;
+  if (given_up_ || PQstatus(connection_.get()) != CONNECTION_OK) return false;
+  return awaits_behind_ || !IsReadable(connection_.get());
 }
 
 bool Connection::InTransaction() {

@@ -107,12 +107,21 @@ class Connection {
 
   /// Reads what has arrived and says whether the connection can still be used. Does not block.
   [[nodiscard]] bool IsUsable();
+  /// The same for one that has stood idle and does not listen, strictly: what a server says unasked is that it ends the
+  /// session. One poll, which reads nothing.
+  [[nodiscard]] bool IsUsableUnasked();
   [[nodiscard]] bool InTransaction();
-  void ForgetLastError() { repeatable_ = blocked_ = false; }
+  void ForgetLastError() { repeatable_ = blocked_ = sent_ = answered_ = refused_ = false; }
   /// Whether the last error since then says that the same transaction can pass when it is repeated at once.
   [[nodiscard]] bool LastErrorIsRepeatable() const { return repeatable_; }
   /// Whether it says that a lock was not free in time.
   [[nodiscard]] bool LastErrorIsOfALock() const { return blocked_; }
+  /// Whether the connection broke before any statement since then was answered: what only reads, or only begins a
+  /// transaction, can be repeated over another. Not when it was given up after answer_timeout.
+  [[nodiscard]] bool BrokeUnanswered() const;
+  /// Whether moreover nothing since then has been done, or will be: nothing was sent, or the server answered to it that
+  /// it ends the session.
+  [[nodiscard]] bool BrokeUndone() const { return BrokeUnanswered() && (!sent_ || refused_); }
 
   struct Notification {
     std::string payload;
@@ -140,6 +149,8 @@ class Connection {
   [[nodiscard]] bool ReadBehind();
   /// The only result of what was just sent, or an error.
   [[nodiscard]] Result<Rows> Answer(int sent);
+  /// What the first result of a statement says about its fate.
+  void NoteFirst(const pg_result* result);
   [[nodiscard]] Result<pg_result*> NextResult();
   [[nodiscard]] Error GiveUp();
   [[nodiscard]] Result<Rows> Take(pg_result* result);
@@ -160,6 +171,10 @@ class Connection {
   bool given_up_ = false;       // an answer did not come in time
   bool repeatable_ = false;
   bool blocked_ = false;
+  // Since ForgetLastError:
+  bool sent_ = false;      // a statement, other than to be prepared
+  bool answered_ = false;  // and something came back
+  bool refused_ = false;   // namely that the server ends the session
 };
 
 }  // namespace seedcore::store::postgres

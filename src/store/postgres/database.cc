@@ -65,7 +65,7 @@ Subscription Database::OnEvents(std::function<void()> listener) {
 
 Result<void> Database::RunErased(Mode mode, const Operation& operation, const Wakes& wakes, LockTimeout lock_timeout) {
   SEEDCORE_RETURN_IF_ERROR(env_.Fault("store.begin"));
-  SEEDCORE_ASSIGN_OR_RETURN(const Pool::Loan connection, writers_.Take());
+  SEEDCORE_ASSIGN_OR_RETURN(Pool::Loan connection, writers_.Take());
   for (int tries = 1;; ++tries) {
     WriteContext context{.db = *connection, .env = env_, .now = env_.WallNow()};
     std::optional<Word> word = wakes.runnable > 0 ? notifier_.TakeWord(wakes, true) : std::nullopt;
@@ -90,6 +90,12 @@ Result<void> Database::RunErased(Mode mode, const Operation& operation, const Wa
     }
     const bool usable = connection->IsUsable();
     if (usable && connection->LastErrorIsRepeatable() && tries < kMaxTries) continue;
+    // What was to begin a transaction did not commit one; what is a transaction by itself may have.
+    const bool undone = mode == Mode::kTransaction ? connection->BrokeUnanswered() : connection->BrokeUndone();
+    if (undone && connection.was_idle()) {
+      SEEDCORE_ASSIGN_OR_RETURN(connection, writers_.TakeInsteadOf(std::move(connection)));
+      continue;
+    }
     failed_.Increment();
     // It may have been committed, and whoever repeats it will find nothing left to do, and to tell.
     if (!usable) {

@@ -24,7 +24,8 @@ struct WriteNotes {
   int lease_lost = 0;
 };
 
-/// What one write operation works with. It may run twice, when its transaction collides with another.
+/// What one write operation works with. It may run twice, when its transaction collides with another, or an idle
+/// connection turns out to have ended before it began.
 struct WriteContext {
   Connection& db;
   Env& env;
@@ -49,7 +50,7 @@ class Database {
   Database(const DatabaseSettings& settings, Env& env, Metrics& metrics);
 
   /// Runs `operation(WriteContext&)`, which returns a Result, in a transaction, and returns when it is durable. An
-  /// error means that it left nothing behind, except when the connection broke at the commit.
+  /// error means that it left nothing behind, except when the connection broke at the commit: that is never repeated.
   template <class Operation>
   auto Write(Operation&& operation) -> std::invoke_result_t<Operation&, WriteContext&> {
     return RunWrite(Mode::kTransaction, operation);
@@ -72,12 +73,17 @@ class Database {
   auto WriteOnce(const Wakes& wakes, Operation&& operation) -> std::invoke_result_t<Operation&, WriteContext&> {
     return RunWrite(Mode::kOnce, operation, wakes);
   }
-  /// Runs `operation(Connection&)`, which only reads and returns a Result.
+  /// Runs `operation(Connection&)`, which only reads and returns a Result. Twice, when an idle connection turns out to
+  /// have ended at its first statement.
   template <class Operation>
   auto Read(Operation&& operation) -> std::invoke_result_t<Operation&, Connection&> {
     SEEDCORE_RETURN_IF_ERROR(env_.Fault("store.read"));
-    SEEDCORE_ASSIGN_OR_RETURN(const Pool::Loan connection, readers_.Take());
-    return operation(*connection);
+    SEEDCORE_ASSIGN_OR_RETURN(Pool::Loan connection, readers_.Take());
+    connection->ForgetLastError();
+    auto result = operation(*connection);
+    if (result || !connection.was_idle() || !connection->BrokeUnanswered()) return result;
+    SEEDCORE_ASSIGN_OR_RETURN(const Pool::Loan other, readers_.TakeInsteadOf(std::move(connection)));
+    return operation(*other);
   }
 
   [[nodiscard]] Subscription OnRunnable(std::function<void()> listener);
