@@ -109,7 +109,8 @@ std::string_view Field(const PGresult* result, int field) {
 /// The server ends the session instead of answering, and what was not committed never will be. Only PostgreSQL itself
 /// knows that, and names a place in its source; a pooler may have passed the statement on.
 bool IsEndOfSession(const PGresult* result) {
-  return Field(result, PG_DIAG_SQLSTATE) == "57P01" && !Field(result, PG_DIAG_SOURCE_FUNCTION).empty();
+  const std::string_view state = Field(result, PG_DIAG_SQLSTATE);  // by somebody, or because it stood idle for too long
+  return (state == "57P01" || state == "57P05") && !Field(result, PG_DIAG_SOURCE_FUNCTION).empty();
 }
 
 }  // namespace
