@@ -1,6 +1,7 @@
 #include "app/platform.h"
 
 #include <condition_variable>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +15,7 @@
 #include "base/testing.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "store/postgres/connection.h"
 #include "store/postgres/testing.h"
 
 namespace seedcore::app {
@@ -70,6 +72,66 @@ TEST_F(PlatformTest, KeepsEverythingInPostgresqlWhenItsDsnIsSet) {
   EXPECT_THAT(health->body, HasSubstr("postgresql"));
   EXPECT_THAT(health->body, Not(HasSubstr("s3cret")));
   EXPECT_FALSE(fs::exists(folder_.File("seedcore.db")));
+}
+
+/// The processes of a server that serve clients or take new ones, standing still until they go on.
+class FrozenServer {
+ public:
+  explicit FrozenServer(const store::postgres::TestServer& server) {
+    const auto connection = store::postgres::Connection::Open({.dsn = server.Dsn("postgres"), .setup = {}});
+    const auto pids =
+        (*connection)
+            ->RunOnce(
+                "SELECT split_part(pg_read_file('postmaster.pid'), chr(10), 1)::int UNION ALL SELECT pid FROM "
+                "pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+                {});
+    for (int row = 0; row < pids->size(); ++row) {
+      pids_.push_back(static_cast<pid_t>(pids->Int(row, 0)));
+      ::kill(pids_.back(), SIGSTOP);
+    }
+  }
+  ~FrozenServer() {
+    for (const pid_t pid : pids_) ::kill(pid, SIGCONT);
+  }
+  FrozenServer(const FrozenServer&) = delete;
+  FrozenServer& operator=(const FrozenServer&) = delete;
+
+ private:
+  std::vector<pid_t> pids_;
+};
+
+TEST_F(PlatformTest, ProbesAreAnsweredInTimeWhenPostgresqlIsFrozen) {
+  store::postgres::TestServer server;
+  server.CreateDatabase("frozen");
+  settings_.store.pg_dsn = server.Dsn("frozen");
+  const auto platform = Start();
+  ASSERT_TRUE(platform) << ToString(platform.error());
+  net::Client client(
+      {.base_url = (*platform)->api_url(), .retry = {.max_retries = 0}, .breaker = {.failures_to_open = 1'000}},
+      RealEnv());
+  const auto probe = [&] { return client.SendForAnyStatus({.target = "/readyz"}, {}); };
+  ASSERT_EQ(probe()->status, 200);
+  {
+    const FrozenServer frozen(server);
+    // Long before the store gives up a connection, however busy the machine is.
+    constexpr std::chrono::seconds kInTime{15};
+    const Instant began = RealEnv().Now();
+    std::vector<std::future<Result<net::Response>>> probes;
+    for (int i = 0; i < 4; ++i) probes.push_back(std::async(std::launch::async, probe));
+    for (auto& answer : probes) {
+      const auto ready = answer.get();
+      ASSERT_TRUE(ready) << ToString(ready.error());
+      EXPECT_EQ(ready->status, 503);
+      EXPECT_THAT(ready->body, HasSubstr("has not answered within 2 s"));
+    }
+    const auto status = client.Send({.target = "/api/v1/status"}, {});
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error().code, ErrorCode::kUnavailable);
+    EXPECT_THAT(status.error().message, HasSubstr("has not answered within 2 s"));
+    EXPECT_LT(RealEnv().Now() - began, kInTime);
+  }
+  for (auto again = probe(); again && again->status != 200; again = probe()) continue;
+  EXPECT_TRUE(probe());
 }
 
 TEST_F(PlatformTest, AWrongDsnIsRefused) {

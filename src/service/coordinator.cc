@@ -6,6 +6,7 @@
 #include "service/edge.h"
 #include "service/task_route.h"
 #include "service/tasks.h"
+#include "store/health_reason.h"
 
 namespace seedcore::service {
 
@@ -90,7 +91,7 @@ Result<CoordinatorHealth> CoordinatorService::Health(const Empty& request, const
   out.parts["organism"] = Verdict(organism);
   out.parts["rules"] = RulesVerdict();
   const auto streams = impl_->deps.streams.Load("ocps", "health");
-  out.parts["store"] = streams ? std::string("ok") : ToString(streams.error());
+  out.parts["store"] = streams ? std::string("ok") : store::ReasonForAnybody(streams.error());
   for (const auto& [part, verdict] : out.parts) {
     if (verdict != "ok") out.status = "degraded";
   }

@@ -209,6 +209,10 @@ TEST_F(CoordinatorTest, HealthIsThatOfItsParts) {
   EXPECT_EQ(service_->Health({}, {})->status, "healthy");
   env_.ArmFault("store.read", {ErrorCode::kUnavailable, "the disk reported an error", {}});
   EXPECT_EQ(service_->Health({}, {})->parts.at("store"), "unavailable: the disk reported an error");
+  env_.ArmFault("store.read", {ErrorCode::kUnavailable,
+                               "PostgreSQL refused the password (PostgreSQL at db:5432/x: failed for user \"u\")",
+                               {}});
+  EXPECT_EQ(service_->Health({}, {})->parts.at("store"), "PostgreSQL refused the password") << "anybody may ask";
 }
 
 }  // namespace

@@ -23,12 +23,12 @@ Result<SystemHealth> SystemService::Health(const Empty&, const CallContext&) {
 
 Result<Readiness> SystemService::Ready(const Empty&, const CallContext&) {
   Readiness readiness;
-  const auto health = dependencies_.store->CheckHealth();
+  const StoreWatch::Sight store = watch_.Look();
   const auto dispatcher = dependencies_.dispatcher();
-  readiness.deps["db"] = health.writable ? "ok" : "error: " + health.error;
+  readiness.deps["db"] = store.health.writable ? "ok" : "error: " + store.reason;
   const bool elsewhere = dependencies_.dispatches_elsewhere;
   readiness.deps["dispatcher"] = elsewhere ? "elsewhere" : dispatcher.running ? "ok" : "error: stopped";
-  readiness.status = health.writable && (elsewhere || dispatcher.running) ? "ready" : "not_ready";
+  readiness.status = store.health.writable && (elsewhere || dispatcher.running) ? "ready" : "not_ready";
   return readiness;
 }
 
@@ -37,8 +37,9 @@ Result<SystemIndex> SystemService::Index(const Empty&, const CallContext&) {
 }
 
 Result<SystemStatus> SystemService::Status(const Empty&, const CallContext&) {
+  const auto [health, answered, reason] = watch_.Look();
+  if (!answered) return Fail(ErrorCode::kUnavailable, health.error);
   SEEDCORE_ASSIGN_OR_RETURN(const auto counts, dependencies_.store->tasks().Counts());
-  const auto health = dependencies_.store->CheckHealth();
   SystemStatus status;
   status.version = std::string(Version());
   status.uptime_s = Seconds(dependencies_.env->Now() - started_);

@@ -8,6 +8,7 @@
 #include "base/json_binding.h"
 #include "queue/dispatcher.h"
 #include "service/operation.h"
+#include "service/store_watch.h"
 #include "store/store.h"
 
 /// The process itself: probes, and what it is doing.
@@ -28,7 +29,7 @@ struct Readiness {
   [[nodiscard]] int HttpStatus() const { return status == "ready" ? 200 : 503; }
   static constexpr auto kFields =
       Fields(Required("status", &Readiness::status, "ready, or not_ready with status 503"),
-             Required("deps", &Readiness::deps, "ok, or the error, of each part that is needed"));
+             Required("deps", &Readiness::deps, "ok, or the kind of failure, of each part that is needed"));
 };
 
 struct SystemIndex {
@@ -88,16 +89,21 @@ class SystemService {
   };
 
   explicit SystemService(Dependencies dependencies)
-      : dependencies_(std::move(dependencies)), started_(dependencies_.env->Now()) {}
+      : dependencies_(std::move(dependencies)),
+        started_(dependencies_.env->Now()),
+        watch_(*dependencies_.store, *dependencies_.env) {}
 
   Result<SystemHealth> Health(const Empty& request, const CallContext& call);
+  /// Answers within StoreWatch::kPatience, and tells strangers no more than what kind of failure it is.
   Result<Readiness> Ready(const Empty& request, const CallContext& call);
   Result<SystemIndex> Index(const Empty& request, const CallContext& call);
+  /// kUnavailable, with all that is known, when the store does not answer; in the same time.
   Result<SystemStatus> Status(const Empty& request, const CallContext& call);
 
  private:
   Dependencies dependencies_;
   const Instant started_;
+  StoreWatch watch_;
 };
 
 [[nodiscard]] OperationTable<SystemService> SystemOperations();

@@ -42,6 +42,27 @@ constexpr StateRow kStates[] = {
     {"42883", ErrorCode::kCorrupt, "a function is missing from the database"},
 };
 
+struct KindRow {
+  std::string_view begins;  ///< the message
+  std::string_view holds;   ///< further on; empty: anything
+  std::string_view kind;
+};
+
+// Of messages without a SQLSTATE. The first row that matches counts.
+constexpr std::string_view kUnreachable = "PostgreSQL cannot be reached";
+constexpr std::string_view kLost = "the connection to PostgreSQL was lost";
+constexpr std::string_view kSilent = "has not answered within";
+constexpr KindRow kKinds[] = {
+    {kUnreachable, "Connection refused", "PostgreSQL refuses connections"},
+    {kUnreachable, "no answer within", "PostgreSQL does not answer in time"},
+    {kUnreachable, "timed out", "PostgreSQL does not answer in time"},
+    {kUnreachable, "could not translate host name", "the host of PostgreSQL is not known"},
+    {kUnreachable, "", kUnreachable},
+    {kLost, "", kLost},
+    {"PostgreSQL at", kSilent, "PostgreSQL does not answer in time"},
+    {"every connection to PostgreSQL is busy", "", "every connection to PostgreSQL is busy"},
+};
+
 const StateRow* Find(std::string_view sql_state) {
   for (const StateRow& row : kStates) {
     if (sql_state.starts_with(row.state)) return &row;
@@ -77,23 +98,34 @@ Error ConnectError(std::string_view message, std::string_view place) {
     const std::string_view text = FirstLine(message.substr(message.find(state) + state.size() + 2));
     return {row->code, fmt::format("{} (PostgreSQL at {}: {})", row->meaning, place, text), {}};
   }
-  return {
-      ErrorCode::kUnavailable, fmt::format("PostgreSQL cannot be reached at {}: {}", place, FirstLine(message)), {}};
+  return {ErrorCode::kUnavailable, fmt::format("{} at {}: {}", kUnreachable, place, FirstLine(message)), {}};
 }
 
 Error ConnectionLost(std::string_view detail) {
   return {ErrorCode::kUnavailable,
-          fmt::format("the connection to PostgreSQL was lost; whether the last change was stored is not known ({})",
-                      FirstLine(detail)),
+          fmt::format("{}; whether the last change was stored is not known ({})", kLost, FirstLine(detail)),
           {}};
 }
 
 Error NoAnswer(std::chrono::milliseconds timeout, std::string_view place) {
   return {ErrorCode::kUnavailable,
-          fmt::format("PostgreSQL at {} has not answered within {} ms; the connection was given up, and whether the "
-                      "last change was stored is not known",
-                      place, timeout.count()),
+          fmt::format("PostgreSQL at {} {} {} ms; the connection was given up, and whether the last change was stored "
+                      "is not known",
+                      place, kSilent, timeout.count()),
           {}};
+}
+
+std::string_view KindOf(std::string_view error) {
+  const std::size_t colon = error.find(": ");
+  if (colon == std::string_view::npos) return error;
+  const std::string_view message = error.substr(colon + 2);
+  for (const KindRow& row : kKinds) {
+    if (message.starts_with(row.begins) && message.find(row.holds) != std::string_view::npos) return row.kind;
+  }
+  for (const StateRow& row : kStates) {
+    if (!row.meaning.empty() && message.starts_with(row.meaning)) return row.meaning;
+  }
+  return error.substr(0, colon);
 }
 
 bool IsRepeatable(std::string_view sql_state) { return sql_state == "40001" || sql_state == "40P01"; }

@@ -20,6 +20,10 @@ namespace seedcore::store::postgres {
 /// For a connection that was given up because nothing came for `timeout`.
 [[nodiscard]] Error NoAnswer(std::chrono::milliseconds timeout, std::string_view place);
 
+/// What an error of this folder, as ToString(const Error&) writes it, is about: "PostgreSQL refused the password",
+/// without the parts that name a user, a host or a database. The name of its code when it is none of them.
+[[nodiscard]] std::string_view KindOf(std::string_view error);
+
 /// Deadlocks and serialization failures: the same transaction can pass at once.
 [[nodiscard]] bool IsRepeatable(std::string_view sql_state);
 
