@@ -57,6 +57,13 @@ Result<json::value> ActOnQueue(Api& api, const Arguments& arguments, const std::
   return api.Post(fmt::format("/api/v1/queues/{}/{}", PercentEncode(name), action), body);
 }
 
+/// A name with a mistake in it pauses nothing.
+void WarnOfUnknownType(Api& api, const std::string& type) {
+  const auto tasks = api.Get(fmt::format("/api/v1/tasks?limit=1&type={}", PercentEncode(type)));
+  if (!tasks || !tasks->at("items").as_array().empty()) return;
+  fmt::print(stderr, "seedcore: warning: no task of type '{}' is known\n", type);
+}
+
 std::string LimitText(const json::value& limit) {
   if (!limit.is_object()) return "";
   std::string text;
@@ -106,6 +113,7 @@ int RunQueues(const Arguments& arguments) {
   const std::string action = arguments.Get("ACTION", "list");
   const auto reply = ActOnQueue(api, arguments, action);
   if (!reply) return ReportError(reply.error());
+  if (action == "pause" || action == "resume") WarnOfUnknownType(api, arguments.Get("NAME"));
   if (arguments.Has("json")) {
     PrintJson(*reply);
   } else if (action == "list") {

@@ -106,6 +106,11 @@ std::string TaskDetails(const json::object& task, const json::value& history, co
                                      "run_after", "deadline", "owner_id", "hold_reason", "error", "error_code"}) {
     AppendField(out, key, TextOf(task, key));
   }
+  if (const json::value* before = task.if_contains("depends_on"); before != nullptr && before->is_array()) {
+    std::string ids;
+    for (const json::value& id : before->get_array()) ids += (ids.empty() ? "" : " ") + std::string(id.as_string());
+    AppendField(out, "depends_on", ids);
+  }
   AppendField(out, "attempts",
               fmt::format("{} of {}", WriteJson(task.at("attempts")), WriteJson(task.at("max_attempts"))));
   AppendField(out, "priority", WriteJson(task.at("priority")));

@@ -19,6 +19,19 @@ TEST(TaskView, WhatTheTableShowsOfIdsTellsTheTasksOfABatchApart) {
   EXPECT_TRUE(table.contains("\n01a21968-ad87-77a2-b09b  queued")) << table;
 }
 
+TEST(TaskView, WhatATaskDependsOnIsAmongItsDetails) {
+  json::object task = TaskOf("01a21968-ad87-77a2-bd38-7b8de35d5059");
+  task["attempts"] = 0;
+  task["max_attempts"] = 3;
+  task["priority"] = 0;
+  task["dead_letter"] = false;
+  task["depends_on"] = json::array{};
+  EXPECT_FALSE(TaskDetails(task, nullptr, nullptr).contains("depends_on"));
+  task["depends_on"] = json::array{"01a21968-ad87-77a2-b09b-ba2b6e4184cc", "01a21968-ad87-77a2-b09c-0123456789ab"};
+  EXPECT_TRUE(TaskDetails(task, nullptr, nullptr)
+                  .contains("01a21968-ad87-77a2-b09b-ba2b6e4184cc 01a21968-ad87-77a2-b09c-0123456789ab"));
+}
+
 TEST(Terminal, CutsBetweenCharactersAndKeepsOneLine) {
   EXPECT_EQ(Cut("a\nb", 10), "a b");
   EXPECT_EQ(Cut("0123456789", 10), "0123456789");

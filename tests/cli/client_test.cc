@@ -80,6 +80,11 @@ TEST(Client, QueuesArePausedLimitedAndListedWithTheLimitsOfKeys) {
   EXPECT_EQ(seedcore.Run({"queues", "unlimit", "*", "--key"}).code, 0);
   EXPECT_EQ(seedcore.Run({"queues", "unlimit", "*", "--key"}).code, 3);
   EXPECT_FALSE(Contains(seedcore.Run({"queues", "resume", "resize"}).out, "paused"));
+  const Outcome misspelled = seedcore.Run({"queues", "pause", "health_chekc"});
+  EXPECT_EQ(misspelled.code, 0) << "it may come yet";
+  EXPECT_TRUE(Contains(misspelled.err, "no task of type 'health_chekc' is known")) << misspelled.err;
+  seedcore.Json({"submit", "health_check"});
+  EXPECT_EQ(seedcore.Run({"queues", "pause", "health_check"}).err, "");
 }
 
 TEST(Client, WithoutATerminalNothingIsColoredAndOnOneItIs) {
