@@ -1,18 +1,22 @@
 #include "cli/api.h"
 
 #include <cstdio>
+#include <limits>
 
 #include <fmt/format.h>
 
 #include "base/env.h"
 #include "cli/terminal.h"
 #include "net/client.h"
+#include "net/target.h"
 
 namespace seedcore::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kGrace{500};  // so that the server's own deadline error arrives before ours
+constexpr int kNoBreaker = std::numeric_limits<int>::max();
 
+/// Of a call that got no answer.
 Error Explain(Error error, const std::string& base_url) {
   if (error.code == ErrorCode::kUnavailable && error.path.empty()) {
     error.message = fmt::format("no answer from {}: {}. Is `seedcore up` running?", base_url, error.message);
@@ -32,7 +36,8 @@ struct Api::Impl {
     net::ClientOptions options;
     options.base_url = base_url;
     options.token = settings.api_token;
-    options.breaker.failures_to_open = settings.breaker_failures;
+    // A program that runs once has nobody to spare, and each answer may say something else.
+    options.breaker.failures_to_open = kNoBreaker;
     return options;
   }
 
@@ -43,9 +48,10 @@ struct Api::Impl {
     call.idempotency_key = key;
     call = call.Within(settings.timeout + kGrace, RealEnv());
     net::ClientRequest request{.method = method, .target = path, .body = std::move(body)};
-    auto response = any_status ? client.SendForAnyStatus(request, call) : client.Send(request, call);
+    auto response = client.SendForAnyStatus(request, call);
     const std::string& base_url = target == Target::kTasks ? settings.api_url : settings.services_url;
     if (!response) return std::unexpected(Explain(std::move(response.error()), base_url));
+    if (response->status >= 400 && !any_status) return std::unexpected(net::DecodeError(*response));
     auto document = ParseJson(response->body);
     if (!document) return Fail(ErrorCode::kInternal, "the server answered something that is not JSON", base_url + path);
     return std::move(*document);
@@ -80,6 +86,22 @@ Result<json::value> Api::GetAnyStatus(const std::string& path, Target target) {
   return impl_->Send(net::Method::kGet, path, "", "", target, true);
 }
 
+namespace {
+
+/// Where nothing says what to talk to, that is what `up` would listen at by the same settings.
+void FollowListener(settings::Settings& settings, const char* url_name, std::string& url, const char* listen_name,
+                    const settings::HostPort& listen) {
+  using settings::SourceKind;
+  settings::Source& source = settings.sources[url_name];
+  if (source.kind != SourceKind::kDefault || settings.sources[listen_name].kind == SourceKind::kDefault) return;
+  if (listen.port == 0) return;
+  const bool everywhere = listen.host == "0.0.0.0" || listen.host == "::";
+  url = "http://" + net::HostPort{everywhere ? "127.0.0.1" : listen.host, listen.port}.ToString();
+  source.text = listen_name;
+}
+
+}  // namespace
+
 Result<settings::Settings> LoadSettings(const Arguments& arguments) {
   std::map<std::string, std::string> flags;
   for (const settings::Setting& setting : settings::Catalog()) {
@@ -87,6 +109,10 @@ Result<settings::Settings> LoadSettings(const Arguments& arguments) {
   }
   auto settings = settings::Load(flags, arguments.Get("config"));
   if (settings) {
+    FollowListener(*settings, "client.api_url", settings->client.api_url, "server.api_listen",
+                   settings->server.api_listen);
+    FollowListener(*settings, "client.services_url", settings->client.services_url, "server.listen",
+                   settings->server.listen);
     for (const std::string& warning : settings->warnings) fmt::print(stderr, "seedcore: warning: {}\n", warning);
   }
   return settings;

@@ -39,11 +39,34 @@ void PrintMembers(const json::object& members) {
 /// Why a service is not entirely healthy: its error, or the parts it names as not there.
 std::string Reason(const json::value& health) {
   std::string reason = TextOf(health, "error");
+  if (health.is_object() && health.get_object().contains("error") && reason.empty()) {
+    reason = TextOf(health.at("error"), "message");  // an error document
+  }
   const json::value* parts = health.as_object().if_contains("parts");
   if (!reason.empty() || parts == nullptr || !parts->is_object()) return reason;
   for (const auto& part : parts->get_object()) {
     if (!part.value().is_bool() || part.value().get_bool()) continue;
     reason += (reason.empty() ? "not there: " : ", ") + std::string(part.key());
+  }
+  return reason;
+}
+
+/// Why tasks cannot be stored now. The probe tells anybody only what kind of failure it is; whoever has a token learns
+/// more.
+std::string WhyNotReady(Api& api, const json::value& readiness) {
+  const auto status = api.Get("/api/v1/status");
+  if (!status && status.error().code == ErrorCode::kUnavailable) return status.error().message;
+  std::string reason;
+  if (status) {
+    const json::value* const store = status->as_object().if_contains("store");
+    if (store != nullptr) reason = TextOf(*store, "error");
+  }
+  const json::value* const deps = readiness.as_object().if_contains("deps");
+  if (deps == nullptr || !deps->is_object()) return reason;
+  for (const auto& dep : deps->get_object()) {
+    const std::string text = Shown(dep.value());
+    if (!text.starts_with("error: ") || (dep.key() == "db" && !reason.empty())) continue;
+    reason += (reason.empty() ? "" : ", ") + std::string(dep.key()) + ": " + text.substr(7);
   }
   return reason;
 }
@@ -63,19 +86,19 @@ int RunHealth(const Arguments& arguments) {
   json::object report;
   bool all_good = true;
   std::size_t unreachable = 0;
-  Error last_error;
+  Error first_error;
   for (const Probe& probe : kProbes) {
     auto health = api.GetAnyStatus(probe.path, probe.target);
     if (!health) {
-      ++unreachable;
-      last_error = health.error();
+      if (unreachable++ == 0) first_error = health.error();
       report[probe.name] = json::object{{"status", "unreachable"}, {"error", health.error().message}};
       continue;
     }
     all_good = all_good && IsGood(TextOf(*health, "status"));
+    if (TextOf(*health, "status") == "not_ready") health->as_object()["error"] = WhyNotReady(api, *health);
     report[probe.name] = std::move(*health);
   }
-  if (unreachable == kProbes.size()) return ReportError(last_error);
+  if (unreachable == kProbes.size()) return ReportError(first_error);
   if (arguments.Has("json")) {
     PrintJson(report);
   } else {

@@ -345,12 +345,14 @@ void AddMlAndEnergy(Rows& rows) {
 void AddClientAndCluster(Rows& rows) {
   const auto client = &Settings::client;
   using C = ClientSettings;
-  rows.push_back(Row("client.api_url", client, &C::api_url,
-                     {.meaning = "Task API the command line talks to",
-                      .environment = {"SEEDCORE_API", "SEEDCORE_API_URL"},
-                      .flag = "api"}));
+  rows.push_back(
+      Row("client.api_url", client, &C::api_url,
+          {.meaning = "Task API the command line talks to; by default at server.api_listen, where that is set",
+           .environment = {"SEEDCORE_API", "SEEDCORE_API_URL"},
+           .flag = "api"}));
   rows.push_back(Row("client.services_url", client, &C::services_url,
-                     {.meaning = "Services the command line talks to", .environment = {"SERVE_GATEWAY"}}));
+                     {.meaning = "Services the command line talks to; by default at server.listen, where that is set",
+                      .environment = {"SERVE_GATEWAY"}}));
   rows.push_back(Row("client.api_token", client, &C::api_token,
                      {.meaning = "Bearer token it presents", .environment = {"SEEDCORE_API_TOKEN"}, .secret = true}));
   rows.push_back(Row("client.timeout", client, &C::timeout,
