@@ -29,6 +29,14 @@ def make_engine(data_dir: Path, service: str = "ml", **settings: object) -> Engi
     return Engine(service, gateway_url=NOWHERE, user_config=config(data_dir, **settings))
 
 
+def scope(path: str, method: str = "GET", query: bytes = b"", **more: object) -> dict[str, Any]:
+    """What an application mounted at the first part of `path` is told of a request; `more`: what servers may leave out."""
+    return {
+        "type": "http", "method": method, "path": path, "root_path": "/" + path.split("/")[1],
+        "query_string": query, "headers": [(b"host", b"test")], "client": None, **more,
+    }  # fmt: skip
+
+
 async def ask(
     app: EngineASGI,
     path: str,
@@ -49,11 +57,8 @@ async def ask(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {
-        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "root_path": "/mounted",
-        "query_string": b"", "headers": [(b"host", b"test")], "client": ("127.0.0.1", 1),
-    }  # fmt: skip
-    await app(scope, receive, send)
+    told = scope(path, method, raw_path=path.encode(), client=("127.0.0.1", 1))
+    await app(told, receive, send)
     if not sent:
         return 0, None
     content = b"".join(message.get("body", b"") for message in sent)
@@ -118,11 +123,7 @@ def test_events_come_as_they_happen_until_the_client_leaves(tmp_path: Path) -> N
             await leave.wait()
             return {"type": "http.disconnect"}
 
-        scope = {
-            "type": "http", "method": "GET", "path": "/pipeline/events", "root_path": "/pipeline",
-            "query_string": b"", "headers": [(b"host", b"test")], "client": None,
-        }  # fmt: skip
-        streaming = asyncio.ensure_future(EngineASGI(engine)(scope, receive, sent.put))
+        streaming = asyncio.ensure_future(EngineASGI(engine)(scope("/pipeline/events"), receive, sent.put))
         start = await sent.get()
         assert start["status"] == 200
         assert (b"content-type", b"text/event-stream") in start["headers"]
@@ -164,11 +165,7 @@ def test_a_client_that_takes_nothing_in_time_is_left(tmp_path: Path) -> None:
                 writer.write(message.get("body", b""))
                 await writer.drain()
 
-            scope = {
-                "type": "http", "method": "GET", "path": "/pipeline/events", "root_path": "/pipeline",
-                "query_string": b"after=0", "headers": [(b"host", b"test")], "client": None,
-            }  # fmt: skip
-            await app(scope, receive, send)
+            await app(scope("/pipeline/events", query=b"after=0"), receive, send)
             left.set()
             writer.transport.abort()
 
@@ -200,11 +197,7 @@ def test_a_stream_ends_in_order_after_its_time_or_its_share_of_bytes(tmp_path: P
         async def send(message: Any) -> None:
             sent.append(message)
 
-        scope = {
-            "type": "http", "method": "GET", "path": "/pipeline/events", "root_path": "/pipeline",
-            "query_string": b"after=0", "headers": [(b"host", b"test")], "client": None,
-        }  # fmt: skip
-        await EngineASGI(engine, streams=limits)(scope, receive, send)
+        await EngineASGI(engine, streams=limits)(scope("/pipeline/events", query=b"after=0"), receive, send)
         return sent
 
     async def case() -> None:
