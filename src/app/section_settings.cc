@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "store/location.h"
+
 namespace seedcore::app {
 namespace {
 
@@ -82,7 +84,7 @@ store::StreamRetention StreamRetentionFrom(const settings::StoreSettings& settin
 
 store::sqlite::SqliteSettings SqliteSettingsFrom(const settings::StoreSettings& settings, const std::string& data_dir) {
   store::sqlite::SqliteSettings options;
-  options.path = (std::filesystem::path(data_dir) / "seedcore.db").string();
+  options.path = (std::filesystem::path(data_dir) / store::kStoreFile).string();
   options.readers = settings.readers;
   options.shared = settings.shared;
   options.streams = StreamRetentionFrom(settings);

@@ -230,7 +230,7 @@ const std::vector<Command>& Commands() {
       {"store copy",
        "Copy a whole store that is not in use into an empty one, verified row for row",
        {{.name = "SRC", .help = "Path or PostgreSQL DSN", .required = true},
-        {.name = "DST", .help = "Path or PostgreSQL DSN", .required = true},
+        {.name = "DST", .help = "Data folder, file (NAME.db) or PostgreSQL DSN", .required = true},
         {.name = "--resume", .help = "Go on with a copy that was begun", .is_flag = true},
         kJson},
        SettingFlags::kNone,

@@ -1,7 +1,11 @@
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <span>
+#include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/foundation.h"
 #include "app/section_settings.h"
@@ -45,6 +49,31 @@ json::object ToJson(const store::CheckReport& report) {
   return {{"store", report.place},     {"sound", report.findings.empty()},    {"schema_version", report.schema_version},
           {"tasks", std::move(tasks)}, {"dead_letters", report.dead_letters}, {"events", report.events},
           {"rules", report.rules},     {"findings", std::move(findings)}};
+}
+
+/// As one word of a shell.
+std::string ShellWord(const std::string& text) {
+  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+:@%,";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
+/// The command that starts on a store. `up` opens a folder with seedcore.db, so another file has to be moved into one.
+std::string StartCommand(const std::string& given, const std::string& place) {
+  if (store::IsDsn(given)) return "SEEDCORE_PG_DSN=DST seedcore up";
+  const std::filesystem::path file(place);
+  if (file.filename() == store::kStoreFile) return "seedcore up --data-dir " + ShellWord(file.parent_path().string());
+  return fmt::format("mkdir DIR && mv {} DIR/{} && seedcore up --data-dir DIR", ShellWord(place), store::kStoreFile);
+}
+
+/// "a, b, c and 7 more"
+std::string Listed(std::span<const std::string> names) {
+  constexpr std::size_t kShown = 10;
+  const std::size_t shown = std::min(kShown, names.size());
+  const std::string more = names.size() > shown ? fmt::format(" and {} more", names.size() - shown) : "";
+  return fmt::format("{}{}", fmt::join(names.first(shown), ", "), more);
 }
 
 /// "1 task", "2 tasks".
@@ -116,11 +145,13 @@ int RunStoreCopy(const Arguments& arguments) {
 
   const Instant started = env.Now();
   Instant drawn = started;
+  bool begun = false;
   Result<store::CopyReport> report;
   {
     Progress copying("copying"), verifying("verifying");
     report = store::CopyStore(
         **source, **destination, {.resume = arguments.Has("resume")}, [&](const store::CopyProgress& progress) {
+          begun = true;
           const Instant now = env.Now();
           if (now - started < std::chrono::seconds(1)) return;
           if (now - drawn < std::chrono::milliseconds(100)) return;
@@ -131,20 +162,25 @@ int RunStoreCopy(const Arguments& arguments) {
   }
   if (!report) {
     const int code = ReportStoreError(report.error());
-    const bool can_resume = report.error().code != ErrorCode::kConflict;
+    const bool can_resume = begun && report.error().code != ErrorCode::kConflict;
     if (can_resume) fmt::print(stderr, "seedcore: what has been copied stays; run it again with --resume\n");
     return code;
   }
   const double seconds = std::chrono::duration<double>(env.Now() - started).count();
+  const std::string start = StartCommand(arguments.Get("DST"), (*destination)->place());
   if (arguments.Has("json")) {
     json::object tables;
     for (const store::CopiedTable& table : report->tables) tables[table.name] = table.rows;
+    json::array left_out;
+    for (const std::string& table : report->left_out) left_out.emplace_back(table);
     PrintJson(json::object{{"source", (*source)->place()},
                            {"destination", (*destination)->place()},
                            {"rows", report->rows},
                            {"resumed_rows", report->resumed_rows},
                            {"seconds", seconds},
-                           {"tables", std::move(tables)}});
+                           {"tables", std::move(tables)},
+                           {"left_out", std::move(left_out)},
+                           {"start", start}});
     return kExitOk;
   }
   for (const store::CopiedTable& table : report->tables) {
@@ -152,6 +188,8 @@ int RunStoreCopy(const Arguments& arguments) {
   }
   fmt::print("{} rows copied and verified in {:.1f} s: {} -> {}\n", report->rows, seconds, (*source)->place(),
              (*destination)->place());
+  if (!report->left_out.empty()) fmt::print("left out, not of SeedCore: {}\n", Listed(report->left_out));
+  fmt::print("start on the copy: {}\n", start);
   return kExitOk;
 }
 

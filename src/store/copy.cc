@@ -1,10 +1,12 @@
 #include "store/copy.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/json.h"
 
@@ -104,6 +106,17 @@ std::vector<Table> InOrder(std::vector<Table> tables) {
   return ordered;
 }
 
+/// Between two tables of one name.
+std::string Difference(const Table& source, const Table& destination) {
+  std::vector<std::string> more, missing, parts;
+  std::ranges::set_difference(source.columns, destination.columns, std::back_inserter(more));
+  std::ranges::set_difference(destination.columns, source.columns, std::back_inserter(missing));
+  if (!more.empty()) parts.push_back(fmt::format("more columns: {}", fmt::join(more, ", ")));
+  if (!missing.empty()) parts.push_back(fmt::format("missing columns: {}", fmt::join(missing, ", ")));
+  if (parts.empty()) parts.emplace_back("another primary key");
+  return fmt::format("{}", fmt::join(parts, "; "));
+}
+
 class Copy {
  public:
   Copy(Tables& source, Tables& destination, const CopySettings& settings,
@@ -113,6 +126,7 @@ class Copy {
   Result<CopyReport> Run() {
     SEEDCORE_RETURN_IF_ERROR(Prepare());
     SEEDCORE_RETURN_IF_ERROR(Start());
+    if (progress_) progress_({.table = {}, .done = done_, .total = total_});
     for (const Table& table : tables_) SEEDCORE_RETURN_IF_ERROR(CopyTable(table));
     SEEDCORE_RETURN_IF_ERROR(InTransaction([&] { return Settle(); }));
     done_ = 0;
@@ -151,14 +165,21 @@ class Copy {
     if (is_half) return std::unexpected(UnfinishedCopy(source_.place()));
     SEEDCORE_ASSIGN_OR_RETURN(std::vector<Table> there, source_.Describe());
     SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Table> here, destination_.Describe());
+    SEEDCORE_ASSIGN_OR_RETURN(report_.left_out, source_.Foreign());
+    for (const Table& table : here) {
+      if (std::ranges::find(there, table.name, &Table::name) != there.end()) continue;
+      return Fail(ErrorCode::kConflict, fmt::format("the source has no table {}", table.name), source_.place());
+    }
     for (Table& table : there) {
       SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t rows, source_.Count(table));
       const auto found = std::ranges::find(here, table.name, &Table::name);
       const bool fits = found != here.end() && found->columns == table.columns && found->key == table.key;
       if (!fits && rows > 0) {
         return Fail(ErrorCode::kConflict,
-                    fmt::format("the table {} has {} rows, and no table like it is in {}", table.name, rows,
-                                destination_.place()),
+                    found == here.end() ? fmt::format("the table {} has {} rows, and no table of that name is in {}",
+                                                      table.name, rows, destination_.place())
+                                        : fmt::format("the table {} has {} rows and another shape than SeedCore's: {}",
+                                                      table.name, rows, Difference(table, *found)),
                     source_.place());
       }
       if (!fits || table.key.empty()) continue;

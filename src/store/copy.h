@@ -33,15 +33,17 @@ struct CopiedTable {
 struct CopyReport {
   std::vector<CopiedTable> tables;
   std::int64_t rows = 0;
-  std::int64_t resumed_rows = 0;  ///< of these, copied by an earlier run
+  std::int64_t resumed_rows = 0;      ///< of these, copied by an earlier run
+  std::vector<std::string> left_out;  ///< tables beside the source's that are not SeedCore's, by name
 };
 
 /// Copies `source` (opened with kCopyFrom) into `destination` (kCopyTo), which must be empty, or hold the beginning of
-/// a copy of the same source when resuming. `progress` is called after each batch.
+/// a copy of the same source when resuming. Tables that are not SeedCore's stay where they are. `progress` is called
+/// once the copy has begun, and after each batch: what is refused before has left nothing in the destination.
 ///
-/// kConflict: the destination has other data, holds another or no unfinished copy, or has no place for a table of the
-/// source that is not empty; or a row differs at the end. Otherwise the error of the store that failed; after that a
-/// copy can be resumed.
+/// kConflict: the destination has other data, holds another or no unfinished copy, or a table of SeedCore's is not
+/// there or has another shape than there; or a row differs at the end. Otherwise the error of the store that failed;
+/// when it had begun, a copy can be resumed after that.
 [[nodiscard]] Result<CopyReport> CopyStore(Tables& source, Tables& destination, const CopySettings& settings,
                                            const std::function<void(const CopyProgress&)>& progress);
 

@@ -13,6 +13,7 @@
 #include "store/check.h"
 #include "store/conformance.h"
 #include "store/location.h"
+#include "store/postgres/connection.h"
 #include "store/postgres/postgres_store.h"
 #include "store/postgres/testing.h"
 #include "store/random_store.h"
@@ -53,6 +54,12 @@ class CopyPostgres : public testing::Test {
     SEEDCORE_ASSIGN_OR_RETURN(const auto source, OpenTables(from, TablesUse::kCopyFrom, env_));
     SEEDCORE_ASSIGN_OR_RETURN(const auto destination, OpenTables(to, TablesUse::kCopyTo, env_));
     return CopyStore(*source, *destination, {.resume = resume, .max_rows = 20}, progress);
+  }
+
+  /// The first value of the first row, as text.
+  std::string Ask(const std::string& database, const char* sql) {
+    const auto connection = Must(postgres::Connection::Open({.dsn = server_.Dsn(database), .setup = {}}));
+    return std::string(Must(connection->RunOnce(sql, {})).Text(0, 0));
   }
 
   Contents ContentsOf(const std::string& place) {
@@ -219,6 +226,87 @@ TEST_F(CopyPostgres, ADestinationWithDataOfItsOwnIsLeftAlone) {
   EXPECT_EQ(CodeOf(Copy(file, other, true)), ErrorCode::kConflict);
   EXPECT_EQ(ContentsOf(other), before);
   EXPECT_EQ(CodeOf(Copy(file, file)), ErrorCode::kUnavailable);
+}
+
+TEST_F(CopyPostgres, TheTablesOfANewStoreAreTheListedOnes) {
+  OpenFile("new.db").reset();
+  OpenDatabase().reset();
+  for (const std::string& place : {File("new.db"), Dsn()}) {
+    SCOPED_TRACE(place);
+    const auto tables = Must(OpenTables(place, TablesUse::kInspect, env_));
+    std::vector<std::string> names;
+    for (const Table& table : Must(tables->Describe())) names.push_back(table.name);
+    EXPECT_THAT(names, testing::ElementsAreArray(kStoreTables));
+    EXPECT_THAT(Must(tables->Foreign()), IsEmpty());
+  }
+}
+
+TEST_F(CopyPostgres, AnApplicationsTablesAreLeftAloneOnBothSides) {
+  const std::string file = MakeFile("from.db", 14, 40);
+  const Contents contents = ContentsOf(file);
+  server_.Execute(database_,
+                  "CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, price numeric, "
+                  "place point); INSERT INTO orders (price) VALUES (1), (2); DELETE FROM orders; "
+                  "CREATE TABLE \"Upper Case\" (n int GENERATED ALWAYS AS IDENTITY)");
+  EXPECT_THAT(Must(Copy(file, Dsn())).left_out, IsEmpty());
+  EXPECT_EQ(Ask(database_, "INSERT INTO orders (price) VALUES (3) RETURNING id::text"), "3");
+  EXPECT_THAT(BrokenRules(Dsn()), IsEmpty());
+  EXPECT_THAT(Must(Copy(Dsn(), File("back.db"))).left_out, testing::ElementsAre("Upper Case", "orders"));
+  EXPECT_EQ(ContentsOf(File("back.db")), contents);
+  // The application goes on while its neighbors are read.
+  const auto source = Must(OpenTables(Dsn(), TablesUse::kCopyFrom, env_));
+  EXPECT_EQ(Ask(database_, "INSERT INTO orders (price) VALUES (4) RETURNING id::text"), "4");
+}
+
+TEST_F(CopyPostgres, ATableOfOurNameAndAnotherShapeIsRefusedAndNothingIsMade) {
+  {
+    MakeFile("from.db", 15, 20), Must(Copy(File("from.db"), Dsn()));
+  }
+  server_.Execute(database_, "ALTER TABLE facts ADD COLUMN color text");
+  server_.Execute(database_,
+                  "INSERT INTO facts (id, text, tags, meta_data, created_at, updated_at) VALUES "
+                  "('01900000-0000-7000-8000-0000000000f1', '', '{}', '{}', now(), now())");
+  const std::string other = database_ + "_other";
+  server_.CreateDatabase(other);
+  for (const std::string& to : {File("a/b/to.db"), File("to.db"), server_.Dsn(other)}) {
+    SCOPED_TRACE(to);
+    bool begun = false;
+    const auto refused = Copy(Dsn(), to, false, [&](const CopyProgress&) { begun = true; });
+    EXPECT_EQ(CodeOf(refused), ErrorCode::kConflict);
+    EXPECT_THAT(refused.error().message, HasSubstr("more columns: color"));
+    EXPECT_FALSE(begun);
+    EXPECT_EQ(CodeOf(OpenTables(to, TablesUse::kInspect, env_)), ErrorCode::kNotFound);
+  }
+  EXPECT_FALSE(std::filesystem::exists(File("a")));
+  EXPECT_FALSE(std::filesystem::exists(File("to.db.lock")));
+  EXPECT_EQ(Ask(other, "SELECT count(*)::text FROM pg_class WHERE relname = 'tasks'"), "0");
+  server_.Execute(database_, "ALTER TABLE facts DROP COLUMN color; DROP TABLE rule_version");
+  const auto missing = Copy(Dsn(), File("to.db"));
+  EXPECT_EQ(CodeOf(missing), ErrorCode::kConflict);
+  EXPECT_THAT(missing.error().message, HasSubstr("no table rule_version"));
+}
+
+TEST_F(CopyPostgres, WhatWasThereBeforeARefusalStays) {
+  const std::string file = MakeFile("from.db", 16, 20);
+  OpenFile("empty.db").reset();
+  Must(OpenTables(File("empty.db"), TablesUse::kCopyTo, env_)).reset();
+  EXPECT_TRUE(OpenTables(File("empty.db"), TablesUse::kInspect, env_));
+  std::filesystem::create_directory(File("folder"));
+  Must(OpenTables(File("folder"), TablesUse::kCopyTo, env_)).reset();
+  EXPECT_TRUE(std::filesystem::is_empty(File("folder")));
+  EXPECT_TRUE(std::filesystem::exists(File("folder")));
+}
+
+TEST_F(CopyPostgres, ANewPathIsTheFolderThatUpOpensUnlessItIsNamedLikeAFile) {
+  const std::string file = MakeFile("from.db", 17, 5);
+  for (const auto& [to, made] : {std::pair(File("data"), File("data/seedcore.db")),
+                                 {File("more/data/"), File("more/data/seedcore.db")},
+                                 {File("other.db"), File("other.db")},
+                                 {File("v1.2"), File("v1.2/seedcore.db")}}) {
+    Must(Copy(file, to));
+    EXPECT_TRUE(std::filesystem::is_regular_file(made)) << made;
+    EXPECT_EQ(Must(OpenTables(to, TablesUse::kInspect, env_))->place(), made);
+  }
 }
 
 TEST_F(CopyPostgres, ASourceThatChangedInBetweenIsFound) {

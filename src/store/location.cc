@@ -1,7 +1,10 @@
 #include "store/location.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <regex>
+#include <string_view>
 #include <utility>
 
 #include "store/postgres/tables.h"
@@ -10,11 +13,18 @@
 namespace seedcore::store {
 namespace {
 
+/// What is not there yet is a folder, as `up` makes one, unless it is named like a file.
+bool IsFolder(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return std::filesystem::is_directory(path, error);
+  constexpr std::array<std::string_view, 3> kFiles = {".db", ".sqlite", ".sqlite3"};
+  return std::ranges::find(kFiles, path.extension().string()) == kFiles.end();
+}
+
 std::string FileOf(const std::string& place) {
   std::error_code error;
   const std::filesystem::path path(place);
-  const bool is_folder = std::filesystem::is_directory(path, error) || !path.has_filename();
-  const auto absolute = std::filesystem::absolute(is_folder ? path / "seedcore.db" : path, error);
+  const auto absolute = std::filesystem::absolute(IsFolder(path) ? path / kStoreFile : path, error);
   return absolute.lexically_normal().string();
 }
 

@@ -10,10 +10,14 @@
 /// Stores by what a person calls them: a path, or a DSN.
 namespace seedcore::store {
 
+/// The file of a store in its folder: what `up --data-dir` opens.
+inline constexpr char kStoreFile[] = "seedcore.db";
+
 /// A URL of the scheme postgresql or postgres, or libpq's keyword=value pairs. Everything else is a path.
 [[nodiscard]] bool IsDsn(const std::string& text);
 
-/// `place`: a DSN, a database file, or a folder with the file seedcore.db. kInvalidArgument, kNotFound, kUnavailable,
+/// `place`: a DSN, a database file, or a folder with the file seedcore.db. A path that is not there yet is such a
+/// folder, unless its name ends in .db, .sqlite or .sqlite3. kInvalidArgument, kNotFound, kUnavailable,
 /// kUnauthenticated, kPermissionDenied, kCorrupt: as the stores say.
 [[nodiscard]] Result<std::unique_ptr<Tables>> OpenTables(const std::string& place, TablesUse use, Env& env);
 

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -25,10 +28,61 @@ struct Table {
   std::vector<std::string> references;  ///< tables whose rows must be there before the rows of this one
 };
 
+/// The tables with data of their own, of every store, by name. Others in the same database are somebody else's.
+inline constexpr std::array<std::string_view, 46> kStoreTables = {"agent_collab_agent",
+                                                                  "agent_member_of_organ",
+                                                                  "agent_owns_memory_cell",
+                                                                  "agent_registry",
+                                                                  "agent_uses_model",
+                                                                  "artifact",
+                                                                  "capability",
+                                                                  "cluster_metadata",
+                                                                  "energy_ledger",
+                                                                  "facts",
+                                                                  "flashbulb_incidents",
+                                                                  "graph_embeddings",
+                                                                  "graph_node_map",
+                                                                  "memory_cell",
+                                                                  "model",
+                                                                  "organ_governed_by_policy",
+                                                                  "organ_provides_capability",
+                                                                  "organ_provides_skill",
+                                                                  "organ_registry",
+                                                                  "organ_uses_service",
+                                                                  "policy",
+                                                                  "queue_clock",
+                                                                  "queue_flow",
+                                                                  "queue_limit",
+                                                                  "queue_pause",
+                                                                  "registry_instance",
+                                                                  "routing_rule",
+                                                                  "rule_version",
+                                                                  "schedule",
+                                                                  "service",
+                                                                  "skill",
+                                                                  "stream_state",
+                                                                  "task_depends_on_task",
+                                                                  "task_event",
+                                                                  "task_executed_by_organ",
+                                                                  "task_owned_by_agent",
+                                                                  "task_payload",
+                                                                  "task_produces_artifact",
+                                                                  "task_produces_fact",
+                                                                  "task_reads_fact",
+                                                                  "task_reads_memory",
+                                                                  "task_result",
+                                                                  "task_step",
+                                                                  "task_uses_capability",
+                                                                  "task_writes_memory",
+                                                                  "tasks"};
+[[nodiscard]] inline bool IsStoreTable(std::string_view name) { return std::ranges::binary_search(kStoreTables, name); }
+
 enum class TablesUse {
   kInspect,   ///< reads one snapshot; the store may be in use
   kCopyFrom,  ///< reads one snapshot that nobody can change meanwhile; kUnavailable while a process has it open
-  kCopyTo,    ///< writes; creates and migrates the tables; kUnavailable while a process has it open
+  /// Writes; creates and migrates the tables; kUnavailable while a process has it open. A store that was not there
+  /// before is gone again with the object, unless something has been committed.
+  kCopyTo,
 };
 
 /// One connection to a store, used by one thread at a time. Errors are those of store.h.
@@ -41,11 +95,15 @@ class Tables {
   [[nodiscard]] virtual Result<int> SchemaVersion() = 0;
   /// The one that this program writes.
   [[nodiscard]] virtual int NewestVersion() const = 0;
-  /// Every table with data of its own, by name. What a store derives from other tables (counts, words of a text), and
-  /// what says something about the place itself (versions, probes), is not among them.
+  /// Those of kStoreTables that are there, by name. What a store derives from other tables (counts, words of a text),
+  /// and what says something about the place itself (versions, probes), is not among them.
   [[nodiscard]] virtual Result<std::vector<Table>> Describe() = 0;
+  /// Tables that are not SeedCore's, by name: an application's, in the same database. They are neither read nor
+  /// changed.
+  [[nodiscard]] virtual Result<std::vector<std::string>> Foreign() = 0;
 
-  /// Until Commit or Rollback. A reader has its transaction from the beginning.
+  /// Until Commit or Rollback. A reader has its transaction from the beginning; a writer may have one, in which the
+  /// tables were made, and goes on with it.
   [[nodiscard]] virtual Result<void> Begin() = 0;
   [[nodiscard]] virtual Result<void> Commit() = 0;
   virtual void Rollback() = 0;

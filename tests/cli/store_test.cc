@@ -1,5 +1,6 @@
 // `seedcore store ...`, as a person or a script runs it.
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -47,6 +48,64 @@ TEST_F(StoreCommand, ANewStoreIsMigratedCheckedCopiedToPostgresqlAndBack) {
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     EXPECT_FALSE(Contains(outcome.out + outcome.err, kSecret)) << outcome.out << outcome.err;
   }
+}
+
+TEST_F(StoreCommand, AnApplicationsOwnTablesStayWhereTheyAreAndAreNamed) {
+  const std::string dsn = Dsn("cli_foreign");
+  EXPECT_EQ(seedcore_.Run({"store", "migrate", dsn}).code, 0);
+  server_.Execute("cli_foreign",
+                  "CREATE TABLE orders (id int PRIMARY KEY, price numeric); INSERT INTO orders VALUES "
+                  "(42, 1.5); CREATE TABLE \"Customers\" (name text); INSERT INTO \"Customers\" VALUES "
+                  "('Ada'); SELECT seedcore_enqueue('ship_order', '{\"order\": 42}')");
+  const Outcome outcome = seedcore_.Run({"store", "copy", dsn, data_});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(Contains(outcome.out, "left out, not of SeedCore: Customers, orders\n")) << outcome.out;
+  const json::value report = seedcore_.Json({"store", "copy", dsn, data_ + "2"});
+  EXPECT_EQ(report.at("left_out"), json::value({"Customers", "orders"}));
+  EXPECT_EQ(report.at("tables").at("tasks"), 1);
+  EXPECT_EQ(seedcore_.Json({"store", "check", dsn}).at("sound"), true);
+}
+
+TEST_F(StoreCommand, UpStartsOnACopyAsTheLastLineSays) {
+  EXPECT_EQ(seedcore_.Run({"store", "migrate", data_}).code, 0);
+  const std::string folder = (seedcore_.folder() / "new" / "my copy").string();
+  const Outcome copied = seedcore_.Run({"store", "copy", data_, folder});
+  EXPECT_EQ(copied.code, 0) << copied.err;
+  EXPECT_TRUE(copied.out.ends_with(fmt::format("\nstart on the copy: seedcore up --data-dir '{}'\n", folder)))
+      << copied.out;
+  EXPECT_EQ(std::filesystem::status(folder).permissions(), std::filesystem::perms::owner_all);
+  {
+    const auto up =
+        seedcore_.Start({"up", "--listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0", "--data-dir", folder});
+    EXPECT_NE(up->AwaitLine("ready"), "") << up->err();
+  }
+  const json::value file = seedcore_.Json({"store", "copy", data_, folder + ".db"});
+  EXPECT_EQ(std::string(file.at("destination").as_string()), folder + ".db");
+  EXPECT_EQ(std::string(file.at("start").as_string()),
+            fmt::format("mkdir DIR && mv '{}.db' DIR/seedcore.db && seedcore up --data-dir DIR", folder));
+  const json::value database = seedcore_.Json({"store", "copy", data_, Dsn("cli_start")});
+  EXPECT_EQ(database.at("start"), "SEEDCORE_PG_DSN=DST seedcore up");
+}
+
+TEST_F(StoreCommand, ARefusedCopyLeavesNothingBehind) {
+  const std::string dsn = Dsn("cli_refused"), empty = Dsn("cli_untouched");
+  EXPECT_EQ(seedcore_.Run({"store", "migrate", dsn}).code, 0);
+  server_.Execute("cli_refused",
+                  "ALTER TABLE facts ADD COLUMN color text; INSERT INTO facts (id, text, tags, meta_data, "
+                  "created_at, updated_at) VALUES (gen_random_uuid(), '', '{}', '{}', now(), now())");
+  const auto new_folder = seedcore_.folder() / "new";
+  for (const std::string& to : {(new_folder / "data").string(), (seedcore_.folder() / "x.db").string(), empty}) {
+    const Outcome outcome = seedcore_.Run({"store", "copy", dsn, to});
+    EXPECT_EQ(outcome.code, 6);
+    EXPECT_TRUE(
+        Contains(outcome.err, "the table facts has 1 rows and another shape than SeedCore's: more columns: color"))
+        << outcome.err;
+    EXPECT_FALSE(Contains(outcome.err, "--resume")) << outcome.err;
+  }
+  EXPECT_FALSE(std::filesystem::exists(new_folder));
+  EXPECT_FALSE(std::filesystem::exists(seedcore_.folder() / "x.db"));
+  EXPECT_FALSE(std::filesystem::exists(seedcore_.folder() / "x.db.lock"));
+  EXPECT_EQ(seedcore_.Run({"store", "check", empty}).code, 3) << "no store has been made";
 }
 
 TEST_F(StoreCommand, TheConfiguredStoreIsMeantWhenNoneIsNamed) {

@@ -141,18 +141,22 @@ Result<int> SchemaVersion(Connection& connection) {
   return static_cast<int>(version);
 }
 
-Result<int> Migrate(Connection& connection, WallTime now, std::span<const Migration> migrations,
-                    MigrationReport* report) {
+Result<int> MigrateUncommitted(Connection& connection, WallTime now, std::span<const Migration> migrations,
+                               MigrationReport* report) {
   const Patience patience(connection);
   // READ COMMITTED whatever the server's default: after the wait for the lock, the version is read anew.
   SEEDCORE_RETURN_IF_ERROR(connection.Script(
       "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"));
   MigrationReport unread;
   auto version = MigrateLocked(connection, now, migrations, report != nullptr ? *report : unread);
-  if (!version) {
-    if (connection.InTransaction()) (void)connection.Script("ROLLBACK");
-    return version;
-  }
+  if (!version && connection.InTransaction()) (void)connection.Script("ROLLBACK");
+  return version;
+}
+
+Result<int> Migrate(Connection& connection, WallTime now, std::span<const Migration> migrations,
+                    MigrationReport* report) {
+  const Patience patience(connection);
+  SEEDCORE_ASSIGN_OR_RETURN(const int version, MigrateUncommitted(connection, now, migrations, report));
   SEEDCORE_RETURN_IF_ERROR(connection.Script("COMMIT"));
   return version;
 }

@@ -22,6 +22,9 @@ struct MigrationReport {
 /// has a newer schema (both versions are named). kPermissionDenied: the user may not create tables.
 [[nodiscard]] Result<int> Migrate(Connection& connection, WallTime now, std::span<const Migration> migrations,
                                   MigrationReport* report = nullptr);
+/// The same, within a transaction that stays open: the caller commits it, or nothing has happened.
+[[nodiscard]] Result<int> MigrateUncommitted(Connection& connection, WallTime now,
+                                             std::span<const Migration> migrations, MigrationReport* report = nullptr);
 
 /// 0 for an empty database.
 [[nodiscard]] Result<int> SchemaVersion(Connection& connection);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -47,8 +48,11 @@ constexpr char kIdentities[] =
     "SELECT c.relname::text, a.attname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE "
     "a.attidentity <> '' AND c.relnamespace = current_schema()::regnamespace ORDER BY 1";
 constexpr char kBrokenIndexes[] =
-    "SELECT format('the index %s of %s is not valid', i.indexrelid::regclass, i.indrelid::regclass) FROM pg_index i "
-    "JOIN pg_class c ON c.oid = i.indrelid WHERE c.relnamespace = current_schema()::regnamespace AND NOT i.indisvalid";
+    "SELECT format('the index %s of %s is not valid', i.indexrelid::regclass, i.indrelid::regclass), c.relname::text "
+    "FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE c.relnamespace = current_schema()::regnamespace AND "
+    "NOT i.indisvalid";
+
+bool IsOwn(std::string_view name) { return std::ranges::find(kOwn, name) != kOwn.end(); }
 
 struct TypedTable {
   Table table;
@@ -71,7 +75,15 @@ class PostgresTables final : public Tables {
     return tables;
   }
 
-  Result<void> Begin() override { return connection_->Script("BEGIN ISOLATION LEVEL READ COMMITTED"); }
+  Result<std::vector<std::string>> Foreign() override {
+    SEEDCORE_RETURN_IF_ERROR(Load());
+    return std::vector<std::string>(foreign_.begin(), foreign_.end());
+  }
+
+  Result<void> Begin() override {
+    if (connection_->InTransaction()) return {};
+    return connection_->Script("BEGIN ISOLATION LEVEL READ COMMITTED");
+  }
   Result<void> Commit() override { return connection_->Script("COMMIT"); }
   void Rollback() override {
     if (connection_->IsUsable() && connection_->InTransaction()) (void)connection_->Script("ROLLBACK");
@@ -144,6 +156,7 @@ class PostgresTables final : public Tables {
     std::string script = fmt::format("SELECT setval('task_event_seq', {}); ", last_event / kEventBlock * kEventBlock);
     for (const Row& row : identities) {
       const std::string &table = std::get<std::string>(row[0]), &column = std::get<std::string>(row[1]);
+      if (!IsStoreTable(table)) continue;
       script += fmt::format(
           "SELECT setval(pg_get_serial_sequence('{0}', '{1}'), coalesce(max({1}), 1), max({1}) IS NOT NULL) FROM {0}; ",
           table, column);
@@ -154,7 +167,10 @@ class PostgresTables final : public Tables {
   Result<std::vector<std::string>> Integrity() override {
     std::vector<std::string> lines;
     SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Row> broken, Query(kBrokenIndexes));
-    for (const Row& row : broken) lines.push_back(std::get<std::string>(row[0]));
+    for (const Row& row : broken) {
+      const std::string& table = std::get<std::string>(row[1]);
+      if (IsStoreTable(table) || IsOwn(table)) lines.push_back(std::get<std::string>(row[0]));
+    }
     // Reading every column of every row meets a page whose checksum is wrong, and a value that cannot be unpacked.
     SEEDCORE_RETURN_IF_ERROR(Load());
     for (const std::string& name : Names()) {
@@ -171,6 +187,12 @@ class PostgresTables final : public Tables {
     if (!alone) return connection_->Script("SET TRANSACTION READ ONLY");
     // Locks come before the snapshot, which the first query takes.
     return connection_->Script(fmt::format("LOCK TABLE {} IN SHARE MODE", fmt::join(Names(), ", ")).c_str());
+  }
+
+  /// Makes the tables, or migrates them, in a transaction that the first Commit ends.
+  Result<void> BeginWriting(WallTime now) {
+    SEEDCORE_RETURN_IF_ERROR(MigrateUncommitted(*connection_, now, Migrations()));
+    return {};
   }
 
   /// A process that has just ended may still be known to the server, so it looks again for two seconds.
@@ -196,7 +218,11 @@ class PostgresTables final : public Tables {
     for (int i = 0; i < columns.size(); ++i) {
       const std::string name(columns.Text(i, 0)), column(columns.Text(i, 1));
       if (name == "task_event_batch") has_batches_ = true;
-      if (std::ranges::find(kOwn, name) != kOwn.end()) continue;
+      if (IsOwn(name)) continue;
+      if (!IsStoreTable(name)) {
+        foreign_.insert(name);
+        continue;
+      }
       const ColumnType type{std::string(columns.Text(i, 2)), columns.Bool(i, 3)};
       if (!IsKnown(type)) {
         return Fail(ErrorCode::kInternal,
@@ -245,7 +271,8 @@ class PostgresTables final : public Tables {
   std::unique_ptr<Connection> connection_;
   const std::string place_;
   std::map<std::string, TypedTable> tables_;  ///< empty until Load
-  bool has_batches_ = false;                  ///< since schema 10
+  std::set<std::string> foreign_;
+  bool has_batches_ = false;  ///< since schema 10
 };
 
 /// No limit on how long a statement takes, or how long the transaction waits for the other store.
@@ -261,13 +288,17 @@ Result<std::unique_ptr<Connection>> Connect(const TablesSettings& settings) {
 
 Result<std::unique_ptr<Tables>> OpenTables(const TablesSettings& settings, TablesUse use, Env& env) {
   SEEDCORE_ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection, Connect(settings));
-  if (use == TablesUse::kCopyTo) SEEDCORE_RETURN_IF_ERROR(Migrate(*connection, env.WallNow(), Migrations()));
-  SEEDCORE_ASSIGN_OR_RETURN(const int version, SchemaVersion(*connection));
   const std::string place = "postgresql://" + connection->place();
-  if (version == 0) return Fail(ErrorCode::kNotFound, "there is no store in this database", place);
   auto tables = std::make_unique<PostgresTables>(std::move(connection));
-  if (use != TablesUse::kInspect) SEEDCORE_RETURN_IF_ERROR(tables->RefuseOthers(1));
-  if (use != TablesUse::kCopyTo) SEEDCORE_RETURN_IF_ERROR(tables->BeginReading(use == TablesUse::kCopyFrom));
+  if (use == TablesUse::kCopyTo) {
+    SEEDCORE_RETURN_IF_ERROR(tables->RefuseOthers(1));
+    SEEDCORE_RETURN_IF_ERROR(tables->BeginWriting(env.WallNow()));
+    return tables;
+  }
+  SEEDCORE_ASSIGN_OR_RETURN(const int version, tables->SchemaVersion());
+  if (version == 0) return Fail(ErrorCode::kNotFound, "there is no store in this database", place);
+  if (use == TablesUse::kCopyFrom) SEEDCORE_RETURN_IF_ERROR(tables->RefuseOthers(1));
+  SEEDCORE_RETURN_IF_ERROR(tables->BeginReading(use == TablesUse::kCopyFrom));
   return tables;
 }
 

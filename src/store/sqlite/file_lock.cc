@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -20,6 +21,13 @@ std::string ReadHolder(int descriptor) {
   const ssize_t length = ::pread(descriptor, text.data(), text.size(), 0);
   if (length <= 0) return "unknown";
   return std::string(Trim(std::string_view(text.data(), static_cast<std::size_t>(length))));
+}
+
+/// Whoever had the lock before may have removed the file with the store that it had made; the next one then locks
+/// another file.
+bool IsRemoved(int descriptor) {
+  struct stat found{};
+  return ::fstat(descriptor, &found) == 0 && found.st_nlink == 0;
 }
 
 }  // namespace
@@ -50,6 +58,9 @@ Result<FileLock> FileLock::Acquire(const std::string& path, Mode mode) {
                                "store.shared too"
                              : "another process (pid {}) has this store open; stop it, or use another data directory";
     return Fail(ErrorCode::kUnavailable, fmt::format(fmt::runtime(advice), ReadHolder(lock.descriptor_)), path);
+  }
+  if (IsRemoved(lock.descriptor_)) {
+    return Fail(ErrorCode::kUnavailable, "another process has just removed this store; try again", path);
   }
   lock.WriteHolder();
   return lock;

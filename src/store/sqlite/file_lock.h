@@ -17,8 +17,8 @@ class FileLock {
     kShared,     ///< others that share it, but nobody who wants it alone
   };
 
-  /// kUnavailable: another process holds it in a way that rules this out (its id is named), or the file cannot be
-  /// created.
+  /// kUnavailable: another process holds it in a way that rules this out (its id is named), the file cannot be
+  /// created, or the one who had it has just removed it.
   [[nodiscard]] static Result<FileLock> Acquire(const std::string& path, Mode mode);
   /// Waits for an exclusive lock that others hold only briefly; kUnavailable after `patience`.
   [[nodiscard]] static Result<FileLock> AcquireWithin(const std::string& path, std::chrono::milliseconds patience,

@@ -31,6 +31,7 @@ constexpr std::array<std::string_view, 5> kOwn = {"schema_version", "store_healt
 constexpr char kPayloadRows[] = "(SELECT p.*, t.type, t.domain FROM task_payload p LEFT JOIN tasks t ON t.seq = p.seq)";
 constexpr std::array<std::string_view, 2> kPayloadExtra = {"type", "domain"};
 
+constexpr char kTableNames[] = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
 constexpr char kCountTasks[] =
     "DELETE FROM task_count; INSERT INTO task_count (status, n) SELECT s.value, count(t.seq) FROM "
     "json_each('[\"created\",\"queued\",\"running\",\"completed\",\"failed\",\"cancelled\",\"retry\"]') s LEFT JOIN "
@@ -88,29 +89,74 @@ std::string Marks(std::size_t count) {
   return marks;
 }
 
+std::vector<std::filesystem::path> MissingFoldersOf(const std::filesystem::path& path) {
+  std::vector<std::filesystem::path> missing;
+  std::error_code error;
+  for (auto folder = path.parent_path(); !folder.empty() && !std::filesystem::exists(folder, error);
+       folder = folder.parent_path()) {
+    missing.push_back(folder);
+  }
+  return missing;
+}
+
+/// The file of a store that was not there before, with the folders made for it: gone with the object, unless it is
+/// kept. Whoever has it holds the lock of the store.
+class NewFile {
+ public:
+  NewFile(std::string path, std::vector<std::filesystem::path> folders)
+      : path_(std::move(path)), folders_(std::move(folders)) {}
+  ~NewFile() {
+    if (kept_) return;
+    std::error_code error;
+    for (const char* suffix : {"", "-wal", "-shm", ".lock"}) std::filesystem::remove(path_ + suffix, error);
+    for (const auto& folder : folders_) std::filesystem::remove(folder, error);  // only an empty one
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+  void Keep() { kept_ = true; }
+
+ private:
+  const std::string path_;
+  const std::vector<std::filesystem::path> folders_;  // the innermost first
+  bool kept_ = false;
+};
+
 class SqliteTables final : public Tables {
  public:
-  SqliteTables(std::string path, std::optional<FileLock> lock, Database database)
-      : path_(std::move(path)), lock_(std::move(lock)), database_(std::move(database)) {}
+  SqliteTables(std::string path, std::optional<FileLock> lock, std::unique_ptr<NewFile> made, Database database)
+      : path_(std::move(path)), lock_(std::move(lock)), made_(std::move(made)), database_(std::move(database)) {}
 
   const std::string& place() const override { return path_; }
   Result<int> SchemaVersion() override { return sqlite::SchemaVersion(database_); }
   int NewestVersion() const override { return Migrations().back().version; }
 
   Result<std::vector<Table>> Describe() override {
-    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Row> names,
-                              Query("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"));
+    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Row> names, Query(kTableNames));
     std::vector<Table> tables;
     for (const Row& row : names) {
       const std::string& name = std::get<std::string>(row[0]);
-      if (IsOwn(name)) continue;
+      if (!IsStoreTable(name)) continue;
       SEEDCORE_ASSIGN_OR_RETURN(tables.emplace_back(), DescribeOne(name));
     }
     return tables;
   }
 
+  Result<std::vector<std::string>> Foreign() override {
+    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Row> names, Query(kTableNames));
+    std::vector<std::string> foreign;
+    for (const Row& row : names) {
+      const std::string& name = std::get<std::string>(row[0]);
+      if (!IsStoreTable(name) && !IsOwn(name)) foreign.push_back(name);
+    }
+    return foreign;
+  }
+
   Result<void> Begin() override { return database_.ExecuteScript("BEGIN IMMEDIATE"); }
-  Result<void> Commit() override { return database_.ExecuteScript("COMMIT"); }
+  Result<void> Commit() override {
+    SEEDCORE_RETURN_IF_ERROR(database_.ExecuteScript("COMMIT"));
+    if (made_) made_->Keep();
+    return {};
+  }
   void Rollback() override {
     if (database_.InTransaction()) (void)database_.ExecuteScript("ROLLBACK");
   }
@@ -224,15 +270,18 @@ class SqliteTables final : public Tables {
   }
 
   const std::string path_;
-  std::optional<FileLock> lock_;  // goes after the connection
+  std::optional<FileLock> lock_;  // goes after the file, and this after the connection
+  std::unique_ptr<NewFile> made_;
   Database database_;
 };
 
-/// Also creates the folder when it is missing; what cannot be created is reported by the lock.
+/// Also creates the folder when it is missing, for its owner alone as `up` does; what cannot be created is reported by
+/// the lock.
 Result<FileLock> LockAlone(const std::string& path) {
   std::error_code error;
   if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty()) {
-    std::filesystem::create_directories(folder, error);
+    const bool created = std::filesystem::create_directories(folder, error);
+    if (created) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
   }
   return FileLock::Acquire(path + ".lock", FileLock::Mode::kExclusive);
 }
@@ -254,10 +303,13 @@ Result<std::unique_ptr<Tables>> Open(const TablesSettings& settings, TablesUse u
   std::error_code error;
   const bool exists = std::filesystem::exists(path, error);
   if (use == TablesUse::kCopyTo) {
+    auto folders = MissingFoldersOf(path);
     SEEDCORE_ASSIGN_OR_RETURN(FileLock lock, LockAlone(path));
+    std::unique_ptr<NewFile> made;
+    if (!std::filesystem::exists(path, error)) made = std::make_unique<NewFile>(path, std::move(folders));
     SEEDCORE_RETURN_IF_ERROR(CheckHeader(path));
     SEEDCORE_ASSIGN_OR_RETURN(Database database, OpenForWriting(settings, env));
-    return std::make_unique<SqliteTables>(path, std::move(lock), std::move(database));
+    return std::make_unique<SqliteTables>(path, std::move(lock), std::move(made), std::move(database));
   }
   if (!exists) return Fail(ErrorCode::kNotFound, "there is no store", path);
   std::optional<FileLock> lock;
@@ -269,7 +321,7 @@ Result<std::unique_ptr<Tables>> Open(const TablesSettings& settings, TablesUse u
   SEEDCORE_RETURN_IF_ERROR(database.ExecuteScript("PRAGMA query_only = ON; BEGIN"));
   SEEDCORE_ASSIGN_OR_RETURN(const int version, SchemaVersion(database));
   if (version == 0) return Fail(ErrorCode::kNotFound, "there is no store", path);
-  return std::make_unique<SqliteTables>(path, std::move(lock), std::move(database));
+  return std::make_unique<SqliteTables>(path, std::move(lock), nullptr, std::move(database));
 }
 
 template <class T>
