@@ -149,7 +149,10 @@ TEST_F(DispatcherFaultsTest, AResultThatComesAfterItsLeaseWasTakenBackIsRefusedA
   }));
   EXPECT_EQ(executions, 2);
   EXPECT_EQ(Get(id).attempts, 2);
-  EXPECT_TRUE(Eventually([&] { return dispatcher->Status().lease_lost == 1; }));
+  EXPECT_TRUE(Eventually([&] {
+    env.Advance(50ms);
+    return dispatcher->Status().lease_lost == 1;
+  }));
 }
 
 TEST_F(DispatcherFaultsTest, AResultThatTheStoreRefusesFailsItsTaskAndSaysWhy) {

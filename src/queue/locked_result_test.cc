@@ -203,7 +203,10 @@ TEST_F(LockedResultTest, IsRefusedAfterItsLeaseWhenTheReaperComesFirst) {
   ASSERT_TRUE(IsWrittenSoon());
   EXPECT_EQ(executions_, 2);
   EXPECT_EQ(Completions(tasks(), id_), 1);
-  EXPECT_EQ(dispatcher->Status().lease_lost, 1);
+  EXPECT_TRUE(Eventually([&] {
+    env.Advance(50ms);
+    return dispatcher->Status().lease_lost == 1;
+  }));
 }
 
 TEST_F(LockedResultTest, WhatARenewalHearsOfItIsNoNews) {
