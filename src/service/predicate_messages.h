@@ -78,7 +78,8 @@ struct PredicateConfigResponse {
       Required("metadata", &PredicateConfigResponse::metadata, "version, commit, created_at, description"),
       Required("routing_enabled", &PredicateConfigResponse::routing_enabled, "Whether routing rules are asked"),
       Required("mutations_enabled", &PredicateConfigResponse::mutations_enabled, "Whether mutation rules are asked"),
-      Required("gpu_guard_enabled", &PredicateConfigResponse::gpu_guard_enabled, "As in the file"),
+      Required("gpu_guard_enabled", &PredicateConfigResponse::gpu_guard_enabled,
+               "Whether the rules want gpu_guard to be kept; told to others, nothing here depends on it"),
       Required("fallback", &PredicateConfigResponse::fallback, "Actions when no rule matches"),
       Optional("alerts", &PredicateConfigResponse::alerts, "For the monitoring system"));
 };
