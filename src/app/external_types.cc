@@ -1,12 +1,14 @@
 #include "app/external_types.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/strings.h"
 #include "graph/tasks.h"
 #include "service/coordinator.h"
+#include "service/workflow.h"
 
 namespace seedcore::app {
 
@@ -36,15 +38,32 @@ std::vector<std::string> ExternalTypes::Embedded() const {
   return embedded;
 }
 
-Result<void> ExternalTypes::Check(const std::string& type) const {
-  if ((types_.empty() && !all_others_) || all_others_ || IsExternal(type)) return {};
-  if (type == service::kWorkflowType) return {};
+Result<void> ExternalTypes::Check(const std::string& type, const json::object& params) const {
+  if (IsExternal(type)) return {};
+  if (type == service::kWorkflowType) {
+    return service::CheckWorkflow(params, [this](const std::string& step) { return CheckStep(step); });
+  }
+  if (types_.empty() || all_others_) return {};
   const auto executor = executors_.Find(type);
   if (executor) return {};
   return Fail(ErrorCode::kInvalidArgument,
               fmt::format("{}; types for workers outside (queue.external_types): {}", executor.error().message,
                           fmt::join(types_, ", ")),
               "type");
+}
+
+Result<void> ExternalTypes::CheckStep(const std::string& type) const {
+  const auto executor = executors_.Find(type);
+  if (executor) return {};
+  std::string why = executor.error().message;
+  if (type == service::kWorkflowType) {
+    why = "a workflow cannot be a step of another";
+  } else if (IsExternal(type)) {
+    why = fmt::format("'{}' is left to workers outside (queue.external_types), who take tasks, not steps", type);
+  } else if (all_others_) {
+    why += "; workers outside (queue.external_types) take tasks, not steps";
+  }
+  return Fail(ErrorCode::kInvalidArgument, std::move(why), "type");
 }
 
 std::vector<std::string> TypesLeftToOthers(const settings::Settings& settings) {

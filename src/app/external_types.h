@@ -18,10 +18,12 @@ class ExternalTypes {
 
   /// What the dispatcher claims; empty: every type.
   [[nodiscard]] std::vector<std::string> Embedded() const;
-  /// kInvalidArgument when nobody would execute it.
-  [[nodiscard]] Result<void> Check(const std::string& type) const;
+  /// kInvalidArgument when nobody would execute a task of this type, or when it is a workflow for the dispatcher that
+  /// makes no sense or has a step without an executor: workers outside take tasks, not steps.
+  [[nodiscard]] Result<void> Check(const std::string& type, const json::object& params) const;
 
  private:
+  [[nodiscard]] Result<void> CheckStep(const std::string& type) const;
   [[nodiscard]] bool IsExternal(const std::string& type) const;
 
   std::vector<std::string> types_;

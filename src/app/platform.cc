@@ -142,24 +142,27 @@ Result<void> Platform::Parts::BuildServices() {
 
 void Platform::Parts::BuildApi() {
   external_types = std::make_unique<ExternalTypes>(TypesLeftToOthers(settings), organism->executors());
-  tasks = std::make_unique<service::TaskService>(service::TaskService::Dependencies{
-      .tasks = &foundation->store->tasks(),
-      .spans = &foundation->spans,
-      .default_retry = RetryPolicyFrom(settings.queue),
-      .on_cancelled = [this] { dispatch->RenewNow(); },
-      .check_type = [this](const std::string& type) { return external_types->Check(type); },
-      .events = foundation->events.get()});
+  const auto check_task = [this](const std::string& type, const json::object& params) {
+    return external_types->Check(type, params);
+  };
+  tasks = std::make_unique<service::TaskService>(
+      service::TaskService::Dependencies{.tasks = &foundation->store->tasks(),
+                                         .spans = &foundation->spans,
+                                         .default_retry = RetryPolicyFrom(settings.queue),
+                                         .on_cancelled = [this] { dispatch->RenewNow(); },
+                                         .check_task = check_task,
+                                         .events = foundation->events.get()});
   workers = std::make_unique<service::WorkerService>(
       service::WorkerService::Dependencies{.env = &env,
                                            .tasks = &foundation->store->tasks(),
                                            .steps = &foundation->store->steps(),
                                            .metrics = &foundation->metrics});
   queues = std::make_unique<service::QueueService>(foundation->store->queues());
-  schedules = std::make_unique<service::ScheduleService>(service::ScheduleService::Dependencies{
-      .env = &env,
-      .schedules = &foundation->store->schedules(),
-      .tasks = &foundation->store->tasks(),
-      .check_type = [this](const std::string& type) { return external_types->Check(type); }});
+  schedules = std::make_unique<service::ScheduleService>(
+      service::ScheduleService::Dependencies{.env = &env,
+                                             .schedules = &foundation->store->schedules(),
+                                             .tasks = &foundation->store->tasks(),
+                                             .check_task = check_task});
   steps = std::make_unique<service::StepService>(foundation->store->tasks(), foundation->store->steps());
   facts = std::make_unique<service::FactService>(foundation->store->facts());
   graph = std::make_unique<service::GraphService>(organism->graph());

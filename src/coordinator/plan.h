@@ -63,6 +63,10 @@ struct Plan {
 /// object with one of task_id, id, parent_task_id, source_task_id, step_id, child_task_id or task, or a list of these
 /// (C§4.6). kInvalidArgument: no step, more than `max_steps`, a step without a task, an id used twice, or a cycle.
 [[nodiscard]] Result<Plan> ParsePlan(const json::array& steps, std::size_t max_steps = kMaxPlanSteps);
+/// The plan that a task of type workflow brings in params.steps, written by hand: as ParsePlan, but what ParsePlan
+/// drops with a warning is refused, and so are members it does not know, a task without a type, and a reference to a
+/// step that is no dependency. The path of an error says where: `params.steps[2].depends_on[0]`.
+[[nodiscard]] Result<Plan> ReadWorkflow(const json::object& params, std::size_t max_steps);
 /// What ParsePlan reads back as the same plan.
 [[nodiscard]] json::array ToJson(const Plan& plan);
 /// One step of it, without its id and dependencies: what ParsePlan reads beside them.

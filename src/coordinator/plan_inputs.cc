@@ -1,7 +1,10 @@
 #include "coordinator/plan_inputs.h"
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -20,50 +23,69 @@ const json::value* Member(const json::value& value, std::string_view name) {
   return array->if_contains(index);
 }
 
+/// Whether the reference names this step, or something in its output.
+bool IsAt(std::string_view reference, std::string_view id) {
+  return reference.starts_with(id) && (reference.size() == id.size() || reference[id.size()] == '.');
+}
+
+std::unexpected<Error> RefuseReference(std::string_view reference, std::string_view why) {
+  return Fail(ErrorCode::kInvalidArgument, fmt::format("the reference ${{{}}} {}", reference.substr(0, 100), why));
+}
+constexpr std::string_view kNamesNoStep = "names no step that this one depends on";
+
 Result<const json::value*> Find(std::string_view reference, const json::object& inputs) {
   // Step ids may hold dots: the longest one that fits is meant.
   const json::value* value = nullptr;
   std::size_t used = 0;
   for (const auto& input : inputs) {
     const std::string_view id = input.key();
-    const bool fits = reference.starts_with(id) && (reference.size() == id.size() || reference[id.size()] == '.');
-    if (fits && id.size() >= used) {
+    if (IsAt(reference, id) && id.size() >= used) {
       value = &input.value();
       used = id.size();
     }
   }
-  const auto refuse = [&](std::string_view why) {
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("the reference ${{{}}} {}", reference.substr(0, 100), why));
-  };
-  if (value == nullptr) return refuse("names no step that this one depends on");
+  if (value == nullptr) return RefuseReference(reference, kNamesNoStep);
   std::string_view rest = reference.substr(used);
   while (!rest.empty()) {
     rest.remove_prefix(1);
     const std::size_t end = std::min(rest.find('.'), rest.size());
     value = Member(*value, rest.substr(0, end));
-    if (value == nullptr) return refuse("names nothing in the output of that step");
+    if (value == nullptr) return RefuseReference(reference, "names nothing in the output of that step");
     rest.remove_prefix(end);
   }
   return value;
+}
+
+/// The first one in a text.
+struct Reference {
+  std::size_t open = 0;   ///< where it begins
+  std::size_t close = 0;  ///< its last byte
+  std::string_view name;
+};
+std::optional<Reference> NextReference(std::string_view text) {
+  const std::size_t open = text.find(kOpen);
+  if (open == std::string_view::npos) return std::nullopt;
+  const std::size_t close = text.find('}', open);
+  if (close == std::string_view::npos) return std::nullopt;
+  return Reference{open, close, text.substr(open + kOpen.size(), close - open - kOpen.size())};
 }
 
 Result<json::value> ResolveText(std::string_view text, const json::object& inputs) {
   std::string out;
   std::string_view rest = text;
   while (true) {
-    const std::size_t open = rest.find(kOpen);
-    const std::size_t close = open == std::string_view::npos ? open : rest.find('}', open);
-    if (close == std::string_view::npos) {
+    const auto reference = NextReference(rest);
+    if (!reference) {
       out += rest;
       return json::string(out);
     }
-    SEEDCORE_ASSIGN_OR_RETURN(const json::value* value,
-                              Find(rest.substr(open + kOpen.size(), close - open - kOpen.size()), inputs));
-    if (rest.size() == text.size() && open == 0 && close + 1 == text.size()) return *value;
-    out += rest.substr(0, open);
+    SEEDCORE_ASSIGN_OR_RETURN(const json::value* value, Find(reference->name, inputs));
+    const bool is_whole = rest.size() == text.size() && reference->open == 0 && reference->close + 1 == text.size();
+    if (is_whole) return *value;
+    out += rest.substr(0, reference->open);
     out += value->is_string() ? std::string(value->get_string()) : WriteJson(*value);
     if (out.size() > kMaxText) return Fail(ErrorCode::kPayloadTooLarge, "references make the text too large");
-    rest.remove_prefix(close + 1);
+    rest.remove_prefix(reference->close + 1);
   }
 }
 
@@ -87,6 +109,22 @@ Result<json::value> ResolveInputs(const json::value& params, const json::object&
     return out;
   }
   return params;
+}
+
+Result<void> CheckReferences(const json::value& params, std::span<const std::string> steps) {
+  if (const json::string* text = params.if_string()) {
+    std::string_view rest = *text;
+    while (const auto reference = NextReference(rest)) {
+      const bool known = std::ranges::any_of(steps, [&](const auto& id) { return IsAt(reference->name, id); });
+      if (!known) return RefuseReference(reference->name, kNamesNoStep);
+      rest.remove_prefix(reference->close + 1);
+    }
+  } else if (const json::object* object = params.if_object()) {
+    for (const auto& member : *object) SEEDCORE_RETURN_IF_ERROR(CheckReferences(member.value(), steps));
+  } else if (const json::array* array = params.if_array()) {
+    for (const json::value& element : *array) SEEDCORE_RETURN_IF_ERROR(CheckReferences(element, steps));
+  }
+  return {};
 }
 
 }  // namespace seedcore::coordinator

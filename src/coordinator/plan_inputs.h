@@ -1,5 +1,8 @@
 #pragma once
 
+#include <span>
+#include <string>
+
 #include "base/json.h"
 #include "base/result.h"
 
@@ -11,5 +14,8 @@ namespace seedcore::coordinator {
 /// stay as they are. `inputs`: outputs by step id. kInvalidArgument: a reference to a step that is not among them, or
 /// to a member that is not there.
 [[nodiscard]] Result<json::value> ResolveInputs(const json::value& params, const json::object& inputs);
+
+/// Before there are outputs: kInvalidArgument when a reference names none of `steps`.
+[[nodiscard]] Result<void> CheckReferences(const json::value& params, std::span<const std::string> steps);
 
 }  // namespace seedcore::coordinator

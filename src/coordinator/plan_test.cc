@@ -67,6 +67,64 @@ TEST(Plan, RefusesCycles) {
               HasSubstr("waits for itself"));
 }
 
+/// The error of a workflow with these steps.
+Error Refusal(std::string_view steps) {
+  const auto plan = ReadWorkflow({{"steps", ParseJson(steps).value()}}, 256);
+  EXPECT_FALSE(plan) << steps;
+  return plan ? Error{} : plan.error();
+}
+
+TEST(Workflow, WhatMakesNoSenseIsRefusedWithItsPlace) {
+  struct Case {
+    const char* steps;
+    const char* path;
+    const char* message;
+  };
+  const std::vector<Case> cases{
+      {"[]", "params.steps", "no steps"},
+      {"5", "params.steps", "a list of objects"},
+      {R"([{"task":{"type":"x"}},7])", "params.steps[1]", "expected an object"},
+      {R"([{"step_id":"a","task":{"type":"x"}},{"step_id":"a","task":{"type":"x"}}])", "params.steps[1]", "used twice"},
+      {R"([{"step_id":"a","task":{"type":"x"},"depends_on":["b"]},{"step_id":"b","task":{"type":"x"},"depends_on":["a"]}])",
+       "params.steps[0].depends_on", "waits for itself"},
+      {R"([{"task":{"type":"x"}},{"task":{"type":"x"},"depends_on":["step_0","nobody"]}])",
+       "params.steps[1].depends_on[1]", "names no step"},
+      {R"([{"task":{"type":"x","depends_on":[{"step_id":"nobody"}]}}])", "params.steps[0].task.depends_on[0].step_id",
+       "names no step"},
+      {R"([{"step_id":"a","task":{"type":"x"},"depends_on":"a"}])", "params.steps[0].depends_on", "itself"},
+      {R"([{"task":{"type":"x"},"depend_on":[]}])", "params.steps[0].depend_on", "no member 'depend_on'"},
+      {R"([{"step_id":7,"task":{"type":"x"}}])", "params.steps[0].step_id", "expected a text"},
+      {R"([{"task":{}}])", "params.steps[0].task.type", "needs a type"},
+      {R"([{}])", "params.steps[0]", "no task object"},
+      {R"([{"task":{"type":"x"},"hold":{"reason":"?"}}])", "params.steps[0]", "not both"},
+      {R"([{"hold":{"reason":"?","timeout_s":-1}}])", "params.steps[0].hold.timeout_s", "expected 0"},
+      {R"([{"task":{"type":"x"},"retry":{"max_attempts":0}}])", "params.steps[0].retry.max_attempts", "expected 1"},
+      {R"([{"task":{"type":"x"},"timeout_s":"soon"}])", "params.steps[0].timeout_s", ""},
+      {R"([{"task":{"type":"x","params":"y"}}])", "params.steps[0].task.params", "expected an object"},
+      {R"([{"step_id":"a","task":{"type":"x"}},{"task":{"type":"x","params":{"n":["${a.n}"]}}}])",
+       "params.steps[1].task.params", "names no step that this one depends on"},
+  };
+  for (const Case& c : cases) {
+    const Error error = Refusal(c.steps);
+    EXPECT_EQ(error.code, ErrorCode::kInvalidArgument);
+    EXPECT_EQ(error.path, c.path);
+    EXPECT_THAT(error.message, HasSubstr(c.message));
+  }
+  EXPECT_EQ(ReadWorkflow({}, 256).error().path, "params.steps");
+  EXPECT_THAT(ReadWorkflow({{"steps", json::array(3)}}, 2).error().message, HasSubstr("at most 2"));
+}
+
+TEST(Workflow, WhatMakesSenseIsRead) {
+  const auto plan = ReadWorkflow(
+      {{"steps",
+        ParseJson(R"([{"step_id":"a.b","task":{"type":"x"}},{"step_id":null,"hold":{"reason":"?"},"depends_on":[0]},
+        {"task":{"type":"y","params":{"n":"${a.b.n} of ${step_1}, ${ is open"}},"depends_on":["a.b","step_1"]}])")
+            .value()}},
+      256);
+  ASSERT_TRUE(plan) << ToString(plan.error());
+  EXPECT_THAT(plan->steps[2].depends_on, ElementsAre(0, 1));
+}
+
 TEST(Plan, SurvivesBeingStored) {
   const auto plan = Parse(R"([{"task":{"type":"x","depends_on":["b"]}},{"id":"b","task":{"type":"y"}}])");
   ASSERT_TRUE(plan);

@@ -101,7 +101,9 @@ void CoordinatorService::Impl::ExecuteEscalated(const RoutedTask& task, const Ca
   const auto plan = execution.Prepare();
   if (!plan) {
     conclude(false);
-    return fail({plan.error().code, "planning failed: " + plan.error().message, plan.error().path});
+    // What is kept of a failed task is the message alone.
+    const std::string where = plan.error().path.empty() ? "" : fmt::format(" ({})", plan.error().path);
+    return fail({plan.error().code, "planning failed: " + plan.error().message + where, plan.error().path});
   }
   out.warnings.insert(out.warnings.end(), plan->warnings.begin(), plan->warnings.end());
   const std::vector<StepOutcome> outcomes = execution.Run(*plan);

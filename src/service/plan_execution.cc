@@ -1,17 +1,15 @@
 #include "service/plan_execution.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <iterator>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "coordinator/plan_inputs.h"
 #include "service/edge.h"
 #include "service/organ_task.h"
+#include "service/workflow.h"
 
 namespace seedcore::service {
 
@@ -25,17 +23,6 @@ void Append(TaskEffects& to, TaskEffects from) {
   std::ranges::move(from.facts, std::back_inserter(to.facts));
   std::ranges::move(from.ledger, std::back_inserter(to.ledger));
   std::ranges::move(from.incidents, std::back_inserter(to.incidents));
-}
-
-store::NewPlan ToStore(const coordinator::Plan& plan, json::object note) {
-  store::NewPlan out{.steps = {}, .note = std::move(note)};
-  for (const PlanStep& step : plan.steps) {
-    store::NewStep& kept = out.steps.emplace_back();
-    kept.name = step.id;
-    for (const std::size_t dependency : step.depends_on) kept.depends_on.push_back(plan.steps[dependency].id);
-    kept.spec = coordinator::SpecOf(step);
-  }
-  return out;
 }
 
 }  // namespace
@@ -108,25 +95,8 @@ Result<coordinator::Plan> PlanExecution::Restore(std::vector<store::TaskStep> ke
 }
 
 Result<coordinator::Plan> PlanExecution::OwnPlan() {
-  const json::value* steps = task_.params.if_contains("steps");
-  if (steps == nullptr || !steps->is_array()) {
-    return Fail(ErrorCode::kInvalidArgument, "a workflow brings its steps, a list of objects", "params.steps");
-  }
-  constexpr std::array<std::string_view, 7> kKnown = {"step_id", "id",         "task",     "hold",
-                                                      "retry",   "depends_on", "timeout_s"};
-  for (const json::value& step : steps->get_array()) {
-    if (!step.is_object()) break;
-    for (const auto& member : step.get_object()) {
-      if (std::ranges::find(kKnown, std::string_view(member.key())) != kKnown.end()) continue;
-      return Fail(ErrorCode::kInvalidArgument, fmt::format("a step has no member '{}'", std::string_view(member.key())),
-                  "params.steps");
-    }
-  }
   meta_ = {{"plan_source", "params"}};
-  SEEDCORE_ASSIGN_OR_RETURN(coordinator::Plan plan, coordinator::ParsePlan(steps->get_array(), store::kMaxSteps));
-  // Of a planner's answer what makes sense is taken; who writes a plan by hand is told.
-  if (!plan.warnings.empty()) return Fail(ErrorCode::kInvalidArgument, plan.warnings.front(), "params.steps");
-  return plan;
+  return ReadWorkflow(task_.params);
 }
 
 Result<coordinator::Plan> PlanExecution::AskForPlan() {

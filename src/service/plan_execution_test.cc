@@ -124,6 +124,17 @@ TEST_F(PlanExecutionTest, AHoldParksTheTaskAndItsAnswerIsPassedOn) {
   EXPECT_EQ(executed_[0].at("task").at("params").at("n"), json::value(7));
 }
 
+TEST_F(PlanExecutionTest, AWorkflowThatNobodyCheckedFailsWithThePlaceOfItsFault) {
+  KeepPlans();
+  const json::value steps = ParseJson(R"([{"task":{"type":"x"},"depends_on":["nobody"]}])").value();
+  const store::Task task = Submitted({{"steps", steps}}, "workflow");
+  const RouteResponse response = Route(RouteRequestOf(task, {}));
+  EXPECT_EQ(response.error,
+            "planning failed: step 'step_0': the dependency \"nobody\" names no step (params.steps[0].depends_on[0])");
+  EXPECT_EQ(response.error_path, "params.steps[0].depends_on[0]");
+  EXPECT_THAT(executed_, IsEmpty());
+}
+
 TEST_F(PlanExecutionTest, AFailureInsideIsAFailureOutside) {
   On("/organism/execute-on-organ", [](const json::object& request, const CallContext&) -> Result<json::value> {
     return Failure(request, ErrorCode::kNonRetryable);

@@ -17,7 +17,7 @@ class QueuesTest : public testing::Test {
     store_ = store::sqlite::OpenSqliteStore({.path = folder_.File("seedcore.db")}, env_, metrics_).value();
     queues_ = std::make_unique<QueueService>(store_->queues());
     tasks_ = std::make_unique<TaskService>(TaskService::Dependencies{
-        .tasks = &store_->tasks(), .default_retry = {}, .on_cancelled = {}, .check_type = {}});
+        .tasks = &store_->tasks(), .default_retry = {}, .on_cancelled = {}, .check_task = {}});
   }
 
   TaskRead Submit(TaskCreate task) { return tasks_->Submit(task, {}).value(); }

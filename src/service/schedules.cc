@@ -87,9 +87,9 @@ Result<ScheduleRead> ScheduleService::Put(const SchedulePut& request, const Call
   SEEDCORE_ASSIGN_OR_RETURN(store::Schedule schedule, ToSchedule(request));
   SEEDCORE_RETURN_IF_ERROR(store::CheckSchedule(schedule));
   SEEDCORE_ASSIGN_OR_RETURN(const auto times, queue::ScheduleTimes::Of(schedule));
-  if (dependencies_.check_type) {
-    if (auto known = dependencies_.check_type(schedule.task.type); !known) {
-      known.error().path = "task.type";
+  if (dependencies_.check_task) {
+    if (auto known = dependencies_.check_task(schedule.task.type, schedule.task.params); !known) {
+      known.error().path.insert(0, "task.");
       return std::unexpected(std::move(known.error()));
     }
   }

@@ -109,8 +109,8 @@ class ScheduleService {
     Env* env = nullptr;
     store::ScheduleStore* schedules = nullptr;
     store::TaskStore* tasks = nullptr;
-    /// Whether anybody will ever execute a task of this type, or why not; may be empty.
-    std::function<Result<void>(const std::string& type)> check_type;
+    /// Whether anybody can ever execute such a task, or why not; may be empty.
+    std::function<Result<void>(const std::string& type, const json::object& params)> check_task;
   };
   explicit ScheduleService(Dependencies dependencies) : dependencies_(std::move(dependencies)) {}
 

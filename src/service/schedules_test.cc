@@ -22,7 +22,7 @@ class SchedulesTest : public testing::Test {
         ScheduleService::Dependencies{.env = &env_,
                                       .schedules = &store_->schedules(),
                                       .tasks = &store_->tasks(),
-                                      .check_type = [](const std::string& type) -> Result<void> {
+                                      .check_task = [](const std::string& type, const json::object&) -> Result<void> {
                                         if (type != "unknown") return {};
                                         return Fail(ErrorCode::kInvalidArgument, "no executor", "type");
                                       }});

@@ -149,7 +149,7 @@ TaskEventRead ToTaskEventRead(store::TaskEvent event) {
           std::move(progress)};
 }
 
-store::NewTask TaskService::ToNewTask(const TaskCreate& request, const CallContext& call) const {
+Result<store::NewTask> TaskService::ToNewTask(const TaskCreate& request, const CallContext& call) const {
   store::NewTask task;
   task.type = ToLower(Trim(request.type));
   task.description = request.description;
@@ -170,12 +170,12 @@ store::NewTask TaskService::ToNewTask(const TaskCreate& request, const CallConte
   task.unique_for = FromSeconds(request.unique_for_s);
   task.traceparent = call.trace.ToHeader();
   task.run_immediately = request.run_immediately;
+  if (dependencies_.check_task) SEEDCORE_RETURN_IF_ERROR(dependencies_.check_task(task.type, task.params));
   return task;
 }
 
 Result<TaskRead> TaskService::Submit(const TaskCreate& request, const CallContext& call) {
-  store::NewTask task = ToNewTask(request, call);
-  if (dependencies_.check_type) SEEDCORE_RETURN_IF_ERROR(dependencies_.check_type(task.type));
+  SEEDCORE_ASSIGN_OR_RETURN(store::NewTask task, ToNewTask(request, call));
   if (task.idempotency_key.empty()) task.idempotency_key = call.idempotency_key;
   SEEDCORE_ASSIGN_OR_RETURN(auto results, tasks_.Submit({&task, 1}));
   return ToTaskRead(std::move(results.front().task));
@@ -184,9 +184,14 @@ Result<TaskRead> TaskService::Submit(const TaskCreate& request, const CallContex
 Result<TaskBatchRead> TaskService::SubmitBatch(const TaskBatch& request, const CallContext& call) {
   std::vector<store::NewTask> tasks;
   tasks.reserve(request.tasks.size());
-  for (const TaskCreate& task : request.tasks) {
-    tasks.push_back(ToNewTask(task, call));
-    if (dependencies_.check_type) SEEDCORE_RETURN_IF_ERROR(dependencies_.check_type(tasks.back().type));
+  for (const TaskCreate& create : request.tasks) {
+    auto task = ToNewTask(create, call);
+    if (!task) {
+      Error error = std::move(task).error();
+      error.path = fmt::format("tasks[{}].{}", tasks.size(), error.path);
+      return std::unexpected(std::move(error));
+    }
+    tasks.push_back(std::move(*task));
   }
   SEEDCORE_ASSIGN_OR_RETURN(auto results, tasks_.Submit(tasks));
   TaskBatchRead batch;

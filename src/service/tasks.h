@@ -268,8 +268,8 @@ class TaskService {
     const SpanStore* spans = nullptr;
     store::RetryPolicy default_retry;
     std::function<void()> on_cancelled;  ///< lets the dispatcher tell a running worker at once; may be empty
-    /// Whether anybody will ever execute a task of this type, or why not; may be empty.
-    std::function<Result<void>(const std::string& type)> check_type;
+    /// Whether anybody can ever execute such a task, or why not; may be empty.
+    std::function<Result<void>(const std::string& type, const json::object& params)> check_task;
     queue::EventFeed* events = nullptr;  ///< null: StreamEvents is unavailable
   };
 
@@ -290,7 +290,8 @@ class TaskService {
   Result<RedriveResult> Redrive(const RedriveRequest& request, const CallContext& call);
 
  private:
-  store::NewTask ToNewTask(const TaskCreate& request, const CallContext& call) const;
+  /// kInvalidArgument: nobody could execute it.
+  Result<store::NewTask> ToNewTask(const TaskCreate& request, const CallContext& call) const;
   /// Adds what is known of the progress of those that run.
   Result<void> AddProgress(std::span<TaskRead> tasks);
 

@@ -335,7 +335,7 @@ TEST_F(WorkersTest, ProgressIsShownWithTheTaskAndInItsHistory) {
 
   const SpanStore spans;
   TaskService tasks(
-      {.tasks = &store_->tasks(), .spans = &spans, .default_retry = {}, .on_cancelled = {}, .check_type = {}});
+      {.tasks = &store_->tasks(), .spans = &spans, .default_retry = {}, .on_cancelled = {}, .check_task = {}});
   for (const TaskRead& task : {tasks.Get({id}, {}).value(), tasks.List({}, {}).value().items.at(0)}) {
     ASSERT_TRUE(task.progress);
     EXPECT_EQ(task.progress->fraction, 0.25);

@@ -1,10 +1,13 @@
 // Workflows from outside: steps side by side, a person's answer, replay and fork, across restarts.
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "support/running_platform.h"
 
 namespace seedcore::test {
 namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
 
 constexpr char kWithApproval[] = R"({"type":"workflow","params":{"steps":[
   {"step_id":"note","task":{"type":"fact_store","params":{"text":"the owl was fed"}}},
@@ -70,12 +73,26 @@ TEST(Workflow, AForkGoesOnFromAStep) {
   EXPECT_EQ(platform.tasks().Get("/api/v1/facts?q=owl").Array("items").size(), 1U) << "note was not done again";
 }
 
-TEST(Workflow, APlanThatMakesNoSenseFailsWithItsPlace) {
+TEST(Workflow, APlanThatMakesNoSenseIsRefusedAtSubmissionWithItsPlace) {
   RunningPlatform platform;
-  const std::string id = platform.Submit(
-      R"({"type":"workflow","params":{"steps":[{"step_id":"a","task":{"type":"x"},"depend_on":["b"]}]}})");
-  const Reply failed = platform.Await(id, "failed");
-  EXPECT_EQ(failed.Text("error"), "planning failed: a step has no member 'depend_on'");
+  const auto refused = [&](const std::string& path, const std::string& body) {
+    const Reply reply = platform.tasks().Post(path, body);
+    EXPECT_EQ(reply.status, 422) << reply.text;
+    return reply.text;
+  };
+  const std::string unknown_member =
+      R"({"type":"workflow","params":{"steps":[{"task":{"type":"fact_search"},"depend_on":["b"]}]}})";
+  EXPECT_THAT(refused("/api/v1/tasks", unknown_member), HasSubstr(R"("path":"params.steps[0].depend_on")"));
+  EXPECT_THAT(refused("/api/v1/tasks/batch", R"({"tasks":[{"type":"health_check"},)" + unknown_member + "]}"),
+              HasSubstr(R"("path":"tasks[1].params.steps[0].depend_on")"));
+  EXPECT_THAT(refused("/api/v1/tasks", R"({"type":"workflow","params":{"steps":[{"task":{"type":"fact_serch"}}]}})"),
+              AllOf(HasSubstr(R"("path":"params.steps[0].task.type")"), HasSubstr("did you mean fact_search?")));
+  EXPECT_THAT(refused("/api/v1/tasks", R"({"type":"workflow"})"), HasSubstr(R"("path":"params.steps")"));
+  EXPECT_EQ(platform.tasks().Get("/api/v1/tasks").Array("items").size(), 0U) << "also of the batch none was stored";
+  const Reply scheduled = platform.tasks().Send(net::Method::kPut, "/api/v1/schedules/broken",
+                                                R"({"every_s":60,"task":{"type":"workflow","params":{"steps":[]}}})");
+  EXPECT_EQ(scheduled.status, 422);
+  EXPECT_THAT(scheduled.text, HasSubstr(R"("path":"task.params.steps")"));
 }
 
 TEST(Workflow, APlainTaskHasNoSteps) {
