@@ -51,7 +51,9 @@ Result<bool> ReaperRounds::DeleteOld(const std::stop_token& stop) {
     SEEDCORE_ASSIGN_OR_RETURN(const int deleted, store_.DeleteFinished(before, settings_.batch));
     deleted_ += deleted;
     deleted_metric_.Increment(deleted);
-    if (deleted < settings_.batch) return true;
+    if (deleted == settings_.batch) continue;
+    SEEDCORE_ASSIGN_OR_RETURN(const bool more, store_.HasFinished(before));
+    return !more;
   }
   return false;
 }

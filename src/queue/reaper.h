@@ -46,7 +46,8 @@ class ReaperRounds {
 
  private:
   Result<void> Reap(const std::stop_token& stop);
-  /// Spends half a period at most, so that leases are not forgotten over it. Returns whether it got to the end.
+  /// Spends half a period at most, so that leases are not forgotten over it. Returns whether it got to the end; if not,
+  /// the next round goes on.
   Result<bool> DeleteOld(const std::stop_token& stop);
 
   Env& env_;

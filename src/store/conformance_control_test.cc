@@ -187,11 +187,13 @@ TEST_P(StoreConformance, RetentionDeletesAsManyAsItMayAmongTasksThatWereQueuedAn
   }
   for (std::size_t i = 0; i < ids.size(); i += 3) Must(tasks().Run(ids[i]));
   EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 3)), 3);
+  EXPECT_TRUE(Must(tasks().HasFinished(env_.WallNow())));
   EXPECT_EQ(CodeOf(tasks().Get(ids[4])), ErrorCode::kNotFound);
   EXPECT_EQ(Get(ids[5]).status, TaskStatus::kCancelled) << "the fourth oldest";
   EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 3)), 3);
   EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 3)), 2);
   EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 3)), 0);
+  EXPECT_FALSE(Must(tasks().HasFinished(env_.WallNow())));
   EXPECT_EQ(Count(TaskStatus::kQueued), 4);
 }
 

@@ -199,8 +199,11 @@ class TaskStore {
   /// When the next task that waits for its run_after or for the rate of a limit becomes runnable, so that a dispatcher
   /// can sleep exactly as long.
   [[nodiscard]] virtual Result<std::optional<WallTime>> NextRunAfter() = 0;
-  /// Terminal tasks finished before `before`, with their events; facts, ledger and incidents stay. Returns how many.
+  /// Terminal tasks finished before `before`, with their events; facts, ledger and incidents stay. Returns how many;
+  /// call again while it equals `limit`, and after a pause while HasFinished says so.
   [[nodiscard]] virtual Result<int> DeleteFinished(WallTime before, int limit) = 0;
+  /// Whether DeleteFinished has left any: it does not look for ever at a time. Some may be in other hands.
+  [[nodiscard]] virtual Result<bool> HasFinished(WallTime before) = 0;
 
   /// `listener` runs after each commit that made a task runnable, or that may have moved NextRunAfter nearer, until the
   /// subscription is destroyed. It must only signal: it is called on the writer's thread.

@@ -105,6 +105,9 @@ class Link final : public store::TaskStore {
   Result<int> DeleteFinished(WallTime before, int limit) override {
     return Call([&] { return store_.DeleteFinished(before, limit); });
   }
+  Result<bool> HasFinished(WallTime before) override {
+    return Call([&] { return store_.HasFinished(before); });
+  }
   store::Subscription OnRunnable(std::function<void()> listener) override {
     return store_.OnRunnable([this, listener = std::move(listener)] {
       if (weather_.LosesWakeUp()) {

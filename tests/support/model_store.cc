@@ -403,4 +403,9 @@ Result<int> ModelStore::DeleteFinished(WallTime before, int limit) {
   return deleted;
 }
 
+Result<bool> ModelStore::HasFinished(WallTime before) {
+  const Transaction transaction(*this);
+  return std::ranges::any_of(rows_, [&](const Row& row) { return row.task.finished_at.value_or(before) < before; });
+}
+
 }  // namespace seedcore::test

@@ -81,6 +81,7 @@ class ModelStore final : public store::TaskStore,
   Result<store::TaskCounts> Counts() override;
   Result<std::optional<WallTime>> NextRunAfter() override;
   Result<int> DeleteFinished(WallTime before, int limit) override;
+  Result<bool> HasFinished(WallTime before) override;
   store::Subscription OnRunnable(std::function<void()> listener) override { return runnable_.Connect(listener); }
   store::Subscription OnEvents(std::function<void()> listener) override { return events_signal_.Connect(listener); }
 

@@ -12,6 +12,7 @@ constexpr char kCancel[] = "SELECT seedcore_cancel($1, $2)";
 // $1 now, $2 id, $3 kind of the event, or NULL
 constexpr char kRequeue[] = "SELECT seedcore_requeue($1, $2, $3)";
 constexpr char kDeleteFinished[] = "SELECT seedcore_delete_finished($1, $2)";
+constexpr char kHasFinished[] = "SELECT EXISTS (SELECT FROM finished_batch WHERE finished_at < $1)";
 // What no turn depends on any more (turn.h). Nobody waits for these rows, and these statements wait for nobody: a flow
 // whose row is locked goes by the clock, which gives what its row would give.
 // $1 kTurn, $2 kPriorityStep, $3 at most
@@ -101,6 +102,12 @@ Result<int> PostgresTaskStore::DeleteFinished(WallTime before, int limit) {
     }
     return deleted;
   });
+}
+
+Result<bool> PostgresTaskStore::HasFinished(WallTime before) {
+  SEEDCORE_ASSIGN_OR_RETURN(
+      const Rows rows, database_.Read([&](Connection& connection) { return connection.Query(kHasFinished, before); }));
+  return rows.Bool(0, 0);
 }
 
 }  // namespace seedcore::store::postgres

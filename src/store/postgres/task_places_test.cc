@@ -210,8 +210,10 @@ TEST_F(TaskPlaces, RetentionLooksAtTwentyPagesAtATime) {
   for (std::size_t i = 0; i + 1 < ids.size(); ++i) Must(tasks().Run(ids[i]));
   EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 1)), 0);
   EXPECT_EQ(Count("finished_batch"), 6);
+  EXPECT_TRUE(Must(tasks().HasFinished(env_.WallNow())));
   EXPECT_EQ(Must(tasks().DeleteFinished(env_.WallNow(), 1)), 1);
   EXPECT_EQ(Count("finished_batch"), 0);
+  EXPECT_FALSE(Must(tasks().HasFinished(env_.WallNow())));
 }
 
 TEST_F(TaskPlaces, ATaskThatWasQueuedAnewIsNotDeletedByItsFirstEnd) {

@@ -61,6 +61,7 @@ class PostgresTaskStore final : public TaskStore {
   Result<Task> Run(const std::string& id) override;
   Result<int> Redrive(const TaskFilter& filter, int limit) override;
   Result<int> DeleteFinished(WallTime before, int limit) override;
+  Result<bool> HasFinished(WallTime before) override;
 
   Result<Task> Get(const std::string& id_or_prefix) override;
   Result<TaskPage> List(const TaskFilter& filter, int limit, const std::string& cursor) override;

@@ -15,6 +15,8 @@ constexpr char kCancel[] =
     "updated_at = ?2, lease_expires_at = NULL, owner_id = NULL WHERE seq = ?1 AND finished_at IS NULL";
 constexpr char kSelectFinished[] =
     "SELECT seq FROM tasks WHERE finished_at IS NOT NULL AND finished_at < ?1 ORDER BY finished_at LIMIT ?2";
+constexpr char kHasFinished[] =
+    "SELECT EXISTS (SELECT 1 FROM tasks WHERE finished_at IS NOT NULL AND finished_at < ?1)";
 constexpr char kDeleteTask[] = "DELETE FROM tasks WHERE seq = ?1 AND finished_at IS NOT NULL RETURNING status";
 constexpr char kDeleteEvents[] = "DELETE FROM task_event WHERE task_seq = ?1";
 constexpr char kHoldReason[] = "SELECT hold_reason FROM tasks WHERE seq = ?1";
@@ -124,6 +126,14 @@ Result<int> SqliteTaskStore::DeleteFinished(WallTime before, int limit) {
       SEEDCORE_RETURN_IF_ERROR(ForgetStreams(context, streams_));
     }
     return static_cast<int>(tasks.size());
+  });
+}
+
+Result<bool> SqliteTaskStore::HasFinished(WallTime before) {
+  return readers_.Run([&](Database& database) -> Result<bool> {
+    SEEDCORE_ASSIGN_OR_RETURN(Statement row, database.Query(kHasFinished, before));
+    SEEDCORE_ASSIGN_OR_RETURN(const bool found, row.Next());
+    return found && row.Int(0) != 0;
   });
 }
 
