@@ -180,6 +180,21 @@ TEST_P(StoreConformance, ListenersHearOfRunnableTasksAndEventsUntilTheyLeave) {
   EXPECT_EQ(events, before);
 }
 
+TEST_P(StoreConformance, OfWhatNobodyCanClaimNobodyIsTold) {
+  int runnable = 0;
+  const Subscription on_runnable = tasks().OnRunnable([&] { ++runnable; });
+  const Task first = SubmitOfType("a");
+  EXPECT_EQ(runnable, 1);
+  const Task second = Submit({.type = "a", .depends_on = {first.id}});
+  EXPECT_EQ(runnable, 1) << "it waits for another";
+  Must(tasks().Cancel(second.id));
+  EXPECT_EQ(runnable, 1) << "no limit has more room for it";
+  Submit({.type = "a", .run_after = env_.WallNow() + seconds(60), .depends_on = {first.id}});
+  EXPECT_EQ(runnable, 1);
+  Must(End(ClaimOne(), Completed{}));
+  EXPECT_EQ(runnable, 2) << "its time may be the next";
+}
+
 TEST_P(StoreConformance, HealthIsTriedAndNotAssumed) {
   const Store::Health health = store().CheckHealth();
   EXPECT_TRUE(health.writable) << health.error;

@@ -17,6 +17,7 @@ class Subscription {
  private:
   friend class Signal;
   struct Listener;
+  void Disconnect();
   explicit Subscription(std::shared_ptr<Listener> listener) : listener_(std::move(listener)) {}
   std::shared_ptr<Listener> listener_;
 };
@@ -29,10 +30,14 @@ class Signal {
   [[nodiscard]] Subscription Connect(std::function<void()> listener);
   void Emit();
   [[nodiscard]] bool HasListeners() const;
+  /// `on_leave` runs whenever a listener has been disconnected, on the thread that did it, so it only signals. Empty:
+  /// nothing does; returns when a call under way is over.
+  void OnLeave(std::function<void()> on_leave);
 
  private:
+  friend class Subscription;
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace seedcore::store

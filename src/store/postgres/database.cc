@@ -69,6 +69,7 @@ Result<void> Database::RunErased(Mode mode, const Operation& operation, const Wa
   for (int tries = 1;; ++tries) {
     WriteContext context{.db = *connection, .env = env_, .now = env_.WallNow()};
     std::optional<Word> word = wakes.runnable > 0 ? notifier_.TakeWord(wakes, true) : std::nullopt;
+    const bool told_events = word && word->events;
     if (word) {
       context.announced = word->announced;
       connection->SendBeside(std::move(word->call),
@@ -80,12 +81,11 @@ Result<void> Database::RunErased(Mode mode, const Operation& operation, const Wa
     if (done) {
       transactions_.Increment();
       if (context.notes.lease_lost > 0) lease_lost_.Increment(context.notes.lease_lost);
-      if (context.notes.made_runnable) runnable_.Emit();
+      MadeRunnable& made = context.notes.runnable;
+      if (made.any()) runnable_.Emit();
       if (context.notes.appended_events) events_.Emit();
-      if (!told) {
-        notifier_.Tell(context.notes.made_runnable ? context.notes.runnable_tasks : 0, context.notes.appended_events,
-                       context.announced);
-      }
+      if (told) made.tasks = 0;
+      notifier_.Tell(std::move(made), context.notes.appended_events && !(told && told_events), context.announced);
       return done;
     }
     const bool usable = connection->IsUsable();
@@ -101,7 +101,7 @@ Result<void> Database::RunErased(Mode mode, const Operation& operation, const Wa
     if (!usable) {
       runnable_.Emit();
       events_.Emit();
-      notifier_.Tell(std::max<std::int64_t>(wakes.runnable, 1), true);
+      notifier_.Tell({.tasks = std::max<std::int64_t>(wakes.runnable, 1), .later = true}, true);
     }
     return done;
   }

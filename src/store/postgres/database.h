@@ -18,8 +18,7 @@ namespace seedcore::store::postgres {
 
 /// What a transaction did that others want to know; takes effect when it commits.
 struct WriteNotes {
-  bool made_runnable = false;       ///< a task can be claimed, now or earlier than was known
-  std::int64_t runnable_tasks = 1;  ///< how many those are at least, where made_runnable says so
+  MadeRunnable runnable;  ///< tasks that can be claimed, now or earlier than was known
   bool appended_events = false;
   int lease_lost = 0;
 };

@@ -59,7 +59,7 @@ class LimitedClaim {
       SEEDCORE_ASSIGN_OR_RETURN(more, Round(round == 0 ? Wanted() : std::max(Wanted(), kBatchAfterParking)));
     }
     // There is more to park, or a key was in other hands: somebody shall look again at once.
-    if (more || busy_) context_.notes.made_runnable = true;
+    if (more || busy_) context_.notes.runnable.tasks = 1;
     for (const LimitState* state : admission_->Changed()) {
       SEEDCORE_RETURN_IF_ERROR(context_.db.Query(kStoreTokens, EnumToString(state->limit.scope), state->limit.name,
                                                  state->tokens, state->tokens_at));

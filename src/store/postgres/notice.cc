@@ -11,8 +11,9 @@ namespace seedcore::store::postgres {
 namespace {
 
 // Flags, then in this order: claimers, readers, tasks, mark (also that of an announced word), the drained word's mark
-// and types. All decimal.
-constexpr std::size_t kNumbers = 6;
+// and types, and the milliseconds since the count, which earlier versions leave out. All decimal.
+constexpr std::size_t kNumbers = 7;
+constexpr std::size_t kLeastNumbers = 6;
 constexpr std::int64_t kMostListeners = 1'000'000;
 
 std::array<std::uint64_t, kNumbers> ReadNumbers(std::string_view text, std::size_t& count) {
@@ -43,8 +44,10 @@ std::string ToPayload(const Notice& notice) {
   if (!notice.listeners) flags += 'u';
   const Listeners listeners = notice.listeners.value_or(Listeners{});
   const Drained drained = notice.drained.value_or(Drained{});
-  return fmt::format("{} {} {} {} {} {} {}", flags, listeners.claimers, listeners.readers, notice.runnable.tasks,
-                     notice.announced != 0 ? notice.announced : notice.runnable.mark, drained.mark, drained.types);
+  constexpr std::chrono::milliseconds kNotLong{0};
+  return fmt::format("{} {} {} {} {} {} {} {}", flags, listeners.claimers, listeners.readers, notice.runnable.tasks,
+                     notice.announced != 0 ? notice.announced : notice.runnable.mark, drained.mark, drained.types,
+                     std::max<std::int64_t>(notice.counted_ago.value_or(kNotLong).count(), 0));
 }
 
 Notice ReadPayload(std::string_view payload) {
@@ -55,9 +58,13 @@ Notice ReadPayload(std::string_view payload) {
   notice.events = flags.contains('e');
   notice.hello = flags.contains('h');
   if (flags.contains('r')) notice.runnable.tasks = 1;
-  notice.older = count < kNumbers;
+  notice.older = count < kLeastNumbers;
   if (notice.older) return notice;
   if (!flags.contains('u')) notice.listeners = Listeners{ToCount(numbers[0]), ToCount(numbers[1])};
+  if (notice.listeners && count == kNumbers) {
+    constexpr std::uint64_t kMost = std::chrono::milliseconds(std::chrono::days(1)).count();
+    notice.counted_ago = std::chrono::milliseconds(std::min(numbers[6], kMost));
+  }
   if (flags.contains('r')) {
     constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
     notice.runnable.tasks = static_cast<std::int64_t>(std::clamp<std::uint64_t>(numbers[2], 1, kMost));

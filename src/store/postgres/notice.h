@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,9 +15,10 @@ struct Listeners {
 };
 
 /// Tasks that can be claimed, as a notice tells of them. The mark tells one such word from the next: every listener
-/// hears them in the same order, so a mark names a moment that all agree on. 0: a word without a mark.
+/// hears them in the same order, so a mark names a moment that all agree on. 0: a word without a mark, after which
+/// nobody is spared a look: it is about tasks that run later, too, and everybody has to learn when.
 struct Runnable {
-  std::int64_t tasks = 0;  ///< at least so many; 0: nothing was made runnable
+  std::int64_t tasks = 0;  ///< so many, at least one; 0: nothing was made runnable
   std::uint32_t mark = 0;
 };
 
@@ -35,10 +37,12 @@ struct Notice {
   std::uint32_t announced = 0;
   std::optional<Drained> drained;
   std::optional<Listeners> listeners;  ///< as the sender knows; absent: it has not counted them, or is older
+  /// Since somebody has counted those listeners; absent: the sender is of a version that does not say.
+  std::optional<std::chrono::milliseconds> counted_ago;
   bool older = false;  ///< of a process that knows nothing of listeners, or of SQL before schema 19. Is never written
 };
 
-/// Flags and numbers, at most some 80 bytes. Older processes look for an `r` (tasks can run) and an `e` (events) only,
+/// Flags and numbers, at most some 90 bytes. Older processes look for an `r` (tasks can run) and an `e` (events) only,
 /// so neither letter stands anywhere else.
 [[nodiscard]] std::string ToPayload(const Notice& notice);
 /// Never fails: what is not understood is left out.

@@ -10,7 +10,8 @@ TEST(PostgresNotice, IsReadAsItWasWritten) {
                        .events = true,
                        .hello = true,
                        .drained = Drained{4'294'967'295, 18'446'744'073'709'551'615u},
-                       .listeners = Listeners{1000, 3}};
+                       .listeners = Listeners{1000, 3},
+                       .counted_ago = std::chrono::milliseconds(1'500)};
   const Notice read = ReadPayload(ToPayload(written));
   EXPECT_EQ(read.runnable.tasks, 1200);
   EXPECT_EQ(read.runnable.mark, 77u);
@@ -22,6 +23,7 @@ TEST(PostgresNotice, IsReadAsItWasWritten) {
   ASSERT_TRUE(read.listeners);
   EXPECT_EQ(read.listeners->claimers, 1000);
   EXPECT_EQ(read.listeners->readers, 3);
+  EXPECT_EQ(read.counted_ago, written.counted_ago);
 }
 
 TEST(PostgresNotice, AnAnnouncementIsNoWord) {
@@ -48,6 +50,15 @@ TEST(PostgresNotice, OfAProcessThatHasNotCountedSaysNothingOfListeners) {
   const Notice read = ReadPayload(ToPayload({.runnable = {2, 77}}));
   EXPECT_EQ(read.runnable.tasks, 2);
   EXPECT_FALSE(read.listeners);
+  EXPECT_FALSE(read.older);
+}
+
+TEST(PostgresNotice, OfAProcessThatDoesNotSayWhenItHasCountedIsUnderstood) {
+  const Notice read = ReadPayload("r 5 1 2 77 0 0");
+  EXPECT_EQ(read.runnable.mark, 77u);
+  ASSERT_TRUE(read.listeners);
+  EXPECT_EQ(read.listeners->claimers, 5);
+  EXPECT_FALSE(read.counted_ago);
   EXPECT_FALSE(read.older);
 }
 

@@ -28,11 +28,35 @@ constexpr char kCountListeners[] =
     "SELECT count(*) FILTER (WHERE application_name IN ('seedcore claims', 'seedcore claims and reads')), "
     "count(*) FILTER (WHERE application_name IN ('seedcore reads', 'seedcore claims and reads')) "
     "FROM pg_stat_activity WHERE datname = current_database()";
+// $1 tasks that have ended, $2 at most. How many of those that depended on them can be claimed by now, or at a time,
+// and whether there are limits, under which each of them left room.
+constexpr char kCountReleased[] =
+    "SELECT count(*) FILTER (WHERE t.runnable = 1), count(*) FILTER (WHERE t.runnable = 2), "
+    "EXISTS (SELECT 1 FROM queue_limit) FROM (SELECT DISTINCT o.id FROM (SELECT d.id FROM unnest($1::uuid[]) AS done "
+    "(id) "
+    "CROSS JOIN LATERAL (SELECT src_task_id AS id FROM task_depends_on_task WHERE dst_task_id = done.id OFFSET 0) d "
+    "LIMIT $2) o OFFSET 0) r CROSS JOIN LATERAL (SELECT runnable FROM tasks WHERE id = r.id LIMIT 1) t";
+// $1 how far to look, in the order of claims. Those that have waited for their time.
+constexpr char kCountDue[] =
+    "SELECT count(*) FROM (SELECT seq FROM task_ready ORDER BY turn, seq LIMIT $1) r "
+    "CROSS JOIN LATERAL (SELECT run_after FROM tasks WHERE seq = r.seq LIMIT 1) t WHERE t.run_after IS NOT NULL";
+/// Of them as many as others are told of exactly.
+constexpr std::int64_t kMostReleased = 10'000;
+/// As many as a claim makes claimable in one go, twice over.
+constexpr std::int64_t kMostDue = 512;
+/// Tasks that have ended and are kept until others are told.
+constexpr std::size_t kMostEnded = 10'000;
 constexpr int kReconnectMs = 500;
 /// Since the last NOTIFY of this process could have been sent: an announcement costs the server another one.
 constexpr std::chrono::milliseconds kQuiet{5};
 /// Between two counts, times 0.5 to 1.5; a NOTIFY carries its sender's count to everybody.
 constexpr std::chrono::seconds kCountEvery{60};
+/// What a count is taken for whose age is not told.
+constexpr std::chrono::milliseconds kCountedSomeTime = kCountEvery;
+/// A reader that has not been told looks about that often; older events it has found.
+constexpr std::chrono::seconds kUntoldFor{10};
+/// For a server that is to learn that this process ends.
+constexpr std::chrono::seconds kLastAnswer{5};
 constexpr std::chrono::minutes kOldOnesStay{10};
 constexpr std::chrono::minutes kLongestWait{1};
 
@@ -48,6 +72,20 @@ const char* NameOf(bool claims, bool reads) {
 
 }  // namespace
 
+void MadeRunnable::Add(MadeRunnable more) {
+  tasks += more.tasks;
+  later = later || more.later;
+  due = due || more.due;
+  if (ended.empty()) {
+    ended = std::move(more.ended);
+  } else {
+    std::ranges::move(more.ended, std::back_inserter(ended));
+  }
+  if (ended.size() <= kMostEnded) return;
+  tasks += static_cast<std::int64_t>(ended.size() - kMostEnded);  // at least
+  ended.resize(kMostEnded);
+}
+
 Notifier::Notifier(ConnectSettings settings, Env& env, Signal& runnable, Signal& events)
     : settings_(std::move(settings)),
       env_(env),
@@ -58,10 +96,15 @@ Notifier::Notifier(ConnectSettings settings, Env& env, Signal& runnable, Signal&
       marks_(env.Random()),
       random_(env.Random()) {
   if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  runnable_.OnLeave([this] {
+    listeners_changed_ = true;
+    Wake();
+  });
   thread_ = std::jthread([this] { Loop(); });
 }
 
 Notifier::~Notifier() {
+  runnable_.OnLeave({});
   stopping_ = true;
   Wake();
   thread_.join();
@@ -73,15 +116,17 @@ void Notifier::Wake() {
   (void)!::write(wake_, &one, sizeof one);
 }
 
-void Notifier::Tell(std::int64_t runnable, bool events, std::uint32_t announced) {
+void Notifier::Tell(MadeRunnable made, bool events, std::uint32_t announced) {
   // What is still to be told has woken the thread already.
   bool news_runnable = false;
-  if (runnable > 0) {
+  if (made.any()) {
     const std::scoped_lock lock(mutex_);
-    news_runnable = tell_runnable_ == 0;
+    news_runnable = !tell_.any();
     tell_mark_ = news_runnable ? announced : 0;
-    tell_runnable_ += runnable;
+    tell_.Add(std::move(made));
   }
+  // In this order: whoever hears hello writes the second and then reads the first.
+  if (events) appended_at_ = RealEnv().Now();
   const bool news_events = events && somebody_reads_ && !tell_events_.exchange(true);
   if (news_runnable || news_events) Wake();
 }
@@ -92,19 +137,19 @@ std::optional<Word> Notifier::TakeWord(const Wakes& wakes, bool events) {
   {
     const std::scoped_lock lock(mutex_);
     const Instant now = RealEnv().Now();
-    if (now < notify_at_ || drained_ || tell_runnable_ > 0) return std::nullopt;
+    if (now < notify_at_ || drained_ || tell_.any()) return std::nullopt;
     quiet = now >= notify_at_ + kQuiet;
     notify_at_ = now + wake_ups_.notify_pause();
     notice.runnable.mark = NewMark();
     marks_taken_.at(next_taken_++ % marks_taken_.size()) = notice.runnable.mark;
   }
-  notice.listeners = Known();
+  AddKnown(notice);
   const int claimers = notice.listeners ? notice.listeners->claimers : 0;
   const int others = claimers - (runnable_.HasListeners() ? 1 : 0);
   if (quiet && wakes.announce && others > 0 && claimers <= WakeUps::kAtOnce) {
-    notice = {.announced = notice.runnable.mark, .listeners = notice.listeners};
+    notice = {.announced = notice.runnable.mark, .listeners = notice.listeners, .counted_ago = notice.counted_ago};
   }
-  return Word{{kNotifyBehind, MakeParams(ToPayload(notice))}, notice.announced};
+  return Word{{kNotifyBehind, MakeParams(ToPayload(notice))}, notice.announced, notice.events};
 }
 
 void Notifier::Tell(const Drained& drained) {
@@ -161,7 +206,8 @@ void Notifier::Serve(Connection& connection) {
     // Drained first: whoever stops this thread sets the flag and then wakes it, and that waking may be gone by now.
     Drain(wake_);
     if (stopping_) {
-      (void)Send(connection);  // a process that ends right after its commit
+      // A process that ends right after its commit.
+      if (Send(connection)) Leave(connection);
       return;
     }
     if (listeners_changed_.exchange(false) && !Introduce(connection)) return;
@@ -177,21 +223,36 @@ void Notifier::Serve(Connection& connection) {
 }
 
 bool Notifier::Introduce(Connection& connection) {
-  const bool claims = runnable_.HasListeners(), reads = events_.HasListeners();
+  return Introduce(connection, runnable_.HasListeners(), events_.HasListeners());
+}
+
+void Notifier::Leave(Connection& connection) {
+  if (!name_.contains("claims")) return;
+  connection.set_answer_timeout(std::min<std::chrono::milliseconds>(kLastAnswer, connection.answer_timeout()));
+  (void)Introduce(connection, false, false);
+}
+
+bool Notifier::Introduce(Connection& connection, bool claims, bool reads) {
   std::string name = NameOf(claims, reads);
   if (name == name_) return true;
-  const bool began_to_claim = claims && !name_.contains("claims");
+  const bool claims_otherwise = claims != name_.contains("claims");
   const bool began_to_read = reads && !name_.ends_with("reads");
   if (!connection.Query(kName, std::string_view(name))) return false;
   name_ = std::move(name);
-  if (!began_to_claim && !began_to_read) return true;
+  if (!claims_otherwise && !began_to_read) return true;
   if (!Count(connection)) return false;
   // Others may have counted nobody who reads; they tell of events as soon as they hear this. And while few claim, each
-  // one matters: what is announced, and to whom. Of many that begin together some tell.
+  // one matters: what is announced, and to whom. Who ends it tells, too: the others would take it for one that looks.
+  // Of many that begin or end together some tell, and of the last ones all.
   const Listeners found = wake_ups_.listeners();
   const bool tells = std::uniform_real_distribution(0.0, 1.0)(random_) * found.claimers < WakeUps::kAtOnce;
   if (!began_to_read && !tells) return true;
-  return connection.Query(kNotify, ToPayload({.hello = began_to_read, .listeners = found})).has_value();
+  Notice notice{.hello = began_to_read};
+  AddKnown(notice);
+  if (!connection.Query(kNotify, ToPayload(notice))) return false;
+  // Processes of earlier versions do not answer a hello.
+  if (began_to_read) Emit(false, true);
+  return true;
 }
 
 bool Notifier::CountInTime(Connection& connection) {
@@ -212,34 +273,69 @@ bool Notifier::Count(Connection& connection) {
 }
 
 bool Notifier::Send(Connection& connection) {
-  Notice notice = TakeNews();
+  std::optional<News> news = TakeNews();
+  if (!news) return true;
+  // Once more over the next connection: perhaps nobody has heard it.
+  const auto keep = [&] {
+    Tell(std::move(news->made), news->events);
+    return false;
+  };
+  MadeRunnable made = news->made;
+  if (!CountTasks(connection, made)) return keep();
+  Notice notice{.runnable = {.tasks = made.tasks}, .events = news->events, .drained = news->drained};
+  if (made.later) notice.runnable.tasks = std::max<std::int64_t>(made.tasks, 1);
   if (notice.runnable.tasks == 0 && !notice.events && !notice.drained) return true;
-  notice.listeners = Known();
-  if (connection.Query(kNotify, ToPayload(notice))) return true;
-  Tell(notice.runnable.tasks, notice.events);  // once more over the next connection: perhaps nobody has heard it
-  return false;
+  if (!made.later && made.tasks > 0) notice.runnable.mark = news->mark;
+  AddKnown(notice);
+  return connection.Query(kNotify, ToPayload(notice)) || keep();
 }
 
 /// Nothing, as long as it is too early and there is a later.
-Notice Notifier::TakeNews() {
-  Notice news;
+std::optional<Notifier::News> Notifier::TakeNews() {
   const std::scoped_lock lock(mutex_);
   const Instant now = RealEnv().Now();
-  if (now < notify_at_ && !stopping_) return news;
-  news.runnable.tasks = std::exchange(tell_runnable_, 0);
-  const std::uint32_t announced = std::exchange(tell_mark_, 0);
-  news.events = tell_events_.exchange(false);
-  news.drained = std::exchange(drained_, std::nullopt);
+  if (now < notify_at_ && !stopping_) return std::nullopt;
+  News news{.made = std::exchange(tell_, {}),
+            .mark = std::exchange(tell_mark_, 0),
+            .events = tell_events_.exchange(false),
+            .drained = std::exchange(drained_, std::nullopt)};
   if (news.drained && !wake_ups_.IsNews(*news.drained)) news.drained.reset();
-  if (news.runnable.tasks == 0 && !news.events && !news.drained) return news;
+  if (!news.made.any() && !news.events && !news.drained) return std::nullopt;
   // What is committed meanwhile goes into the next NOTIFY.
   notify_at_ = now + wake_ups_.notify_pause();
-  news.runnable.mark = announced != 0 ? announced : NewMark();
+  if (news.mark == 0) news.mark = NewMark();
   return news;
 }
 
-std::optional<Listeners> Notifier::Known() const {
-  return counted_ ? std::optional(wake_ups_.listeners()) : std::nullopt;
+bool Notifier::CountTasks(Connection& connection, MadeRunnable& made) const {
+  if (made.ended.empty() && !made.due) return true;
+  if (!counted_ || wake_ups_.listeners().claimers <= WakeUps::kAtOnce) {
+    // All look at once, however many tasks there are.
+    made.tasks += std::ssize(made.ended) + (made.due ? 1 : 0);
+    made.later = true;
+    return true;
+  }
+  if (!made.ended.empty()) {
+    Array ids(Oid::kUuid);
+    for (const std::string& id : made.ended) ids.Add(Uuid{id});
+    const auto rows = connection.Query(kCountReleased, ids, kMostReleased);
+    if (!rows) return false;
+    made.tasks += rows->Int(0, 0) + (rows->Bool(0, 2) ? std::ssize(made.ended) : 0);
+    if (rows->Int(0, 1) > 0) made.later = true;
+  }
+  if (made.due) {
+    const auto rows = connection.Query(kCountDue, kMostDue);
+    if (!rows) return false;
+    made.tasks += std::max<std::int64_t>(rows->Int(0, 0), 1);
+  }
+  return true;
+}
+
+void Notifier::AddKnown(Notice& notice) const {
+  if (!counted_) return;
+  const WakeUps::Count count = wake_ups_.known();
+  notice.listeners = count.listeners;
+  notice.counted_ago = count.ago;
 }
 
 /// Under mutex_.
@@ -264,9 +360,11 @@ void Notifier::Hear(Connection& connection) {
     if (notice.drained) wake_ups_.HearDrained(*notice.drained);
     if (notice.runnable.tasks > 0 && own) wake_ups_.HearOwn(notice.runnable);
     if (own) continue;
-    if (notice.listeners) wake_ups_.Know(*notice.listeners);
+    const bool counted =
+        notice.listeners && wake_ups_.Know(*notice.listeners, notice.counted_ago.value_or(kCountedSomeTime));
     if (notice.older) old_until_ = env_.Now() + kOldOnesStay;
-    if (notice.hello || notice.older || (notice.listeners && notice.listeners->readers > 0)) somebody_reads_ = true;
+    if (notice.hello || notice.older || (counted && notice.listeners->readers > 0)) somebody_reads_ = true;
+    if (notice.hello && RealEnv().Now() - kUntoldFor < appended_at_.load()) tell_events_ = true;
     if (notice.announced != 0 && wake_ups_.HearAnnounced(notice.announced)) runnable = true;
     if (notice.runnable.tasks > 0 && wake_ups_.Hear(notice.runnable)) runnable = true;
     events = events || notice.events;
@@ -281,7 +379,7 @@ timespec Notifier::LongestWait() {
   std::chrono::nanoseconds wait = std::min<std::chrono::nanoseconds>(until - env_.Now(), kLongestWait);
   {
     const std::scoped_lock lock(mutex_);
-    const bool news = tell_runnable_ > 0 || tell_events_ || drained_.has_value();
+    const bool news = tell_.any() || tell_events_ || drained_.has_value();
     if (news) wait = std::min<std::chrono::nanoseconds>(wait, notify_at_ - RealEnv().Now());
   }
   wait = std::max(wait, std::chrono::nanoseconds(0));

@@ -10,7 +10,9 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "base/env.h"
 #include "store/postgres/connection.h"
@@ -19,9 +21,23 @@
 
 namespace seedcore::store::postgres {
 
+/// What a commit lets run.
+struct MadeRunnable {
+  std::int64_t tasks = 0;  ///< that can be claimed now
+  /// A task can be claimed at a time that others may not know: a word about it has no mark.
+  bool later = false;
+  /// Tasks that run no longer, and have let others run: those that depended on them, and what limits held back. How
+  /// many is found out before others are told.
+  std::vector<std::string> ended{};
+  bool due = false;  ///< tasks that had come due, and that a claim has left; how many is found out, too
+
+  [[nodiscard]] bool any() const { return tasks > 0 || later || !ended.empty() || due; }
+  void Add(MadeRunnable more);
+};
+
 /// Whom a transaction will wake.
 struct Wakes {
-  std::int64_t runnable = 0;  ///< tasks that it lets run, at least
+  std::int64_t runnable = 0;  ///< tasks that it lets run at once
   bool announce = false;      ///< it takes the lock on the mark of an announcement
 };
 
@@ -30,6 +46,7 @@ struct Wakes {
 struct Word {
   Call call;
   std::uint32_t announced = 0;  ///< the mark of the announcement; 0: it is the word
+  bool events = false;          ///< it tells of events, too
 };
 
 /// Tells other processes of commits, and this one of theirs, over a connection of its own (LISTEN and NOTIFY on the
@@ -44,7 +61,11 @@ struct Word {
 /// too early or for nothing, and the word follows a few milliseconds later, when nobody has to wait for it any more.
 ///
 /// With many processes not every word reaches every listener at once: see WakeUps. Each process says in the name of
-/// this connection what it waits for, and counts the others by it from time to time.
+/// this connection what it waits for, and counts the others by it from time to time. Counts travel with the words, and
+/// the newest is believed. Whoever begins to claim, or ends it in order, tells what it then counts.
+///
+/// Of events that nobody reads nobody is told. Whoever begins to read says hello, and those who have appended some a
+/// moment before tell of them: the reader may have read before their commit, and they may have heard it after.
 class Notifier {
  public:
   /// `runnable` and `events` outlive it; they are emitted on its thread.
@@ -56,9 +77,8 @@ class Notifier {
   /// moment ago or is about to be. Then, behind an announcement, and when the commit fails, Tell is called as ever, or
   /// not at all. Any thread; does not block.
   [[nodiscard]] std::optional<Word> TakeWord(const Wakes& wakes, bool events);
-  /// After a commit of this process that let `runnable` tasks run, which `announced` has announced (0: nothing has).
-  /// Any thread; does not block.
-  void Tell(std::int64_t runnable, bool events, std::uint32_t announced = 0);
+  /// After a commit of this process, which `announced` has announced (0: nothing has). Any thread; does not block.
+  void Tell(MadeRunnable made, bool events, std::uint32_t announced = 0);
   /// After a claim that left nothing. Any thread; does not block.
   void Tell(const Drained& drained);
   /// A listener has been connected to one of the signals. Returns when it will hear of every commit from now on, or
@@ -74,8 +94,12 @@ class Notifier {
   void Serve(Connection& connection);
   /// LISTEN, and whatever a process does first.
   [[nodiscard]] bool Begin(Connection& connection);
-  /// Names the connection when what this process waits for has changed, and counts anew when that is more.
+  /// Names the connection when what this process waits for has changed, and counts and tells anew unless all that
+  /// changed is that it reads no more.
+  [[nodiscard]] bool Introduce(Connection& connection, bool claims, bool reads);
   [[nodiscard]] bool Introduce(Connection& connection);
+  /// What a process does last, if it can.
+  void Leave(Connection& connection);
   /// Names the connection and counts, if it is time to.
   [[nodiscard]] bool CountInTime(Connection& connection);
   [[nodiscard]] bool Count(Connection& connection);
@@ -84,9 +108,17 @@ class Notifier {
   void Hear(Connection& connection);
   void Emit(bool runnable, bool events);
   void Wake();
-  [[nodiscard]] Notice TakeNews();
-  /// Nothing before the first count.
-  [[nodiscard]] std::optional<Listeners> Known() const;
+  struct News {
+    MadeRunnable made;
+    std::uint32_t mark = 0;
+    bool events = false;
+    std::optional<Drained> drained;
+  };
+  [[nodiscard]] std::optional<News> TakeNews();
+  /// Finds out how many tasks `made` let run. False: the connection is gone.
+  [[nodiscard]] bool CountTasks(Connection& connection, MadeRunnable& made) const;
+  /// Into `notice`, nothing before the first count.
+  void AddKnown(Notice& notice) const;
   [[nodiscard]] std::uint32_t NewMark();
   /// Whether a word with this mark went out with a commit of this process.
   [[nodiscard]] bool HasTaken(std::uint32_t mark);
@@ -102,10 +134,11 @@ class Notifier {
   std::atomic<bool> listeners_changed_{false};
   std::atomic<bool> somebody_reads_{true};  ///< some process may wait for events
   std::atomic<bool> counted_{false};
-  std::latch tried_{1};  ///< for the first time to connect and listen
+  std::atomic<Instant> appended_at_{Instant::min()};  ///< the last events of this process, told or not; real time
+  std::latch tried_{1};                               ///< for the first time to connect and listen
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;  // guards what follows, up to marks_
-  std::int64_t tell_runnable_ = 0;
+  MadeRunnable tell_;
   std::uint32_t tell_mark_ = 0;  ///< announced; 0: the word gets a mark of its own
   std::optional<Drained> drained_;
   std::array<std::uint32_t, 16> marks_taken_{};  ///< of the last TakeWords: a commit may take longer than a pause

@@ -2,10 +2,13 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <semaphore>
+#include <string>
 #include <thread>
 #include <utility>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "store/conformance.h"
@@ -94,7 +97,7 @@ TEST(PostgresNotifier, ASingleTaskIsAnnouncedAndItsWordFollows) {
   while (other.looks == 0) other.HearEvent(*connection);
   EXPECT_EQ(other.notifier.wake_ups().BeginClaim(0).announced, word->announced);
 
-  sender.notifier.Tell(1, false, word->announced);
+  sender.notifier.Tell({.tasks = 1}, false, word->announced);
   while (other.looks == 1) other.HearEvent(*connection);
   const WakeUps::Heard heard = other.notifier.wake_ups().BeginClaim(0);
   EXPECT_EQ(heard.mark, word->announced) << "whoever has awaited the commit knows that it is told nothing new";
@@ -129,6 +132,76 @@ TEST(PostgresNotifier, WhoBeginsToClaimIsKnownToTheOthersAtOnce) {
   EXPECT_EQ(sender.notifier.wake_ups().listeners().claimers, 2);
 }
 
+/// Claims from construction to Leave or its end.
+struct Claimer {
+  Claimer(const ConnectSettings& settings) : notifier(settings, RealEnv(), runnable, events) {}
+  void Leave() { on_runnable = {}; }
+
+  Signal runnable, events;
+  Subscription on_runnable = runnable.Connect([] {});
+  Notifier notifier;
+};
+
+void AwaitClaimers(Listener& listener, Connection& connection, int claimers) {
+  const Instant patience = RealEnv().Now() + std::chrono::seconds(20);
+  while (listener.notifier.wake_ups().listeners().claimers != claimers) {
+    ASSERT_LT(RealEnv().Now(), patience) << listener.notifier.wake_ups().listeners().claimers << " are known";
+    listener.HearEvent(connection);
+  }
+}
+
+TEST(PostgresNotifier, WhoEndsToClaimIsKnownToTheOthersAtOnce) {
+  const ConnectSettings settings = EmptyDatabase();
+  const auto connection = Must(Connection::Open(settings));
+  Listener listener(settings);
+  std::optional<Claimer> one(std::in_place, settings), other(std::in_place, settings);
+  ASSERT_NO_FATAL_FAILURE(AwaitClaimers(listener, *connection, 3));
+  one->Leave();
+  ASSERT_NO_FATAL_FAILURE(AwaitClaimers(listener, *connection, 2));
+  other.reset();
+  ASSERT_NO_FATAL_FAILURE(AwaitClaimers(listener, *connection, 1));
+  one.reset();
+}
+
+TEST(PostgresNotifier, AnOldCountIsNotBelieved) {
+  const ConnectSettings settings = EmptyDatabase();
+  const auto connection = Must(Connection::Open(settings));
+  Listener listener(settings);
+  listener.HearEvent(*connection);
+  for (const std::optional<std::chrono::milliseconds> ago : {std::optional(std::chrono::milliseconds(80'000)), {}}) {
+    std::string payload = ToPayload({.listeners = Listeners{1000, 0}, .counted_ago = ago});
+    if (!ago) payload.resize(payload.rfind(' '));  // as an earlier version, which does not say
+    Must(connection->RunOnce(fmt::format("SELECT pg_notify('seedcore', '{}')", payload), {}));
+    while (listener.heard_event.try_acquire()) continue;
+    listener.HearEvent(*connection);
+    EXPECT_EQ(listener.notifier.wake_ups().listeners().claimers, 1);
+  }
+}
+
+TEST(PostgresNotifier, WhoSaysHelloIsToldOfTheEventsOfTheMomentBefore) {
+  const ConnectSettings settings = EmptyDatabase();
+  const auto reader = Must(Connection::Open(settings));
+  Must(reader->Script("LISTEN seedcore"));
+  Signal runnable, events;
+  Notifier notifier(settings, RealEnv(), runnable, events);
+  notifier.ListenersChanged();  // returns when it has counted nobody who reads
+  notifier.Tell({}, true);
+  Must(reader->Query("SELECT 1"));
+  for (const auto& notification : reader->TakeNotifications()) {
+    ASSERT_FALSE(ReadPayload(notification.payload).events) << "nobody reads";
+  }
+  const std::string hello = ToPayload({.hello = true, .listeners = Listeners{0, 1}, .counted_ago = {}});
+  Must(reader->RunOnce(fmt::format("SELECT pg_notify('seedcore', '{}')", hello), {}));
+  bool told = false;
+  for (const Instant patience = RealEnv().Now() + std::chrono::seconds(20); !told;) {
+    ASSERT_LT(RealEnv().Now(), patience);
+    Must(reader->Query("SELECT 1"));
+    for (const auto& notification : reader->TakeNotifications()) {
+      told = told || ReadPayload(notification.payload).events;
+    }
+  }
+}
+
 TEST(PostgresNotifier, WhoListensLateIsToldToLook) {
   TestServer& server = TestServer::Shared();
   Signal runnable, events;
@@ -149,7 +222,7 @@ TEST(PostgresNotifier, WhoEndsRightAfterACommitTellsOfIt) {
     sender.HearEvent(*Must(Connection::Open(settings)));
     sender.notifier.wake_ups().Know({.claimers = 1000, .readers = 0});  // 50 ms from one word to the next
     ASSERT_TRUE(sender.notifier.TakeWord({.runnable = 1}, false));
-    sender.notifier.Tell(7, false);
+    sender.notifier.Tell({.tasks = 7}, false);
   }
   Must(listener->Query("SELECT 1"));
   std::int64_t told = 0;

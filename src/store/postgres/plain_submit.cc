@@ -163,6 +163,7 @@ void PlainSubmit::Add(const PreparedTask& prepared, const std::string& id) {
   tasks_.push_back(&prepared);
   ids_.push_back(&id);
   if (prepared.task->run_immediately) ++runs_;
+  if (RunsNow(*prepared.task)) ++run_now_;
 }
 
 bool PlainSubmit::AreAlike() const {

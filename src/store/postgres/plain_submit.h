@@ -19,8 +19,10 @@ class PlainSubmit {
 
   /// Both outlive this object.
   void Add(const PreparedTask& prepared, const std::string& id);
-  /// Of those that can run, now or later. A statement for one task alone can be announced.
-  [[nodiscard]] Wakes wakes() const { return {.runnable = runs_, .announce = tasks_.size() == 1}; }
+  /// Of those that can run now. A statement for one task alone can be announced.
+  [[nodiscard]] Wakes wakes() const { return {.runnable = run_now_, .announce = tasks_.size() == 1}; }
+  /// Whether some can run later.
+  [[nodiscard]] bool some_run_later() const { return runs_ > run_now_; }
   /// Of at least one task. `announced`: see WriteContext; one task alone takes the lock on it.
   [[nodiscard]] Call ToCall(std::uint32_t announced = 0) const {
     return tasks_.size() == 1 ? ToCallOfOne(announced) : ToCallOfMany();
@@ -55,7 +57,8 @@ class PlainSubmit {
   WallTime now_;
   std::vector<const PreparedTask*> tasks_;
   std::vector<const std::string*> ids_;
-  std::int64_t runs_ = 0;
+  std::int64_t runs_ = 0;  ///< now or later
+  std::int64_t run_now_ = 0;
 };
 
 }  // namespace seedcore::store::postgres

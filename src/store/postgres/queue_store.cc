@@ -54,6 +54,12 @@ constexpr char kCounts[] =
     "SELECT type, 2, count(*) FROM tasks WHERE waits_as = 4 GROUP BY type UNION ALL "
     "SELECT type, 3, count(*) FROM seedcore_running(NULL) GROUP BY type";
 
+// $1 a type. As many as others are told of exactly.
+constexpr char kReadyOf[] =
+    "SELECT (SELECT count(*) FROM (SELECT FROM task_ready WHERE type = $1 LIMIT 10000) alone) + "
+    "(SELECT coalesce(sum(n), 0)::bigint FROM (SELECT cardinality(seqs) - taken AS n FROM ready_batch WHERE type = $1 "
+    "LIMIT 1000) together)";
+
 constexpr char kNextParkedKey[] =
     "SELECT concurrency_key FROM tasks WHERE waits_as = 4 AND concurrency_key > $1 ORDER BY concurrency_key LIMIT 1";
 constexpr char kRunningOfKey[] = "SELECT count(*) FROM tasks WHERE running_key = $1";
@@ -82,10 +88,16 @@ std::vector<LimitState> ReadStates(const Rows& rows) {
 
 /// Those that still find no room are parked again when their turn comes.
 Result<void> UnparkUnder(WriteContext& context, LimitScope scope, const std::string& name) {
-  context.notes.made_runnable = true;
-  if (scope != LimitScope::kKey) return {};
-  const auto key = name == kEveryKey ? std::nullopt : std::optional(std::string_view(name));
-  SEEDCORE_RETURN_IF_ERROR(context.db.Query(kUnparkAll, key));
+  if (scope == LimitScope::kKey) {
+    const auto key = name == kEveryKey ? std::nullopt : std::optional(std::string_view(name));
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows unparked, context.db.Query(kUnparkAll, key));
+    context.notes.runnable.tasks = unparked.changed();
+  } else {
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows ready, context.db.Query(kReadyOf, std::string_view(name)));
+    context.notes.runnable.tasks = ready.Int(0, 0);
+  }
+  // When there is room may have changed, even where nothing waits for it in this moment.
+  context.notes.runnable.later = true;
   return {};
 }
 
@@ -117,10 +129,10 @@ Result<std::vector<QueuePause>> ReadPauses(Connection& connection) {
   return out;
 }
 
-Result<void> UnparkKey(WriteContext& context, const std::string& key, int room) {
-  if (room <= 0) return {};
-  SEEDCORE_RETURN_IF_ERROR(context.db.Query(kUnparkSome, std::string_view(key), std::int64_t{room}));
-  return {};
+Result<int> UnparkKey(WriteContext& context, const std::string& key, int room) {
+  if (room <= 0) return 0;
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kUnparkSome, std::string_view(key), std::int64_t{room}));
+  return static_cast<int>(rows.changed());
 }
 
 Result<void> Unpark(WriteContext& context, Admission& admission, int max_keys, std::string& cursor) {
@@ -134,8 +146,8 @@ Result<void> Unpark(WriteContext& context, Admission& admission, int max_keys, s
     const LimitState* state = admission.Find(LimitScope::kKey, cursor);
     const int room = state == nullptr ? kMost : std::min(RoomOf(*state, running.Int(0, 0), context.now), kMost);
     if (room == 0) continue;
-    SEEDCORE_RETURN_IF_ERROR(UnparkKey(context, cursor, room));
-    context.notes.made_runnable = true;
+    SEEDCORE_ASSIGN_OR_RETURN(const int unparked, UnparkKey(context, cursor, room));
+    context.notes.runnable.tasks += unparked;
   }
   return {};
 }
@@ -188,9 +200,12 @@ Result<QueuePause> PostgresQueueStore::Pause(const std::string& type, const std:
 
 Result<bool> PostgresQueueStore::Resume(const std::string& type) {
   return database_.WriteOnce([&](WriteContext& context) -> Result<bool> {
-    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kResume, std::string_view(type)));
-    if (rows.changed() > 0) context.notes.made_runnable = true;
-    return rows.changed() > 0;
+    const std::array<Call, 2> calls{Call{kResume, MakeParams(std::string_view(type))},
+                                    Call{kReadyOf, MakeParams(std::string_view(type))}};
+    SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Rows> answers, context.db.Pipeline(calls));
+    if (answers[0].changed() == 0) return false;
+    context.notes.runnable = {.tasks = answers[1].Int(0, 0), .later = true};
+    return true;
   });
 }
 

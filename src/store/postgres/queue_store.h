@@ -32,7 +32,7 @@ class PostgresQueueStore final : public QueueStore {
 [[nodiscard]] Result<std::vector<QueuePause>> ReadPauses(Connection& connection);
 
 /// Lets `room` parked tasks of `key` out, or as many as there are.
-[[nodiscard]] Result<void> UnparkKey(WriteContext& context, const std::string& key, int room);
+[[nodiscard]] Result<int> UnparkKey(WriteContext& context, const std::string& key, int room);
 /// The same for the next `max_keys` keys after `cursor` that have room.
 [[nodiscard]] Result<void> Unpark(WriteContext& context, Admission& admission, int max_keys, std::string& cursor);
 

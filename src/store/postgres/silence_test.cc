@@ -104,7 +104,7 @@ TEST_F(SilencePostgres, AWordThatTheServerDoesNotTakeIsSentAgain) {
   } while (!heard.try_acquire_for(milliseconds(20)));  // until it listens
   const Frozen frozen(*observer, "application_name = 'seedcore reads' AND datname = current_database()");
   ASSERT_EQ(frozen.count(), 1u);
-  notifier.Tell(7, false);
+  notifier.Tell({.tasks = 7}, false);
   std::int64_t told = 0;
   for (const Instant until = RealEnv().Now() + std::chrono::seconds(20); told == 0 && RealEnv().Now() < until;) {
     Must(observer->Query("SELECT 1"));

@@ -67,7 +67,7 @@ Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request, 
               .awaited = chosen.Bool(0, 3)};
   const bool changed = chosen.Bool(0, 0);
   context.notes.appended_events = !out.rows.empty() || changed;
-  context.notes.made_runnable = changed && MayLeaveDue(request, out.rows.size());
+  context.notes.runnable.due = changed && MayLeaveDue(request, out.rows.size());
   return out;
 }
 

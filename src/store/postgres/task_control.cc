@@ -8,7 +8,7 @@
 namespace seedcore::store::postgres {
 namespace {
 
-constexpr char kCancel[] = "SELECT seedcore_cancel($1, $2)";
+constexpr char kCancel[] = "SELECT seedcore_cancel($1, $2), EXISTS (SELECT 1 FROM queue_limit)";
 // $1 now, $2 id, $3 kind of the event, or NULL
 constexpr char kRequeue[] = "SELECT seedcore_requeue($1, $2, $3)";
 constexpr char kDeleteFinished[] = "SELECT seedcore_delete_finished($1, $2)";
@@ -33,7 +33,7 @@ Result<TaskRow> CancelTask(WriteContext& context, const std::string& id) {
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kCancel, context.now, Uuid{task.id}));
   context.notes.appended_events = rows.Bool(0, 0);
   // It may have left room under a limit.
-  context.notes.made_runnable = rows.Bool(0, 0);
+  if (rows.Bool(0, 0) && rows.Bool(0, 1)) ++context.notes.runnable.tasks;
   return SelectTask(context.db, task.seq);
 }
 
@@ -74,7 +74,7 @@ Result<bool> Requeue(WriteContext& context, const std::string& task_id, std::opt
   }
   if (answer == "unchanged") return false;
   context.notes.appended_events = true;
-  if (answer == "runnable") context.notes.made_runnable = true;
+  if (answer == "runnable") ++context.notes.runnable.tasks;
   return true;
 }
 

@@ -174,19 +174,28 @@ Result<void> AllCompleted(WriteContext& context, Outcomes& outcomes) {
   return {};
 }
 
+/// Whether it can be claimed again at once.
+bool IsQueuedAgain(std::string_view outcome, const Finish& finish) {
+  const auto* retry = std::get_if<RetryLater>(&finish.outcome);
+  return outcome == "queued" || (outcome == "retry" && retry != nullptr && retry->delay.count() <= 0);
+}
+
 /// Sends them, and puts the answers and, for tasks that ended, their effects in place.
 Result<void> FinishAll(WriteContext& context, Outcomes& outcomes, std::chrono::milliseconds lock_wait) {
   if (outcomes.empty()) return {};
   const Call call = outcomes.ToCall(lock_wait);
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Run(call.sql, call.params));
   context.notes.appended_events = true;
+  bool lets_others_run = false;
+  std::vector<bool> ended(outcomes.size(), false);
   for (int row = 0; row < rows.size(); ++row) {
     const std::int64_t number = rows.Int(row, 0);
     const std::string_view outcome = rows.Text(row, 1);
     if (number == 0) {
       if (outcome == "runnable") {
-        context.notes.made_runnable = true;
+        lets_others_run = true;
       } else {
+        ended.assign(outcomes.size(), true);
         SEEDCORE_RETURN_IF_ERROR(AllCompleted(context, outcomes));
       }
       continue;
@@ -200,12 +209,21 @@ Result<void> FinishAll(WriteContext& context, Outcomes& outcomes, std::chrono::m
       outcomes.answer(place) = Fail(ErrorCode::kLeaseLost, std::string(rows.Text(row, 2)));
     } else {
       outcomes.answer(place) = {};
-      const bool ended = outcome == "completed" || outcome == "failed";
-      if (ended) SEEDCORE_RETURN_IF_ERROR(WriteEffects(context, task_id, outcomes.given(place).effects));
+      const bool has_ended = outcome == "completed" || outcome == "failed";
+      if (has_ended) SEEDCORE_RETURN_IF_ERROR(WriteEffects(context, task_id, outcomes.given(place).effects));
       if (const auto* held = std::get_if<Held>(&outcomes.given(place).outcome); held != nullptr && held->for_step) {
         SEEDCORE_RETURN_IF_ERROR(AfterHold(context, task_id));
       }
+      if (IsQueuedAgain(outcome, outcomes.given(place))) {
+        ++context.notes.runnable.tasks;
+      } else {
+        ended[place] = true;
+        if (outcome == "retry") context.notes.runnable.later = true;
+      }
     }
+  }
+  for (std::size_t place = 0; lets_others_run && place < ended.size(); ++place) {
+    if (ended[place]) context.notes.runnable.ended.push_back(outcomes.given(place).lease.task_id);
   }
   return {};
 }

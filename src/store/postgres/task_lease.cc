@@ -39,7 +39,7 @@ constexpr char kAnythingToReap[] =
     "OR EXISTS (SELECT FROM task_step s JOIN tasks t ON t.seq = s.task_seq "
     "WHERE s.status = 'waiting' AND s.wait_until <= $1 AND t.finished_at IS NULL)";
 constexpr char kHasParked[] = "SELECT 1 FROM tasks WHERE waits_as = 4 LIMIT 1";
-constexpr char kFailLate[] = "SELECT seedcore_fail_late($1, $2, $3, $4)";
+constexpr char kFailLate[] = "SELECT seedcore_fail_late($1, $2, $3, $4), EXISTS (SELECT 1 FROM queue_limit)";
 // $1 now, $2 limit, $3 error, $4 error without an attempt left, $5 code
 constexpr char kExpireLeases[] = "SELECT touched, runnable FROM seedcore_expire_leases($1, $2, $3, $4, $5)";
 
@@ -100,7 +100,7 @@ Result<int> PostgresTaskStore::Reap(int limit) {
     const int touched = failed + static_cast<int>(expired.Int(0, 0));
     context.notes.appended_events = touched > 0;
     // A running task that has ended may have left room under a limit.
-    context.notes.made_runnable = touched > 0;
+    context.notes.runnable.tasks = late.Bool(0, 1) ? touched : expired.Int(0, 1);
     std::string cursor;
     {
       const std::scoped_lock lock(cursor_mutex_);

@@ -66,8 +66,14 @@ Result<std::vector<SnoozeAnswer>> SnoozeTasks(WriteContext& context, std::span<c
   for (int row = 0; row < done.size(); ++row) {
     answers[places[static_cast<std::size_t>(done.Int(row, 0)) - 1]] = SnoozeAnswer::kSnoozed;
   }
-  if (done.size() > 0) {
-    context.notes.made_runnable = true;
+  for (int row = 0; row < done.size(); ++row) {
+    const Finish& finish = *finishes[places[static_cast<std::size_t>(done.Int(row, 0)) - 1]];
+    if (RunAfter(context, finish) > context.now) {
+      context.notes.runnable.later = true;
+      context.notes.runnable.ended.push_back(finish.lease.task_id);
+    } else {
+      ++context.notes.runnable.tasks;
+    }
     context.notes.appended_events = true;
   }
   return answers;

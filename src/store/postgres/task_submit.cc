@@ -15,6 +15,11 @@ constexpr char kSubmitOne[] =
     "SELECT seq, id, status, error, duplicate FROM seedcore_submit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
     "$13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
 
+// $1 ids of new tasks. How many can run now, and whether some can at a time; neither can what waits for others.
+constexpr char kHowTheyWait[] =
+    "SELECT count(*) FILTER (WHERE t.runnable = 1), count(*) FILTER (WHERE t.runnable = 2) > 0 "
+    "FROM unnest($1::uuid[]) AS made (id) CROSS JOIN LATERAL (SELECT runnable FROM tasks WHERE id = made.id LIMIT 1) t";
+
 /// At `now`, which it returns.
 Result<WallTime> Store(Database& database, std::span<SubmitJob* const> jobs, WallTime now) {
   PlainSubmit submit(now);
@@ -26,8 +31,7 @@ Result<WallTime> Store(Database& database, std::span<SubmitJob* const> jobs, Wal
     const Call call = submit.ToCall(context.announced);
     SEEDCORE_RETURN_IF_ERROR(context.db.Run(call.sql, call.params));
     context.notes.appended_events = true;
-    context.notes.made_runnable = wakes.runnable > 0;
-    context.notes.runnable_tasks = wakes.runnable;
+    context.notes.runnable = {.tasks = wakes.runnable, .later = submit.some_run_later()};
     return now;
   });
 }
@@ -56,13 +60,27 @@ Result<Call> SubmitOneCall(const PreparedTask& prepared, const std::string& id, 
 
 Result<std::vector<Submitted>> SubmitCalls(WriteContext& context, std::span<const PreparedTask> tasks) {
   std::vector<Call> calls;
+  Array dependent(Oid::kUuid);
+  bool some_depend = false;
   for (const PreparedTask& task : tasks) {
-    SEEDCORE_ASSIGN_OR_RETURN(calls.emplace_back(), SubmitOneCall(task, context.env.NewId(), context.now));
+    const std::string id = context.env.NewId();
+    SEEDCORE_ASSIGN_OR_RETURN(calls.emplace_back(), SubmitOneCall(task, id, context.now));
+    if (task.dependencies.empty()) continue;
+    dependent.Add(Uuid{id});
+    some_depend = true;
   }
-  SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Rows> answers, context.db.Pipeline(calls));
+  if (some_depend) calls.push_back({kHowTheyWait, MakeParams(dependent)});
+  SEEDCORE_ASSIGN_OR_RETURN(std::vector<Rows> answers, context.db.Pipeline(calls));
+  MadeRunnable& runnable = context.notes.runnable;
+  if (some_depend) {
+    runnable.tasks += answers.back().Int(0, 0);
+    if (answers.back().Bool(0, 1)) runnable.later = true;
+    answers.pop_back();
+  }
   std::vector<Submitted> out;
   bool damaged = false;
   for (const Rows& row : answers) {
+    const PreparedTask& task = tasks[out.size()];
     Submitted submitted{.seq = row.Int(0, 0),
                         .id = row.Id(0, 1),
                         .error = std::string(row.Text(0, 3)),
@@ -71,7 +89,11 @@ Result<std::vector<Submitted>> SubmitCalls(WriteContext& context, std::span<cons
     if (!submitted.duplicate) {
       submitted.status = StatusFromName(row.Text(0, 2), damaged);
       context.notes.appended_events = true;
-      if (submitted.status == TaskStatus::kQueued) context.notes.made_runnable = true;
+      if (submitted.status == TaskStatus::kQueued && task.dependencies.empty()) {
+        const bool later = task.task->run_after && *task.task->run_after > context.now;
+        runnable.tasks += later ? 0 : 1;
+        runnable.later = runnable.later || later;
+      }
     }
     out.push_back(std::move(submitted));
   }

@@ -47,9 +47,13 @@ std::uint64_t KeyOfTypes(std::span<const std::string> types) {
   return std::max<std::uint64_t>(key, 1);
 }
 
-void WakeUps::Know(Listeners listeners) {
+bool WakeUps::Know(Listeners listeners, milliseconds ago) {
   const std::scoped_lock lock(mutex_);
+  const Instant counted_at = env_.Now() - ago;
+  if (counted_at_ && counted_at < *counted_at_) return false;
   listeners_ = listeners;
+  counted_at_ = counted_at;
+  return true;
 }
 
 bool WakeUps::Hear(Runnable runnable) {
@@ -62,9 +66,11 @@ bool WakeUps::Hear(Runnable runnable) {
   const auto pause = Pause(runnable.tasks);
   if (!pause) {
     look_at_.reset();
+    spared_by_nobody_ = false;
     late_ = false;
     return true;
   }
+  if (runnable.mark == 0) spared_by_nobody_ = true;
   // A pause that has begun goes on: the look at its end is for this word, too.
   if (!look_at_) look_at_ = env_.Now() + *pause;
   return false;
@@ -111,7 +117,7 @@ void WakeUps::HearDrained(const Drained& drained) {
   // After an earlier word than the last one: what the last one is about may not have been seen.
   if (drained.mark != mark_ || mark_ == 0 || covered_.size() >= kMostKeys) return;
   covered_.push_back(drained.types);
-  if (AllWantedIn(covered_)) look_at_.reset();
+  if (AllWantedIn(covered_) && !spared_by_nobody_) look_at_.reset();
 }
 
 bool WakeUps::AllWantedIn(const std::vector<std::uint64_t>& keys) const {
@@ -128,6 +134,7 @@ bool WakeUps::TakeDue() {
   const std::scoped_lock lock(mutex_);
   if (!look_at_ || env_.Now() < *look_at_) return false;
   look_at_.reset();
+  spared_by_nobody_ = false;
   late_ = true;
   return true;
 }
@@ -158,6 +165,12 @@ bool WakeUps::IsNews(const Drained& drained) const {
 Listeners WakeUps::listeners() const {
   const std::scoped_lock lock(mutex_);
   return listeners_;
+}
+
+WakeUps::Count WakeUps::known() const {
+  const std::scoped_lock lock(mutex_);
+  const auto ago = env_.Now() - counted_at_.value_or(env_.Now());
+  return {listeners_, std::chrono::ceil<milliseconds>(ago)};
 }
 
 milliseconds WakeUps::notify_pause() const {

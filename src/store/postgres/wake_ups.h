@@ -21,7 +21,9 @@ namespace seedcore::store::postgres {
 /// would take: twice as many as the tasks are claims of the size that the process last made, since chance may send
 /// too few. The others look after a jittered pause that grows with `n`, so that all of them together look no more often
 /// than a few processes would; and not at all when somebody has meanwhile told that nothing is left. Nobody who is not
-/// told so is spared, thus every word about tasks makes every process look within longest_pause().
+/// told so is spared, thus every word about tasks makes every process look within longest_pause(). After a word without
+/// a mark nobody is spared, whatever is told later: it may be about a task that runs at some time, which whoever looks
+/// first does not take.
 ///
 /// Thread-safe.
 class WakeUps {
@@ -34,8 +36,14 @@ class WakeUps {
 
   explicit WakeUps(Env& env) : env_(env) {}
 
-  /// `listeners` were counted, or another process has.
-  void Know(Listeners listeners);
+  struct Count {
+    Listeners listeners;
+    std::chrono::milliseconds ago{};  ///< rounded up
+  };
+
+  /// `listeners` were counted, by this process or another, `ago`. What is known better stays; returns whether it was
+  /// news.
+  bool Know(Listeners listeners, std::chrono::milliseconds ago = {});
   /// A word about tasks from another process. Returns whether to look at once; if not, next_look() says when.
   [[nodiscard]] bool Hear(Runnable runnable);
   /// Another process announces a commit. Returns whether to look at once, with a claim that waits for it.
@@ -67,10 +75,12 @@ class WakeUps {
   /// Whether nobody has told it since.
   [[nodiscard]] bool IsNews(const Drained& drained) const;
 
-  /// What to add to the moment at which a task becomes claimable by time: every process that waits knows that moment.
+  /// What to add to the moment at which a task becomes claimable by time: every process that waits knows that moment,
+  /// or learns it within longest_pause().
   [[nodiscard]] std::chrono::microseconds PauseAtTime() const;
 
   [[nodiscard]] Listeners listeners() const;
+  [[nodiscard]] Count known() const;
   /// From one NOTIFY of this process to its next: each costs the server some work for each listener.
   [[nodiscard]] std::chrono::milliseconds notify_pause() const;
   [[nodiscard]] std::chrono::milliseconds longest_pause() const;
@@ -88,7 +98,9 @@ class WakeUps {
   Env& env_;
   mutable std::mutex mutex_;  // guards everything below
   Listeners listeners_;
+  std::optional<Instant> counted_at_;
   std::optional<Instant> look_at_;
+  bool spared_by_nobody_ = false;       // the look at that time
   bool late_ = false;                   // the last look was one after a pause
   std::int64_t batch_ = 1;              // what the last claim asked for
   std::uint32_t mark_ = 0;              // of the last word heard

@@ -180,6 +180,39 @@ TEST_F(PostgresWakeUps, AWordWithoutAMarkSparesNobody) {
   EXPECT_EQ(Waiting(), waiting);
 }
 
+TEST_F(PostgresWakeUps, WhatIsToldOfALaterWordSparesNobodyTheLookAfterAWordWithoutAMark) {
+  Make(1000);
+  (void)HeardBy({1, 0});
+  std::vector<WakeUps*> must_look;
+  for (WakeUps& one : processes_) {
+    if (one.next_look() && !one.Hear({1, 2})) must_look.push_back(&one);
+  }
+  ASSERT_FALSE(must_look.empty());
+  for (WakeUps* one : must_look) {
+    one->HearDrained({2, kAll});
+    EXPECT_TRUE(one->next_look()) << "it has to learn when a task runs that nobody could take yet";
+  }
+  env_.Advance(processes_.front().longest_pause());
+  for (WakeUps* one : must_look) EXPECT_TRUE(one->TakeDue());
+  for (WakeUps* one : must_look) {
+    if (one->Hear({1, 3})) continue;
+    one->HearDrained({3, kAll});
+    EXPECT_FALSE(one->next_look()) << "it has looked";
+  }
+}
+
+TEST_F(PostgresWakeUps, TheNewestCountIsBelieved) {
+  WakeUps one(env_);
+  EXPECT_TRUE(one.Know({1000, 0}, milliseconds(20'000)));
+  EXPECT_TRUE(one.Know({3, 1}, milliseconds(1'000)));
+  EXPECT_FALSE(one.Know({1000, 0}, milliseconds(2'000))) << "as others still think";
+  EXPECT_EQ(one.listeners().claimers, 3);
+  env_.Advance(milliseconds(500));
+  EXPECT_EQ(one.known().ago, milliseconds(1'500));
+  EXPECT_TRUE(one.Know({4, 1}));
+  EXPECT_EQ(one.known().ago, milliseconds(0));
+}
+
 TEST_F(PostgresWakeUps, TypesAreASet) {
   using Types = std::vector<std::string>;
   EXPECT_EQ(KeyOfTypes(Types{}), kAll);
