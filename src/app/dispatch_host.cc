@@ -10,7 +10,6 @@
 #include "app/advertised_address.h"
 #include "app/cluster_token.h"
 #include "app/dispatch_control.h"
-#include "app/external_types.h"
 #include "app/remote_execution.h"
 #include "app/remote_peers.h"
 #include "app/section_settings.h"
@@ -23,7 +22,6 @@ namespace seedcore::app {
 namespace {
 
 constexpr int kMostProven = 1024;
-constexpr std::chrono::seconds kExecutorsWait{30};
 constexpr std::chrono::milliseconds kLook{20};
 constexpr int kHighestPriority = 10;
 /// A drain, a proof, and two that must not wait behind them.
@@ -69,16 +67,21 @@ Result<void> DispatchHost::Open() {
   const store::Store::Health health = foundation_->store->CheckHealth();
   store_backend_ = health.backend;
   store_location_ = health.location;
-  std::vector<std::string> types;
+  std::function<std::vector<std::string>()> types;
   queue::TaskHandler handler;
   if (options_.role == "graph") {
     SEEDCORE_ASSIGN_OR_RETURN(graph_, GraphWorker::Make(settings_.graph, *foundation_));
-    SEEDCORE_ASSIGN_OR_RETURN(types, graph_->Claimed(options_.types));
+    SEEDCORE_ASSIGN_OR_RETURN(auto claimed, graph_->Claimed(options_.types));
+    types = [claimed = std::move(claimed)] { return claimed; };
     handler = graph_->Handler();
   } else if (executes) {
     SEEDCORE_RETURN_IF_ERROR(BindServices());
-    SEEDCORE_ASSIGN_OR_RETURN(types, ClaimedTypes());
-    handler = ExecuteThrough(foundation_->peers, env_, settings_.queue.retry_base);
+    executables_ = std::make_unique<RemoteExecutables>(foundation_->peers.organism, env_);
+    external_types_ = std::make_unique<ExternalTypes>(env_, foundation_->store->queues(), *executables_,
+                                                      TypesLeftToOthers(settings_));
+    SEEDCORE_RETURN_IF_ERROR(external_types_->Register(settings_.queue.external_types));
+    types = [this] { return external_types_->Claimed(options_.types); };
+    handler = external_types_->HandingBack(ExecuteThrough(foundation_->peers, env_, settings_.queue.retry_base));
   }
   if (settings_.direct.enabled && !IsLocalOnly()) SEEDCORE_RETURN_IF_ERROR(Listen());
   SEEDCORE_ASSIGN_OR_RETURN(unit_, DispatchUnit::Start(settings_, *foundation_,
@@ -142,33 +145,6 @@ Result<void> DispatchHost::Listen() {
                             AdvertisedAddress(settings_.direct, listener_->endpoints().front(), options_.ip_address));
   address_ = where.ToString();
   return {};
-}
-
-/// Those asked for, else as ExternalTypes::Embedded, with the executors of whoever answers behind the gateway.
-Result<std::vector<std::string>> DispatchHost::ClaimedTypes() {
-  std::vector<std::string> wanted;
-  for (const std::string& type : options_.types) wanted.push_back(ToLower(Trim(type)));
-  std::erase(wanted, "");
-  if (!wanted.empty()) return wanted;
-  std::vector<std::string> external;
-  for (const std::string& type : TypesLeftToOthers(settings_)) external.push_back(ToLower(Trim(type)));
-  std::erase(external, "");
-  if (external.empty()) return external;
-  const CallContext call = CallContext{}.Within(kExecutorsWait, env_);
-  auto reply = foundation_->peers.organism.Call<&service::OrganismService::Executors>(service::Empty{}, call);
-  if (!reply) {
-    return Fail(
-        reply.error().code,
-        fmt::format("with types left to others, the organism must say what it executes: {}", reply.error().message),
-        reply.error().path);
-  }
-  std::vector<std::string> types;
-  for (const service::ExecutorView& executor : reply->executors) {
-    if (std::ranges::find(external, executor.type) == external.end()) types.push_back(executor.type);
-  }
-  // An empty list would mean every type; no task can have a type without a name.
-  if (types.empty()) types.emplace_back();
-  return types;
 }
 
 DispatchHostStatus DispatchHost::Status() const {

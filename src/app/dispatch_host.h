@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/dispatch_unit.h"
+#include "app/external_types.h"
 #include "app/foundation.h"
 #include "app/graph_worker.h"
 #include "app/replica_directory.h"
@@ -113,7 +114,6 @@ class DispatchHost {
   [[nodiscard]] bool IsLocalOnly() const;
   [[nodiscard]] Result<void> BindServices();
   [[nodiscard]] Result<void> Listen();
-  [[nodiscard]] Result<std::vector<std::string>> ClaimedTypes();
   [[nodiscard]] Result<ProvenTask> LookAt(const std::string& task_id);
 
   DispatchHostOptions options_;
@@ -125,7 +125,9 @@ class DispatchHost {
   std::string store_location_;
   std::unique_ptr<Foundation> foundation_;
   std::unique_ptr<ReplicaDirectory> directory_;
-  std::unique_ptr<GraphWorker> graph_;  ///< of the role graph
+  std::unique_ptr<GraphWorker> graph_;              ///< of the role graph
+  std::unique_ptr<RemoteExecutables> executables_;  ///< of the role queue
+  std::unique_ptr<ExternalTypes> external_types_;   ///< likewise
   std::unique_ptr<DispatchUnit> unit_;
   std::mutex drain_mutex_;  // held while draining
   std::atomic<const char*> state_{"running"};

@@ -21,7 +21,8 @@ std::vector<std::string> DispatchUnit::Names() const {
 }
 
 Result<std::unique_ptr<DispatchUnit>> DispatchUnit::Start(const settings::Settings& settings, Foundation& foundation,
-                                                          DispatchIdentity identity, std::vector<std::string> types,
+                                                          DispatchIdentity identity,
+                                                          std::function<std::vector<std::string>()> types,
                                                           queue::TaskHandler handler) {
   organism::PresenceSettings presence = OrganismSettingsFrom(settings.organism).presence;
   presence.serve_route = {};
@@ -45,7 +46,7 @@ Result<std::unique_ptr<DispatchUnit>> DispatchUnit::Start(const settings::Settin
   if (!unit->identity_.dispatcher.empty()) {
     queue::DispatcherSettings dispatching = DispatcherSettingsFrom(settings.queue);
     dispatching.name = unit->identity_.dispatcher;
-    dispatching.types = std::move(types);
+    dispatching.choose_types = std::move(types);
     unit->dispatcher_ = std::make_unique<queue::Dispatcher>(foundation.env, tasks, foundation.metrics,
                                                             std::move(dispatching), std::move(handler));
   }

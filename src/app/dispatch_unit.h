@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,11 +33,11 @@ struct DispatchIdentity {
 /// heartbeats, draining while it ends, then dead. Start and Stop from one thread; the rest from any.
 class DispatchUnit {
  public:
-  /// `types`: claim only these; empty: every type. Runs on return. `foundation` outlives it; `handler` is not called
-  /// after Stop. Errors: the registry cannot be written.
+  /// `types`: as DispatcherSettings::choose_types; none: every type. Runs on return. `foundation` outlives it;
+  /// `handler` is not called after Stop. Errors: the registry cannot be written.
   [[nodiscard]] static Result<std::unique_ptr<DispatchUnit>> Start(const settings::Settings& settings,
                                                                    Foundation& foundation, DispatchIdentity identity,
-                                                                   std::vector<std::string> types,
+                                                                   std::function<std::vector<std::string>()> types,
                                                                    queue::TaskHandler handler);
   /// Stops without patience.
   ~DispatchUnit();

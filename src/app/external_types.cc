@@ -1,73 +1,191 @@
 #include "app/external_types.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "base/log.h"
 #include "base/strings.h"
 #include "graph/tasks.h"
 #include "service/coordinator.h"
 #include "service/workflow.h"
 
 namespace seedcore::app {
+namespace {
 
-ExternalTypes::ExternalTypes(const std::vector<std::string>& types, const organism::ExecutorRegistry& executors)
-    : executors_(executors) {
-  for (const std::string& type : types) {
-    std::string name = ToLower(Trim(type));
-    if (name == "*") {
-      all_others_ = true;
-    } else if (!name.empty()) {
-      types_.push_back(std::move(name));
+constexpr std::chrono::seconds kAge{3};
+constexpr std::chrono::seconds kStoreSilent{5};
+constexpr std::size_t kMostOffered = 10'000;
+constexpr std::size_t kMostNamed = 20;
+
+/// As tasks have them.
+std::set<std::string> Names(std::span<const std::string> types) {
+  std::set<std::string> names;
+  for (const std::string& type : types) names.insert(ToLower(Trim(type)));
+  names.erase("");
+  return names;
+}
+
+std::string Listed(const std::set<std::string>& types) {
+  if (types.size() <= kMostNamed) return fmt::format("{}", fmt::join(types, ", "));
+  return fmt::format("{} and {} more", fmt::join(types.begin(), std::next(types.begin(), kMostNamed), ", "),
+                     types.size() - kMostNamed);
+}
+
+}  // namespace
+
+ExternalTypes::ExternalTypes(Env& env, store::QueueStore& queues, ExecutableTypes& executables,
+                             std::vector<std::string> own)
+    : env_(env), queues_(queues), executables_(executables), own_(Names(own)) {}
+
+Result<void> ExternalTypes::Register(std::span<const std::string> types) {
+  const std::set<std::string> names = Names(types);
+  if (!names.empty()) {
+    if (auto added = queues_.AddExternalTypes(std::vector<std::string>(names.begin(), names.end())); !added) {
+      added.error().path = "queue.external_types";
+      return added;
     }
   }
+  SEEDCORE_RETURN_IF_ERROR(Read());
+  return {};
 }
 
-bool ExternalTypes::IsExternal(const std::string& type) const { return std::ranges::count(types_, type) > 0; }
-
-std::vector<std::string> ExternalTypes::Embedded() const {
-  if (types_.empty() && !all_others_) return {};
-  std::vector<std::string> embedded;
-  for (const auto& executor : executors_.All()) {
-    if (!IsExternal(executor->type)) embedded.push_back(executor->type);
+Result<std::shared_ptr<const ExternalTypes::Known>> ExternalTypes::Read() {
+  const Instant asked = env_.Now();
+  auto stored = queues_.ExternalTypes();
+  const std::scoped_lock lock(mutex_);
+  look_at_ = asked + kAge;
+  if (!stored) return std::unexpected(std::move(stored.error()));
+  if (asked < read_at_) return known_;  // somebody has asked later
+  auto known = std::make_shared<Known>();
+  for (store::ExternalType& one : *stored) {
+    if (one.type == store::kEveryOtherType) {
+      known->all_others = true;
+    } else {
+      known->types.insert(std::move(one.type));
+    }
   }
-  if (!IsExternal(std::string(service::kWorkflowType))) embedded.emplace_back(service::kWorkflowType);
+  if (known->types != known_->types || known->all_others != known_->all_others) {
+    log::Info("types left to workers outside",
+              {{"types", Listed(known->types)}, {"and_every_type_without_an_executor", known->all_others}});
+  }
+  known_ = std::move(known);
+  read_at_ = asked;
+  return known_;
+}
+
+std::shared_ptr<const ExternalTypes::Known> ExternalTypes::Fresh() {
+  {
+    const std::scoped_lock lock(mutex_);
+    const Instant now = env_.Now();
+    if (now < look_at_) return known_;
+    look_at_ = now + kAge;  // the others go on with what is known
+  }
+  if (auto known = Read()) return *known;
+  const std::scoped_lock lock(mutex_);
+  return known_;
+}
+
+bool ExternalTypes::IsLeft(const Known& known, const std::string& type) const {
+  return (known.all_others || known.IsNamed(type)) && !executables_.Knows(type);
+}
+
+std::vector<std::string> ExternalTypes::Claimed(const std::vector<std::string>& asked) {
+  const std::set<std::string> wanted = Names(asked);
+  const auto known = Fresh();
+  if (!known->Any() && own_.empty()) return {wanted.begin(), wanted.end()};
+  executables_.Refresh();
+  std::vector<std::string> claimed;
+  if (wanted.empty()) {
+    for (const std::string& type : executables_.All()) {
+      if (!known->IsNamed(type) && !own_.contains(type)) claimed.push_back(type);
+    }
+  } else {
+    std::ranges::copy_if(wanted, std::back_inserter(claimed),
+                         [&](const std::string& type) { return !IsLeft(*known, type); });
+  }
   // An empty list would mean every type; no task can have a type without a name.
-  if (embedded.empty()) embedded.emplace_back();
-  return embedded;
+  if (claimed.empty()) claimed.emplace_back();
+  return claimed;
 }
 
-Result<void> ExternalTypes::Check(const std::string& type, const json::object& params) const {
-  if (IsExternal(type)) return {};
+queue::TaskHandler ExternalTypes::HandingBack(queue::TaskHandler handler) {
+  return [this, handler = std::move(handler)](const store::Task& task, const CallContext& call) {
+    queue::TaskOutcome outcome = handler(task, call);
+    const bool ended_badly =
+        std::holds_alternative<queue::Failure>(outcome.verdict) || std::holds_alternative<store::Held>(outcome.verdict);
+    if (!ended_badly || executables_.Knows(task.type)) return outcome;
+    // Nobody here could have executed it. Whether that means anything only the store knows.
+    executables_.Refresh();
+    const auto known = Read();
+    if (!known) return queue::TaskOutcome::Snooze(kStoreSilent, ToString(known.error()));
+    if (!IsLeft(**known, task.type)) return outcome;
+    log::Info("handed back: left to workers outside", {{"task_id", task.id}, {"type", task.type}});
+    return queue::TaskOutcome::HandBack();
+  };
+}
+
+Result<void> ExternalTypes::Check(const std::string& type, const json::object& params) {
+  if (CheckWith(*Fresh(), type, params)) return {};
+  SEEDCORE_ASSIGN_OR_RETURN(const auto known, Read());
+  return CheckWith(*known, type, params);
+}
+
+Result<void> ExternalTypes::CheckWith(const Known& known, const std::string& type, const json::object& params) const {
+  if (known.IsNamed(type)) return {};
   if (type == service::kWorkflowType) {
-    return service::CheckWorkflow(params, [this](const std::string& step) { return CheckStep(step); });
+    return service::CheckWorkflow(params, [&](const std::string& step) { return CheckStep(known, step); });
   }
-  if (types_.empty() || all_others_) return {};
-  const auto executor = executors_.Find(type);
-  if (executor) return {};
+  if (executables_.Knows(type) || known.all_others || (!known.Any() && own_.empty())) return {};
   return Fail(ErrorCode::kInvalidArgument,
-              fmt::format("{}; types for workers outside (queue.external_types): {}", executor.error().message,
-                          fmt::join(types_, ", ")),
+              fmt::format("{}; types for workers outside (queue.external_types, `seedcore queues external`): {}",
+                          executables_.WhyNot(type), Listed(known.types)),
               "type");
 }
 
-Result<void> ExternalTypes::CheckStep(const std::string& type) const {
-  const auto executor = executors_.Find(type);
-  if (executor) return {};
-  std::string why = executor.error().message;
+Result<void> ExternalTypes::CheckStep(const Known& known, const std::string& type) const {
   if (type == service::kWorkflowType) {
-    why = "a workflow cannot be a step of another";
-  } else if (IsExternal(type)) {
-    why = fmt::format("'{}' is left to workers outside (queue.external_types), who take tasks, not steps", type);
-  } else if (all_others_) {
-    why += "; workers outside (queue.external_types) take tasks, not steps";
+    return Fail(ErrorCode::kInvalidArgument, "a workflow cannot be a step of another", "type");
   }
+  if (executables_.Knows(type)) return {};
+  std::string why = known.IsNamed(type)
+                        ? fmt::format("'{}' is left to workers outside, who take tasks, not steps", type)
+                        : executables_.WhyNot(type);
+  if (known.all_others) why += "; workers outside take tasks, not steps";
   return Fail(ErrorCode::kInvalidArgument, std::move(why), "type");
 }
 
+Result<void> ExternalTypes::Offer(std::span<const std::string> types) {
+  std::vector<std::string> unknown;
+  const auto known = Fresh();
+  if (known->all_others) return {};
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const std::string& type : types) {
+      if (known->IsNamed(type) || offered_.contains(type)) continue;
+      // To ask for the name that stands for all others is not to be able to execute them.
+      if (type.empty() || type == store::kEveryOtherType || executables_.Knows(type)) continue;
+      unknown.push_back(type);
+    }
+  }
+  if (unknown.empty()) return {};
+  SEEDCORE_RETURN_IF_ERROR(queues_.AddExternalTypes(unknown));
+  log::Info("a worker outside asks for types without an executor; they are left to workers outside from now on",
+            {{"types", fmt::format("{}", fmt::join(unknown, ", "))}});
+  {
+    const std::scoped_lock lock(mutex_);
+    if (offered_.size() > kMostOffered) offered_.clear();
+    offered_.insert(unknown.begin(), unknown.end());
+  }
+  SEEDCORE_RETURN_IF_ERROR(Read());
+  return {};
+}
+
 std::vector<std::string> TypesLeftToOthers(const settings::Settings& settings) {
-  std::vector<std::string> types = settings.queue.external_types;
+  std::vector<std::string> types;
   if (settings.graph.dispatch_elsewhere) {
     for (const graph::TaskType& type : graph::TaskTypes()) types.emplace_back(type.name);
   }

@@ -1,37 +1,83 @@
 #pragma once
 
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "organism/executor.h"
+#include "app/executable_types.h"
+#include "base/env.h"
+#include "base/json.h"
+#include "queue/handler.h"
 #include "settings/settings.h"
+#include "store/queue_store.h"
 
 namespace seedcore::app {
 
-/// Who executes which type of task. Without external types the dispatcher claims everything, and a type without an
-/// executor fails with the list of known ones. With external types it claims the types that have an executor and are
-/// not external; a type that is neither is refused at submission, because nobody would ever claim it.
+/// Who executes which type of task. The store keeps the types that are left to workers outside, for every process.
+/// Without any the dispatcher claims everything, and a type without an executor fails with the list of known ones. With
+/// some it claims the types that have an executor and are not external; a type that is neither is refused at
+/// submission, because nobody would ever claim it.
+///
+/// The set is kept in memory and read anew when it is three seconds old, so that claims and submissions pay nothing for
+/// it; what rests on its absence from there (a task that fails, a type that is refused) asks the store first. Claims do
+/// not leave the types out in SQL, as they do with those that are paused: with `*` the store cannot know which they
+/// are, and any pause makes every claim take several statements. Thread-safe.
 class ExternalTypes {
  public:
-  /// `types`: as TypesLeftToOthers. `executors` must outlive it.
-  ExternalTypes(const std::vector<std::string>& types, const organism::ExecutorRegistry& executors);
+  /// `own`: left to others by the dispatcher of this process alone, as TypesLeftToOthers. The rest must outlive it.
+  ExternalTypes(Env& env, store::QueueStore& queues, ExecutableTypes& executables, std::vector<std::string> own = {});
 
-  /// What the dispatcher claims; empty: every type.
-  [[nodiscard]] std::vector<std::string> Embedded() const;
+  /// Registers `types` (queue.external_types) and reads what there is; before anything else. Writes nothing when they
+  /// are all there. kInvalidArgument, kResourceExhausted: as the store says.
+  [[nodiscard]] Result<void> Register(std::span<const std::string> types);
+
+  /// What a dispatcher claims now; empty: every type. `asked`: it wants these alone, among them also external ones that
+  /// have an executor. May ask the store, and whoever says what can be executed.
+  [[nodiscard]] std::vector<std::string> Claimed(const std::vector<std::string>& asked = {});
+  /// As `handler`, except that a task of an external type without an executor is handed back instead of failed or held,
+  /// however lately the type was registered; the next Claimed leaves it out. This outlives the handler.
+  [[nodiscard]] queue::TaskHandler HandingBack(queue::TaskHandler handler);
+
   /// kInvalidArgument when nobody would execute a task of this type, or when it is a workflow for the dispatcher that
   /// makes no sense or has a step without an executor: workers outside take tasks, not steps.
-  [[nodiscard]] Result<void> Check(const std::string& type, const json::object& params) const;
+  [[nodiscard]] Result<void> Check(const std::string& type, const json::object& params);
+
+  /// A worker outside asks for tasks of `types`, lower case: those that this process cannot execute are registered,
+  /// once each, so that dispatchers leave them alone. Errors as Register.
+  [[nodiscard]] Result<void> Offer(std::span<const std::string> types);
 
  private:
-  [[nodiscard]] Result<void> CheckStep(const std::string& type) const;
-  [[nodiscard]] bool IsExternal(const std::string& type) const;
+  struct Known {
+    std::set<std::string> types;
+    bool all_others = false;  ///< every type without an executor is external
+    [[nodiscard]] bool IsNamed(const std::string& type) const { return types.contains(type); }
+    [[nodiscard]] bool Any() const { return all_others || !types.empty(); }
+  };
 
-  std::vector<std::string> types_;
-  bool all_others_ = false;  ///< every type without an executor is external
-  const organism::ExecutorRegistry& executors_;
+  /// From memory, or from the store when that is old.
+  std::shared_ptr<const Known> Fresh();
+  /// From the store.
+  Result<std::shared_ptr<const Known>> Read();
+  [[nodiscard]] bool IsLeft(const Known& known, const std::string& type) const;
+  [[nodiscard]] Result<void> CheckWith(const Known& known, const std::string& type, const json::object& params) const;
+  [[nodiscard]] Result<void> CheckStep(const Known& known, const std::string& type) const;
+
+  Env& env_;
+  store::QueueStore& queues_;
+  ExecutableTypes& executables_;
+  const std::set<std::string> own_;
+  std::mutex mutex_;  // guards everything below
+  std::shared_ptr<const Known> known_ = std::make_shared<Known>();
+  Instant read_at_{};  // when what is known was asked for
+  Instant look_at_{};  // from then on it is old
+  std::set<std::string> offered_;
 };
 
-/// Types that this process leaves to others: queue.external_types, and the graph tasks with graph.dispatch_elsewhere.
+/// Types that the dispatcher of this process leaves to others besides those in the store: graph tasks with
+/// graph.dispatch_elsewhere.
 [[nodiscard]] std::vector<std::string> TypesLeftToOthers(const settings::Settings& settings);
 
 }  // namespace seedcore::app

@@ -2,9 +2,16 @@
 
 #include <gmock/gmock.h>
 
+#include "base/metrics.h"
+#include "base/sim_env.h"
+#include "base/testing.h"
+#include "store/admission.h"
+#include "store/sqlite/sqlite_store.h"
+
 namespace seedcore::app {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -18,36 +25,74 @@ class ExternalTypesTest : public testing::Test {
       if (!executors_.Register(std::move(executor))) throw std::runtime_error("not registered");
     }
   }
+
+  void Register(std::vector<std::string> types) {
+    const auto registered = types_.Register(types);
+    EXPECT_TRUE(registered) << ToString(registered.error());
+  }
+  /// As another process does it.
+  void RegisterElsewhere(const std::string& type) { EXPECT_TRUE(store_->queues().AddExternalTypes({&type, 1})); }
+  std::vector<std::string> Stored() {
+    std::vector<std::string> names;
+    const auto types = store_->queues().ExternalTypes().value();
+    for (const store::ExternalType& one : types) names.push_back(one.type);
+    return names;
+  }
+  queue::TaskOutcome Execute(const std::string& type, queue::TaskOutcome outcome) {
+    store::Task task;
+    task.type = type;
+    return types_.HandingBack([&](const store::Task&, const CallContext&) { return outcome; })(task, {});
+  }
+  static bool IsHandedBack(const queue::TaskOutcome& outcome) {
+    return std::holds_alternative<store::HandedBack>(outcome.verdict);
+  }
+  static queue::TaskOutcome Failed() { return queue::TaskOutcome::Fail({ErrorCode::kNonRetryable, "no executor", {}}); }
+
+  SimEnv env_;
+  Metrics metrics_;
+  test::TemporaryFolder folder_;
+  std::unique_ptr<store::Store> store_ =
+      store::sqlite::OpenSqliteStore({.path = folder_.File("seedcore.db")}, env_, metrics_).value();
   organism::ExecutorRegistry executors_;
+  LocalExecutables executables_{executors_};
+  ExternalTypes types_{env_, store_->queues(), executables_};
 };
 
 TEST_F(ExternalTypesTest, WithoutAnyTheDispatcherTakesEverything) {
-  const ExternalTypes types({}, executors_);
-  EXPECT_THAT(types.Embedded(), IsEmpty());
-  EXPECT_TRUE(types.Check("anything", {}));
+  Register({});
+  EXPECT_THAT(types_.Claimed(), IsEmpty());
+  EXPECT_TRUE(types_.Check("anything", {}));
 }
 
 TEST_F(ExternalTypesTest, TheDispatcherTakesWhatHasAnExecutorAndIsNotExternal) {
-  const ExternalTypes types({" Resize ", "text"}, executors_);
-  EXPECT_THAT(types.Embedded(), ElementsAre("echo", "workflow"));
-  EXPECT_TRUE(types.Check("resize", {}));
-  EXPECT_TRUE(types.Check("text", {}));
-  EXPECT_TRUE(types.Check("echo", {}));
+  Register({" Resize ", "text", " "});
+  EXPECT_THAT(Stored(), ElementsAre("resize", "text"));
+  EXPECT_THAT(types_.Claimed(), ElementsAre("echo", "workflow"));
+  EXPECT_TRUE(types_.Check("resize", {}));
+  EXPECT_TRUE(types_.Check("text", {}));
+  EXPECT_TRUE(types_.Check("echo", {}));
 }
 
 TEST_F(ExternalTypesTest, ATypeThatNobodyWouldEverClaimIsRefused) {
-  const ExternalTypes types({"resize"}, executors_);
-  const auto checked = types.Check("ehco", {});
+  Register({"resize"});
+  const auto checked = types_.Check("ehco", {});
   ASSERT_FALSE(checked);
   EXPECT_EQ(checked.error().code, ErrorCode::kInvalidArgument);
   EXPECT_THAT(checked.error().message, HasSubstr("did you mean echo?"));
   EXPECT_THAT(checked.error().message, HasSubstr("resize"));
 }
 
+TEST_F(ExternalTypesTest, ARefusalNamesAFewTypesOfMany) {
+  std::vector<std::string> many;
+  for (int i = 0; i < 100; ++i) many.push_back("type_" + std::to_string(i));
+  Register(many);
+  EXPECT_THAT(types_.Check("ehco", {}).error().message, HasSubstr("and 80 more"));
+}
+
 TEST_F(ExternalTypesTest, AStarLeavesEveryOtherTypeToWorkersOutside) {
-  const ExternalTypes types({"*"}, executors_);
-  EXPECT_THAT(types.Embedded(), ElementsAre("echo", "text", "workflow"));
-  EXPECT_TRUE(types.Check("anything", {}));
+  Register({"*"});
+  EXPECT_THAT(types_.Claimed(), ElementsAre("echo", "text", "workflow"));
+  EXPECT_TRUE(types_.Check("anything", {}));
 }
 
 /// A workflow of one step of this type.
@@ -56,38 +101,118 @@ json::object OneStep(const char* type) {
 }
 
 TEST_F(ExternalTypesTest, AStepNeedsAnExecutorAndTheRefusalSaysWhy) {
-  struct Case {
-    std::vector<std::string> external;
-    const char* type;
-    const char* why;
-  };
-  const std::vector<Case> cases{
-      {{}, "ehco", "step 'step_0': no executor for task type 'ehco', did you mean echo?"},
-      {{"resize"}, "resize", "'resize' is left to workers outside (queue.external_types), who take tasks, not steps"},
-      {{"*"}, "resize", "workers outside (queue.external_types) take tasks, not steps"},
-      {{}, "workflow", "a workflow cannot be a step of another"},
-  };
-  for (const Case& c : cases) {
-    const auto checked = ExternalTypes(c.external, executors_).Check("workflow", OneStep(c.type));
-    ASSERT_FALSE(checked) << c.type;
+  const auto expect_refused = [&](const char* type, const char* why) {
+    const auto checked = types_.Check("workflow", OneStep(type));
+    ASSERT_FALSE(checked) << type;
     EXPECT_EQ(checked.error().code, ErrorCode::kInvalidArgument);
     EXPECT_EQ(checked.error().path, "params.steps[0].task.type");
-    EXPECT_THAT(checked.error().message, HasSubstr(c.why));
-  }
-  for (const char* external : {"", "text", "*"}) {
-    EXPECT_TRUE(ExternalTypes({external}, executors_).Check("workflow", OneStep("text")));
-  }
+    EXPECT_THAT(checked.error().message, HasSubstr(why));
+  };
+  Register({});
+  expect_refused("ehco", "step 'step_0': no executor for task type 'ehco', did you mean echo?");
+  expect_refused("workflow", "a workflow cannot be a step of another");
+  EXPECT_TRUE(types_.Check("workflow", OneStep("text")));
+  Register({"resize", "text"});
+  expect_refused("resize", "'resize' is left to workers outside, who take tasks, not steps");
+  EXPECT_TRUE(types_.Check("workflow", OneStep("text"))) << "the dispatcher has an executor for a step";
+  Register({"*"});
+  expect_refused("blur", "workers outside take tasks, not steps");
 }
 
 TEST_F(ExternalTypesTest, AWorkflowThatMakesNoSenseIsRefusedUnlessWorkersOutsideTakeWorkflows) {
-  EXPECT_EQ(ExternalTypes({}, executors_).Check("workflow", {}).error().path, "params.steps");
-  EXPECT_EQ(ExternalTypes({"*"}, executors_).Check("workflow", {}).error().path, "params.steps");
-  EXPECT_TRUE(ExternalTypes({"workflow"}, executors_).Check("workflow", {}));
+  Register({"*"});
+  EXPECT_EQ(types_.Check("workflow", {}).error().path, "params.steps");
+  RegisterElsewhere("workflow");
+  EXPECT_TRUE(types_.Check("workflow", {})) << "looked up before it is refused";
 }
 
 TEST_F(ExternalTypesTest, WhenAllAreExternalTheDispatcherTakesNothing) {
-  const ExternalTypes types({"echo", "text", "workflow"}, executors_);
-  EXPECT_THAT(types.Embedded(), ElementsAre(""));
+  Register({"echo", "text", "workflow"});
+  EXPECT_THAT(types_.Claimed(), ElementsAre(""));
+}
+
+TEST_F(ExternalTypesTest, WhatThisProcessAloneLeavesToOthersIsNotRegistered) {
+  ExternalTypes types(env_, store_->queues(), executables_, {"text"});
+  EXPECT_TRUE(types.Register({}));
+  EXPECT_THAT(types.Claimed(), ElementsAre("echo", "workflow"));
+  EXPECT_FALSE(types.Check("anything", {}));
+  EXPECT_THAT(Stored(), IsEmpty());
+}
+
+TEST_F(ExternalTypesTest, WhatAnotherProcessRegistersOrRemovesIsKnownThreeSecondsLater) {
+  Register({});
+  RegisterElsewhere("text");
+  EXPECT_THAT(types_.Claimed(), IsEmpty()) << "claims do not ask each time";
+  env_.Advance(3s);
+  EXPECT_THAT(types_.Claimed(), ElementsAre("echo", "workflow"));
+  EXPECT_TRUE(store_->queues().RemoveExternalType("text").value());
+  env_.Advance(3s);
+  EXPECT_THAT(types_.Claimed(), IsEmpty());
+}
+
+TEST_F(ExternalTypesTest, ATypeIsLookedUpBeforeItIsRefused) {
+  Register({"resize"});
+  RegisterElsewhere("blur");
+  EXPECT_TRUE(types_.Check("blur", {}));
+}
+
+TEST_F(ExternalTypesTest, TypesThatAreAskedForAreClaimedUnlessTheyAreExternalAndNobodyCanExecuteThem) {
+  Register({});
+  EXPECT_THAT(types_.Claimed({" Resize", "blur", "text"}), ElementsAre("blur", "resize", "text"));
+  Register({"resize", "text"});
+  EXPECT_THAT(types_.Claimed({"resize", "blur", "text"}), ElementsAre("blur", "text"));
+  EXPECT_THAT(types_.Claimed({"resize"}), ElementsAre(""));
+  Register({"*"});
+  EXPECT_THAT(types_.Claimed({"resize", "blur", "text"}), ElementsAre("text"));
+}
+
+TEST_F(ExternalTypesTest, ATaskThatNobodyHereCanExecuteIsHandedBackOnceTheTypeIsExternal) {
+  Register({});
+  EXPECT_FALSE(IsHandedBack(Execute("resize", Failed()))) << "nobody knows the type";
+  RegisterElsewhere("resize");
+  EXPECT_TRUE(IsHandedBack(Execute("resize", Failed()))) << "a moment later";
+  EXPECT_THAT(types_.Claimed(), ElementsAre("echo", "text", "workflow")) << "or it would claim the task again";
+  EXPECT_TRUE(IsHandedBack(Execute("resize", queue::TaskOutcome::Hold("ask"))));
+  EXPECT_FALSE(IsHandedBack(Execute("resize", queue::TaskOutcome::Complete("done"))));
+  EXPECT_FALSE(IsHandedBack(Execute("blur", Failed()))) << "another type";
+}
+
+TEST_F(ExternalTypesTest, AnExecutorsOwnFailureIsAFailureAlsoOfAnExternalType) {
+  Register({"text"});
+  EXPECT_FALSE(IsHandedBack(Execute("text", Failed())));
+  RegisterElsewhere("*");
+  EXPECT_FALSE(IsHandedBack(Execute("echo", Failed())));
+  EXPECT_TRUE(IsHandedBack(Execute("blur", Failed())));
+}
+
+TEST_F(ExternalTypesTest, AWorkersFirstClaimRegistersWhatNobodyHereCanExecute) {
+  Register({});
+  const std::vector<std::string> asked{"resize", "echo", "workflow", "*"};
+  EXPECT_TRUE(types_.Offer(asked));
+  EXPECT_THAT(Stored(), ElementsAre("resize"));
+  EXPECT_THAT(types_.Claimed(), ElementsAre("echo", "text", "workflow")) << "from the first task on";
+
+  EXPECT_TRUE(store_->queues().RemoveExternalType("resize").value());
+  env_.Advance(3s);
+  EXPECT_TRUE(types_.Offer(asked));
+  EXPECT_THAT(Stored(), IsEmpty()) << "somebody has removed it since";
+  ExternalTypes another(env_, store_->queues(), executables_);
+  EXPECT_TRUE(another.Offer(asked));
+  EXPECT_THAT(Stored(), ElementsAre("resize"));
+}
+
+TEST_F(ExternalTypesTest, ClaimsOfMoreTypesThanAStoreKeepsAreRefused) {
+  std::vector<std::string> most;
+  for (std::int64_t i = 0; i < store::kMaxExternalTypes; ++i) most.push_back("type_" + std::to_string(i));
+  EXPECT_TRUE(types_.Offer(most));
+  EXPECT_TRUE(types_.Offer(std::span(most).last(1)));
+  const auto refused = types_.Offer(std::vector<std::string>{"one_more"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kResourceExhausted);
+  EXPECT_THAT(refused.error().message, HasSubstr("external types"));
+  const auto registered = types_.Register(std::vector<std::string>{"one_more"});
+  ASSERT_FALSE(registered);
+  EXPECT_EQ(registered.error().path, "queue.external_types");
 }
 
 }  // namespace

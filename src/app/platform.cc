@@ -63,6 +63,7 @@ struct Platform::Parts {
   std::unique_ptr<StateUnit> state;
   std::unique_ptr<CoordinatorUnit> coordinator;
   std::unique_ptr<EnergyUnit> energy;
+  std::unique_ptr<LocalExecutables> executables;
   std::unique_ptr<ExternalTypes> external_types;
   std::unique_ptr<service::TaskService> tasks;
   std::unique_ptr<service::WorkerService> workers;
@@ -84,7 +85,7 @@ struct Platform::Parts {
   /// Those that were built, in the order they start; they stop the other way round.
   std::vector<ServiceUnit*> Units() const;
   Result<void> BuildServices();
-  void BuildApi();
+  Result<void> BuildApi();
   /// Takes the addresses. What handlers use is complete before anybody is answered.
   Result<void> Bind();
   std::vector<net::Route> ServiceRoutes();
@@ -98,7 +99,7 @@ Result<void> Platform::Parts::Start() {
   SEEDCORE_ASSIGN_OR_RETURN(foundation, Foundation::Open(store, env));
   foundation->FeedEvents();
   SEEDCORE_RETURN_IF_ERROR(BuildServices());
-  BuildApi();
+  SEEDCORE_RETURN_IF_ERROR(BuildApi());
   if (settings.server.services_elsewhere) {
     SEEDCORE_ASSIGN_OR_RETURN(forwarding, Forwarding::Start(settings, *foundation));
   } else {
@@ -109,9 +110,10 @@ Result<void> Platform::Parts::Start() {
       dispatch, DispatchUnit::Start(
                     settings, *foundation,
                     {.dispatcher = DispatchesElsewhere() ? "" : "seedcore_dispatcher_0", .reaper = "seedcore_reaper"},
-                    external_types->Embedded(), [this](const store::Task& task, const CallContext& call) {
+                    [this] { return external_types->Claimed(); },
+                    external_types->HandingBack([this](const store::Task& task, const CallContext& call) {
                       return coordinator->service().HandleTask(task, call);
-                    }));
+                    })));
   SEEDCORE_RETURN_IF_ERROR(server->Start());
   start_time = std::chrono::duration_cast<std::chrono::milliseconds>(env.Now() - started);
   return {};
@@ -140,8 +142,11 @@ Result<void> Platform::Parts::BuildServices() {
   return {};
 }
 
-void Platform::Parts::BuildApi() {
-  external_types = std::make_unique<ExternalTypes>(TypesLeftToOthers(settings), organism->executors());
+Result<void> Platform::Parts::BuildApi() {
+  executables = std::make_unique<LocalExecutables>(organism->executors());
+  external_types =
+      std::make_unique<ExternalTypes>(env, foundation->store->queues(), *executables, TypesLeftToOthers(settings));
+  SEEDCORE_RETURN_IF_ERROR(external_types->Register(settings.queue.external_types));
   const auto check_task = [this](const std::string& type, const json::object& params) {
     return external_types->Check(type, params);
   };
@@ -152,11 +157,12 @@ void Platform::Parts::BuildApi() {
                                          .on_cancelled = [this] { dispatch->RenewNow(); },
                                          .check_task = check_task,
                                          .events = foundation->events.get()});
-  workers = std::make_unique<service::WorkerService>(
-      service::WorkerService::Dependencies{.env = &env,
-                                           .tasks = &foundation->store->tasks(),
-                                           .steps = &foundation->store->steps(),
-                                           .metrics = &foundation->metrics});
+  workers = std::make_unique<service::WorkerService>(service::WorkerService::Dependencies{
+      .env = &env,
+      .tasks = &foundation->store->tasks(),
+      .steps = &foundation->store->steps(),
+      .metrics = &foundation->metrics,
+      .on_types = [this](const auto& types) { return external_types->Offer(types); }});
   queues = std::make_unique<service::QueueService>(foundation->store->queues());
   schedules = std::make_unique<service::ScheduleService>(
       service::ScheduleService::Dependencies{.env = &env,
@@ -171,6 +177,7 @@ void Platform::Parts::BuildApi() {
       .store = foundation->store.get(),
       .dispatcher = [this] { return dispatch->Dispatcher().value_or(queue::DispatcherStatus{}); },
       .dispatches_elsewhere = DispatchesElsewhere()});
+  return {};
 }
 
 std::vector<net::Route> Platform::Parts::ServiceRoutes() {

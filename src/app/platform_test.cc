@@ -134,6 +134,14 @@ TEST_F(PlatformTest, ProbesAreAnsweredInTimeWhenPostgresqlIsFrozen) {
   EXPECT_TRUE(probe());
 }
 
+TEST_F(PlatformTest, AnExternalTypeThatCannotBeOneIsRefusedWithItsSetting) {
+  settings_.queue.external_types = {std::string(300, 'x')};
+  const auto platform = Start();
+  ASSERT_FALSE(platform);
+  EXPECT_EQ(platform.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(platform.error().path, "queue.external_types");
+}
+
 TEST_F(PlatformTest, AWrongDsnIsRefused) {
   settings_.store.pg_dsn = "postgresql://seedcore:s3cret@127.0.0.1:1/platform";
   const auto platform = Start();

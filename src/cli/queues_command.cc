@@ -87,6 +87,9 @@ void PrintQueue(const json::value& queue) {
     const std::string reason = TextOf(queue, "pause_reason");
     fmt::print("  {}", Paint(Color::kYellow, reason.empty() ? "paused" : "paused: " + reason));
   }
+  // A server of an earlier version does not say so.
+  const json::value* external = queue.as_object().if_contains("external");
+  if (external != nullptr && external->is_bool() && external->as_bool()) fmt::print("  left to workers outside");
   fmt::print("\n");
 }
 
@@ -118,7 +121,7 @@ int RunQueues(const Arguments& arguments) {
     PrintJson(*reply);
   } else if (action == "list") {
     PrintList(*reply);
-  } else if (action == "pause" || action == "resume") {
+  } else if (action == "pause" || action == "resume" || action == "external" || action == "embedded") {
     PrintQueue(*reply);
   } else if (action == "limit") {
     PrintLimit(*reply);

@@ -36,8 +36,10 @@ Instant Claimer::NextLook() {
 
 Result<std::vector<store::Claim>> Claimer::Claim(int limit) {
   SEEDCORE_RETURN_IF_ERROR(env_.Fault("dispatcher.claim"));
-  return store_.ClaimTasks(
-      {.owner_id = settings_.owner_id, .limit = limit, .lease = settings_.lease, .types = settings_.types});
+  return store_.ClaimTasks({.owner_id = settings_.owner_id,
+                            .limit = limit,
+                            .lease = settings_.lease,
+                            .types = settings_.choose_types ? settings_.choose_types() : settings_.types});
 }
 
 void Claimer::Admit(std::vector<store::Claim> claims, Instant asked) {

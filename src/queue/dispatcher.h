@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,8 @@ struct DispatcherSettings {
   std::chrono::milliseconds call_timeout{120'000};  ///< of one execution; a task's own deadline may end it sooner
   std::chrono::milliseconds poll{5'000};  ///< the longest sleep while idle, for changes that no signal announces
   std::vector<std::string> types;         ///< claim only these; empty: every type
+  /// Asked before each claim, instead of `types`, by one thread at a time; no task starts before it has answered.
+  std::function<std::vector<std::string>()> choose_types{};
 };
 
 /// What a dispatcher is doing, for health and the command line. Counts are since its start.
@@ -58,7 +61,8 @@ struct DispatcherStatus {
              Required("failed", &DispatcherStatus::failed, "Tasks failed for good"),
              Required("retried", &DispatcherStatus::retried, "Executions that failed and will be repeated"),
              Required("held", &DispatcherStatus::held, "Tasks parked until somebody resumes them"),
-             Required("handed_back", &DispatcherStatus::handed_back, "Tasks given back unfinished at shutdown"),
+             Required("handed_back", &DispatcherStatus::handed_back,
+                      "Tasks given back: at shutdown, or left to workers outside"),
              Required("snoozed", &DispatcherStatus::snoozed, "Executions that put their task off"),
              Required("cancelled", &DispatcherStatus::cancelled, "Running tasks told to stop by a cancellation"),
              Required("lease_lost", &DispatcherStatus::lease_lost, "Results dropped because the lease was lost"),

@@ -286,6 +286,26 @@ TEST_F(DispatcherTest, TakesOnlyItsTypes) {
   EXPECT_EQ(Get(other).status, TaskStatus::kQueued);
 }
 
+TEST_F(DispatcherTest, HandsATaskBackForOthersAndClaimsWhatItIsToldToFromThenOn) {
+  std::atomic<bool> leaves_others = false;
+  auto dispatcher = Start(
+      [&](const store::Task& task, const CallContext&) {
+        if (task.type == "mine") return TaskOutcome::Complete("done");
+        leaves_others = true;
+        return TaskOutcome::HandBack();
+      },
+      {.choose_types = [&] { return leaves_others ? std::vector<std::string>{"mine"} : std::vector<std::string>{}; }});
+  store::NewTask task;
+  task.type = "other";
+  const std::string other = Submit(task);
+  ASSERT_TRUE(Eventually([&] { return dispatcher->Status().handed_back == 1; }));
+  task.type = "mine";
+  ASSERT_TRUE(Reaches(Submit(task), TaskStatus::kCompleted));
+  EXPECT_EQ(Get(other).status, TaskStatus::kQueued);
+  EXPECT_EQ(Get(other).attempts, 0);
+  EXPECT_EQ(dispatcher->Status().claimed, 2);
+}
+
 TEST_F(DispatcherTest, EffectsAreStoredWithTheCompletion) {
   auto dispatcher = Start([](const store::Task&, const CallContext&) {
     store::Effects effects;

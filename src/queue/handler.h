@@ -15,7 +15,7 @@ namespace seedcore::queue {
 
 /// What one execution of a task yields. The effects are committed together with it, or not at all.
 struct TaskOutcome {
-  std::variant<store::Completed, Failure, store::Held, store::Snoozed> verdict;
+  std::variant<store::Completed, Failure, store::Held, store::Snoozed, store::HandedBack> verdict;
   store::Effects effects;
   std::vector<store::StepWrite> steps{};  ///< written with it, too
 
@@ -35,6 +35,9 @@ struct TaskOutcome {
   [[nodiscard]] static TaskOutcome Snooze(std::chrono::milliseconds delay, std::string reason) {
     return {store::Snoozed{delay, std::move(reason)}, {}};
   }
+  /// For another worker: it can be claimed again at once, and the execution does not count as an attempt. Whoever hands
+  /// a task back must not claim its type any more, or it gets the same task again.
+  [[nodiscard]] static TaskOutcome HandBack() { return {store::HandedBack{}, {}}; }
   /// Parked until somebody resumes it; `reason` is shown to them.
   [[nodiscard]] static TaskOutcome Hold(std::string reason) { return {store::Held{std::move(reason)}, {}}; }
 };

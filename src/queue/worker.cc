@@ -85,7 +85,7 @@ store::Finish Worker::Conclude(const Execution& execution, Fate fate, TaskOutcom
   const store::Task& task = execution.claim.task;
   store::Finish finish{execution.claim.lease(), store::HandedBack{}, {}};
   // The store ends a cancelled task whatever its worker says; handing it back claims nothing.
-  if (fate == Fate::kCancelled) return finish;
+  if (fate == Fate::kCancelled || std::holds_alternative<store::HandedBack>(outcome.verdict)) return finish;
 
   if (auto* failure = std::get_if<Failure>(&outcome.verdict)) {
     const bool interrupted = failure->error.code == ErrorCode::kCancelled || IsRetryable(failure->error.code);

@@ -44,6 +44,7 @@ Result<QueueList> QueueService::List(const Empty&, const CallContext&) {
   SEEDCORE_ASSIGN_OR_RETURN(const auto counts, queues_.Queues());
   SEEDCORE_ASSIGN_OR_RETURN(auto pauses, queues_.Pauses());
   SEEDCORE_ASSIGN_OR_RETURN(auto limits, queues_.Limits());
+  SEEDCORE_ASSIGN_OR_RETURN(const auto external, queues_.ExternalTypes());
   std::map<std::string, QueueRead> queues;
   for (const store::QueueCounts& count : counts) {
     QueueRead& queue = queues[count.type];
@@ -61,6 +62,7 @@ Result<QueueList> QueueService::List(const Empty&, const CallContext&) {
   for (store::QueueLimit& limit : limits) {
     if (limit.scope == store::LimitScope::kType) queues[limit.name].limit = ToLimitRead(limit);
   }
+  for (const store::ExternalType& one : external) queues[one.type].external = true;
   QueueList list;
   list.items.reserve(queues.size());
   for (auto& [type, queue] : queues) {
@@ -89,6 +91,18 @@ Result<QueueRead> QueueService::Pause(const QueuePauseRequest& request, const Ca
 Result<QueueRead> QueueService::Resume(const QueueName& request, const CallContext&) {
   const std::string type = TypeName(request.type);
   SEEDCORE_RETURN_IF_ERROR(queues_.Resume(type));
+  return Read(type);
+}
+
+Result<QueueRead> QueueService::External(const QueueName& request, const CallContext&) {
+  const std::string type = TypeName(request.type);
+  SEEDCORE_RETURN_IF_ERROR(queues_.AddExternalTypes({&type, 1}));
+  return Read(type);
+}
+
+Result<QueueRead> QueueService::Embedded(const QueueName& request, const CallContext&) {
+  const std::string type = TypeName(request.type);
+  SEEDCORE_RETURN_IF_ERROR(queues_.RemoveExternalType(type));
   return Read(type);
 }
 
@@ -125,11 +139,14 @@ Result<LimitDeleted> QueueService::DeleteLimit(const LimitName& request, const C
 
 OperationTable<QueueService> QueueOperations() {
   return {"/api/v1",
-          "Queues: what waits and runs by type, pauses and limits",
+          "Queues: what waits and runs by type, pauses and limits, types left to workers outside",
           {
               Get<&QueueService::List>("/queues", "Types with unfinished tasks, their counts, pauses and limits"),
               Post<&QueueService::Pause>("/queues/{type}/pause", "Stops claims of a type in every process"),
               Post<&QueueService::Resume>("/queues/{type}/resume", "Lets a type be claimed again"),
+              Post<&QueueService::External>("/queues/{type}/external",
+                                            "Leaves a type to workers outside, in every process"),
+              Post<&QueueService::Embedded>("/queues/{type}/embedded", "Leaves a type to workers outside no more"),
               Get<&QueueService::Limits>("/limits", "Every limit, of types and of keys"),
               Put<&QueueService::PutLimit>("/limits/{scope}/{name}", "Adds or replaces a limit"),
               Delete<&QueueService::DeleteLimit>("/limits/{scope}/{name}", "Lifts a limit"),

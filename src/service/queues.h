@@ -62,9 +62,10 @@ struct QueueRead {
   bool paused = false;
   std::optional<std::string> pause_reason;
   std::optional<WallTime> paused_at;
+  bool external = false;
   std::optional<LimitRead> limit;
   static constexpr auto kFields = Fields(
-      Required("type", &QueueRead::type, "Task type"),
+      Required("type", &QueueRead::type, "Task type; `*` stands for each type without an executor"),
       Required("ready", &QueueRead::ready, "Could be claimed now, were it not for a pause or the limit of the type"),
       Required("scheduled", &QueueRead::scheduled, "Wait for their run_after"),
       Required("parked", &QueueRead::parked, "Wait for others of their concurrency_key"),
@@ -72,13 +73,15 @@ struct QueueRead {
       Required("paused", &QueueRead::paused, "Nothing of it is claimed"),
       Optional("pause_reason", &QueueRead::pause_reason, "As given with the pause"),
       Optional("paused_at", &QueueRead::paused_at, "Since when"),
+      Required("external", &QueueRead::external, "Left to workers outside"),
       Optional("limit", &QueueRead::limit, "The limit of the type"));
 };
 
 struct QueueList {
   std::vector<QueueRead> items;
   static constexpr auto kFields =
-      Fields(Required("items", &QueueList::items, "Types with unfinished tasks, a pause or a limit, by name"));
+      Fields(Required("items", &QueueList::items,
+                      "Types with unfinished tasks, a pause or a limit, or left to workers outside, by name"));
 };
 
 struct QueuePauseRequest {
@@ -103,6 +106,11 @@ class QueueService {
   Result<QueueRead> Pause(const QueuePauseRequest& request, const CallContext& call);
   /// Resuming a type that is not paused changes nothing.
   Result<QueueRead> Resume(const QueueName& request, const CallContext& call);
+  /// Leaves a type (`*`: each without an executor) to workers outside, in every process. One that is left to them
+  /// already stays so.
+  Result<QueueRead> External(const QueueName& request, const CallContext& call);
+  /// The reverse. A process that has the type in its settings adds it again when it starts.
+  Result<QueueRead> Embedded(const QueueName& request, const CallContext& call);
   Result<LimitList> Limits(const Empty& request, const CallContext& call);
   Result<LimitRead> PutLimit(const LimitRead& request, const CallContext& call);
   Result<LimitDeleted> DeleteLimit(const LimitName& request, const CallContext& call);

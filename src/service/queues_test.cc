@@ -69,5 +69,20 @@ TEST_F(QueuesTest, KeysOfATaskAreShownAndAUniqueOneIsNotStoredTwice) {
   EXPECT_EQ(tasks_->Submit({.type = "a", .concurrency_key = "*"}, {}).error().path, "concurrency_key");
 }
 
+TEST_F(QueuesTest, TypeLeftToWorkersOutsideIsListedUntilItIsEmbeddedAgain) {
+  EXPECT_TRUE(queues_->External({.type = " Resize"}, {}).value().external);
+  EXPECT_TRUE(queues_->External({.type = "*"}, {}).value().external);
+  Submit({.type = "echo"});
+  const QueueList list = queues_->List({}, {}).value();
+  ASSERT_EQ(list.items.size(), 3U);
+  EXPECT_EQ(list.items[0].type, "*");
+  EXPECT_FALSE(list.items[1].external);
+  EXPECT_EQ(list.items[2].type, "resize");
+  EXPECT_TRUE(list.items[2].external);
+  EXPECT_FALSE(queues_->Embedded({.type = "Resize"}, {}).value().external);
+  EXPECT_FALSE(queues_->Embedded({.type = "resize"}, {}).value().external) << "it was embedded already";
+  EXPECT_EQ(queues_->External({.type = " "}, {}).error().path, "type");
+}
+
 }  // namespace
 }  // namespace seedcore::service

@@ -84,6 +84,7 @@ WorkerService::WorkerService(Dependencies dependencies)
       tasks_(*dependencies.tasks),
       steps_(*dependencies.steps),
       max_waiting_(dependencies.max_waiting),
+      on_types_(std::move(dependencies.on_types)),
       progress_(*dependencies.env, *dependencies.tasks, *dependencies.metrics) {}
 
 void WorkerService::ListenForTasks() {
@@ -102,6 +103,7 @@ Result<WorkerClaims> WorkerService::Claim(const WorkerClaimRequest& request, con
                              .lease = FromSeconds(request.lease_s),
                              .types = request.types};
   for (std::string& type : wanted.types) type = ToLower(Trim(type));
+  if (on_types_) SEEDCORE_RETURN_IF_ERROR(on_types_(wanted.types));
   // The answer must be out before the caller's own patience ends.
   constexpr auto kMargin = std::chrono::milliseconds(500);
   const Instant give_up = std::min(env_.Now() + FromSeconds(request.wait_s), call.deadline - kMargin);

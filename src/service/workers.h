@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -207,6 +208,8 @@ class WorkerService {
     store::StepStore* steps = nullptr;
     Metrics* metrics = nullptr;
     int max_waiting = 16;  ///< claims that wait, each on a thread of the server; the others are answered at once
+    /// Told which types a worker asks for, before each claim; an error refuses it. None: nobody is told.
+    std::function<Result<void>(const std::vector<std::string>& types)> on_types{};
   };
   explicit WorkerService(Dependencies dependencies);
 
@@ -246,6 +249,7 @@ class WorkerService {
   store::TaskStore& tasks_;
   store::StepStore& steps_;
   const int max_waiting_;
+  const std::function<Result<void>(const std::vector<std::string>& types)> on_types_;
   std::mutex mutex_;  // guards everything below
   std::condition_variable_any changed_;
   std::uint64_t signals_ = 0;

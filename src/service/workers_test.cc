@@ -61,6 +61,28 @@ TEST_F(WorkersTest, AsksForTypesThatCanBe) {
   }
 }
 
+TEST_F(WorkersTest, TellsWhichTypesAreAskedForAndRefusesTheClaimWhenThatFails) {
+  std::vector<std::string> told;
+  bool fails = false;
+  workers_ = std::make_unique<WorkerService>(
+      WorkerService::Dependencies{.env = &env_,
+                                  .tasks = &store_->tasks(),
+                                  .steps = &store_->steps(),
+                                  .metrics = &metrics_,
+                                  .on_types = [&](const std::vector<std::string>& types) -> Result<void> {
+                                    told = types;
+                                    if (fails) return seedcore::Fail(ErrorCode::kResourceExhausted, "too many types");
+                                    return {};
+                                  }});
+  const std::string id = Submit();
+  fails = true;
+  EXPECT_EQ(workers_->Claim({.worker_id = "w", .types = {" Resize"}}, {}).error().code, ErrorCode::kResourceExhausted);
+  EXPECT_EQ(told, std::vector<std::string>{"resize"});
+  EXPECT_EQ(Get(id).status, store::TaskStatus::kQueued);
+  fails = false;
+  EXPECT_EQ(ClaimOne().task.id, id);
+}
+
 /// The steps of the store, until they cannot be read.
 class UnreadableSteps final : public store::StepStore {
  public:

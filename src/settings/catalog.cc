@@ -182,9 +182,11 @@ void AddQueue(Rows& rows) {
   rows.push_back(Row("queue.dispatch_elsewhere", section, &S::dispatch_elsewhere,
                      {.meaning = "Execute no tasks in this process: `seedcore dispatch` or actors on Ray do",
                       .flag = "dispatch-elsewhere"}));
-  rows.push_back(Row("queue.external_types", section, &S::external_types,
-                     {.meaning = "Types left to workers outside (docs/workers.md); `*`: every type without an executor",
-                      .environment = {"SEEDCORE_EXTERNAL_TYPES"}}));
+  rows.push_back(
+      Row("queue.external_types", section, &S::external_types,
+          {.meaning = "Types left to workers outside (docs/workers.md), by all processes of the store; `*`: every "
+                      "type without an executor",
+           .environment = {"SEEDCORE_EXTERNAL_TYPES"}}));
 }
 
 void AddGraph(Rows& rows) {

@@ -18,6 +18,12 @@ std::unexpected<Error> OutOfRange(std::int64_t value, std::int64_t most, const c
   return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to {}, got {}", most, value), field);
 }
 
+Result<void> CheckType(const std::string& type) {
+  if (!type.empty() && type.size() <= kMaxNameBytes) return {};
+  return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to {} bytes, got {}", kMaxNameBytes, type.size()),
+              "type");
+}
+
 /// Tokens are sums of many fractions; a token that is there but for the rounding is there.
 constexpr double kRounding = 1e-6;
 
@@ -54,14 +60,22 @@ Result<void> CheckRoomFor(std::int64_t others, std::int64_t most, const char* wh
 
 Result<void> CheckPause(const std::string& type, const std::string& reason) {
   constexpr std::size_t kMaxReasonBytes = 1000;
-  if (type.empty() || type.size() > kMaxNameBytes) {
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("expected 1 to {} bytes, got {}", kMaxNameBytes, type.size()),
-                "type");
-  }
+  SEEDCORE_RETURN_IF_ERROR(CheckType(type));
   if (reason.size() > kMaxReasonBytes) {
     return Fail(ErrorCode::kInvalidArgument, fmt::format("longer than {} bytes", kMaxReasonBytes), "reason");
   }
   return {};
+}
+
+Result<void> CheckExternalTypes(std::span<const std::string> types) {
+  for (const std::string& type : types) SEEDCORE_RETURN_IF_ERROR(CheckType(type));
+  return {};
+}
+
+std::vector<std::string> NewExternalTypes(std::span<const std::string> types, std::span<const ExternalType> known) {
+  std::set<std::string> added(types.begin(), types.end());
+  for (const ExternalType& one : known) added.erase(one.type);
+  return {added.begin(), added.end()};
 }
 
 double TokensAt(const LimitState& state, WallTime now) {

@@ -16,6 +16,8 @@ namespace seedcore::store {
 /// Every claim reads the limits and pauses there are. One more is refused with kResourceExhausted.
 inline constexpr std::int64_t kMaxLimits = 10'000;
 inline constexpr std::int64_t kMaxPauses = 1'000;
+/// Every process keeps these in memory.
+inline constexpr std::int64_t kMaxExternalTypes = 1'000;
 
 /// `others`: how many there are beside the one that is put.
 [[nodiscard]] Result<void> CheckRoomFor(std::int64_t others, std::int64_t most, const char* what);

@@ -36,6 +36,7 @@ constexpr std::array kDispatchRules = {
          SEEDCORE_STEP "WHERE s.status <> 'waiting' AND s.wait_until IS NOT NULL"},
     Rule{"the tokens of a rate lie between nothing and its burst",
          "SELECT l.name AS id FROM queue_limit l WHERE l.tokens < -0.001 OR l.tokens > l.burst + 0.001"},
+    Rule{"a type left to workers outside has a name", "SELECT e.type AS id FROM external_type e WHERE e.type = ''"},
     Rule{"a stream has a kind, by which it is forgotten or kept, and a state",
          "SELECT s.key AS id FROM stream_state s WHERE s.kind = '' OR CAST(s.state AS TEXT) = ''"},
     Rule{"a schedule has either a cron expression or a period",

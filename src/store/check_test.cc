@@ -65,6 +65,7 @@ const std::vector<Fault>& Faults() {
       {"UPDATE task_step SET finished_at = started_at", "a step has finished_at exactly when"},
       {"UPDATE queue_limit SET tokens = 1000", "between nothing and its burst"},
       {"UPDATE stream_state SET kind = ''", "by which it is forgotten or kept"},
+      {"UPDATE external_type SET type = ''", "left to workers outside has a name"},
       {"UPDATE schedule SET every_ms = NULL", "either a cron expression or a period"},
       {"UPDATE schedule SET last_task_id = 'nobody', last_run_at = NULL", "has been fired"},
 
@@ -125,8 +126,8 @@ void Relate(Store& store, const std::string& task) {
   Must(graph.PutEmbeddings(embeddings));
 }
 
-/// One running task with steps, one completed, one queued, an entry of the ledger, a bit of a graph, a limit, a stream
-/// and a schedule.
+/// One running task with steps, one completed, one queued, an entry of the ledger, a bit of a graph, a limit, an
+/// external type, a stream and a schedule.
 void Fill(Store& store) {
   Must(store.tasks().Submit(std::vector<NewTask>(3, {.type = "a"})));
   const auto claims = Must(store.tasks().ClaimTasks({.owner_id = "w", .limit = 2}));
@@ -141,6 +142,7 @@ void Fill(Store& store) {
   Must(store.steps().WriteSteps(claims[1].lease(), begins, {}));
   Must(store.queues().PutLimit(
       {LimitScope::kType, "b", std::nullopt, RateLimit{.tasks = 5, .interval = std::chrono::seconds(1), .burst = 5}}));
+  Must(store.queues().AddExternalTypes(std::vector<std::string>{"outside"}));
   Schedule schedule{.name = "often", .every = std::chrono::seconds(5)};
   schedule.task = {.type = "a"};
   schedule.next_run_at = WallTime(std::chrono::hours(1'000'000));

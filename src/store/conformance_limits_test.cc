@@ -329,5 +329,48 @@ TEST_P(StoreConformance, PausesHaveABound) {
   EXPECT_TRUE(queues().Pause(name(kMaxPauses), ""));
 }
 
+std::vector<std::string> NamesOf(const std::vector<ExternalType>& types) {
+  std::vector<std::string> names;
+  for (const ExternalType& one : types) names.push_back(one.type);
+  return names;
+}
+
+TEST_P(StoreConformance, ExternalTypesAreKeptUntilTheyAreRemovedAndForbidNoClaim) {
+  EXPECT_THAT(Must(queues().ExternalTypes()), IsEmpty());
+  Must(queues().AddExternalTypes(std::vector<std::string>{"resize", "b", "resize"}));
+  const WallTime then = env_.WallNow();
+  env_.Advance(seconds(5));
+  Must(queues().AddExternalTypes(std::vector<std::string>{"*", "b"}));
+  Must(queues().AddExternalTypes({}));
+
+  Reopen();
+  const auto types = Must(queues().ExternalTypes());
+  EXPECT_THAT(NamesOf(types), ElementsAre("*", "b", "resize"));
+  EXPECT_EQ(types[1].registered_at, then) << "it was there already";
+  SubmitOfType("b");
+  EXPECT_THAT(TypesOf(Must(tasks().ClaimTasks({.owner_id = "w", .limit = 5, .types = {"b"}}))), ElementsAre("b"));
+
+  std::atomic<int> signals = 0;
+  const Subscription subscription = tasks().OnRunnable([&] { ++signals; });
+  EXPECT_TRUE(Must(queues().RemoveExternalType("b")));
+  EXPECT_GT(signals.load(), 0) << "who has left its tasks to others may claim them now";
+  EXPECT_FALSE(Must(queues().RemoveExternalType("b")));
+  EXPECT_THAT(NamesOf(Must(queues().ExternalTypes())), ElementsAre("*", "resize"));
+}
+
+TEST_P(StoreConformance, ExternalTypesHaveABoundAndANameEach) {
+  std::vector<std::string> most;
+  for (std::int64_t i = 0; i < kMaxExternalTypes; ++i) most.push_back("type " + std::to_string(i));
+  Must(queues().AddExternalTypes(std::span(most).first(most.size() - 1)));
+  EXPECT_EQ(CodeOf(queues().AddExternalTypes(std::vector<std::string>{"one", "two"})), ErrorCode::kResourceExhausted);
+  Must(queues().AddExternalTypes(most));
+  EXPECT_EQ(CodeOf(queues().AddExternalTypes(std::vector<std::string>{"one"})), ErrorCode::kResourceExhausted);
+  Must(queues().AddExternalTypes(most));
+  EXPECT_EQ(std::ssize(Must(queues().ExternalTypes())), kMaxExternalTypes);
+  EXPECT_EQ(CodeOf(queues().AddExternalTypes(std::vector<std::string>{""})), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(CodeOf(queues().AddExternalTypes(std::vector<std::string>{std::string(256, 'x')})),
+            ErrorCode::kInvalidArgument);
+}
+
 }  // namespace
 }  // namespace seedcore::store

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,8 +13,8 @@
 #include "base/env.h"
 #include "base/result.h"
 
-/// What an operator says about queues: which types are paused, and how much of what may run at once or begin per time.
-/// Kept in the store and obeyed by every claim of every process.
+/// What an operator says about queues: which types are paused, how much of what may run at once or begin per time, and
+/// what is left to workers outside. Kept in the store; pauses and limits are obeyed by every claim of every process.
 namespace seedcore::store {
 
 /// What a limit counts: the tasks of a type, or those that carry a concurrency key, whatever their type.
@@ -47,6 +48,17 @@ struct QueuePause {
   WallTime paused_at;
 };
 
+/// Left to workers outside (docs/workers.md): who has no executor of the type neither claims nor fails its tasks. The
+/// store keeps the set for all processes; it forbids no claim, because whoever asks for the type by name gets its
+/// tasks.
+struct ExternalType {
+  std::string type;  ///< or kEveryOtherType
+  WallTime registered_at;
+};
+
+/// The name among the external types that stands for each type without an executor.
+inline constexpr std::string_view kEveryOtherType = "*";
+
 /// How many unfinished tasks of a type there are.
 struct QueueCounts {
   std::string type;
@@ -75,6 +87,14 @@ class QueueStore {
   /// By type.
   [[nodiscard]] virtual Result<std::vector<QueuePause>> Pauses() = 0;
 
+  /// Those that are not there yet are added; writes nothing when all are there. kInvalidArgument: a name that is empty
+  /// or too long; kResourceExhausted: there would be too many. Then none is added.
+  [[nodiscard]] virtual Result<void> AddExternalTypes(std::span<const std::string> types) = 0;
+  /// Returns whether it was one.
+  [[nodiscard]] virtual Result<bool> RemoveExternalType(const std::string& type) = 0;
+  /// By type.
+  [[nodiscard]] virtual Result<std::vector<ExternalType>> ExternalTypes() = 0;
+
   /// Types with unfinished tasks that run or wait to run, by type; takes time in proportion to their number.
   [[nodiscard]] virtual Result<std::vector<QueueCounts>> Queues() = 0;
 };
@@ -82,5 +102,9 @@ class QueueStore {
 /// kInvalidArgument names the field.
 [[nodiscard]] Result<void> CheckLimit(const QueueLimit& limit);
 [[nodiscard]] Result<void> CheckPause(const std::string& type, const std::string& reason);
+[[nodiscard]] Result<void> CheckExternalTypes(std::span<const std::string> types);
+/// Those of `types` that are not among `known`, each once.
+[[nodiscard]] std::vector<std::string> NewExternalTypes(std::span<const std::string> types,
+                                                        std::span<const ExternalType> known);
 
 }  // namespace seedcore::store

@@ -193,6 +193,7 @@ class RandomStore {
                                     .error = {}}));
     }
     Must(store_.schedules().MoveSchedule("B", std::nullopt));
+    Must(store_.queues().AddExternalTypes(std::vector<std::string>{"*", "outside", "Größe"}));
     Must(store_.rules().PutRules({.text = Text() + "rules", .note = "why"}, std::nullopt));
     Must(store_.rules().PutRules({.text = std::nullopt, .note = {}}, std::nullopt));
   }

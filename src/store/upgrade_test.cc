@@ -124,6 +124,8 @@ class UpgradePostgresAndSqlite : public testing::Test {
     EXPECT_EQ(Must(tasks.EventsAfter(events.back().seq, 1)).front().kind, "completed");
 
     // What later versions brought works, too.
+    Must(store->queues().AddExternalTypes(std::vector<std::string>{"outside"}));
+    EXPECT_THAT(Must(store->queues().ExternalTypes()), SizeIs(1));
     Schedule schedule{.name = "daily", .cron = "@daily", .time_zone = "UTC"};
     schedule.task.type = "planned";
     schedule.next_run_at = env_.WallNow();
@@ -175,7 +177,7 @@ class UpgradePostgresAndSqlite : public testing::Test {
 };
 
 TEST_F(UpgradePostgresAndSqlite, WorkGoesOnAfterAnUpgradeFromEachVersion) {
-  for (const int version : {1, 2, 3, 4, 5, 10, 12}) {
+  for (const int version : {1, 2, 3, 4, 5, 10, 12, 19}) {
     for (const std::string& place : {WriteSqlite(version), WritePostgres(version)}) {
       SCOPED_TRACE(fmt::format("schema {} in {}", version, IsDsn(place) ? "PostgreSQL" : place));
       env_.JumpWall(start_ + std::chrono::seconds(20) - env_.WallNow());

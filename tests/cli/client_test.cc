@@ -85,6 +85,10 @@ TEST(Client, QueuesArePausedLimitedAndListedWithTheLimitsOfKeys) {
   EXPECT_TRUE(Contains(misspelled.err, "no task of type 'health_chekc' is known")) << misspelled.err;
   seedcore.Json({"submit", "health_check"});
   EXPECT_EQ(seedcore.Run({"queues", "pause", "health_check"}).err, "");
+  EXPECT_TRUE(Contains(seedcore.Run({"queues", "external", "*"}).out, "left to workers outside"));
+  EXPECT_TRUE(Contains(seedcore.Run({"queues"}).out, "left to workers outside"));
+  EXPECT_FALSE(Contains(seedcore.Run({"queues", "embedded", "*"}).out, "left to workers outside"));
+  EXPECT_EQ(seedcore.Run({"queues", "external"}).code, 2);
 }
 
 TEST(Client, WithoutATerminalNothingIsColoredAndOnOneItIs) {

@@ -101,6 +101,29 @@ Result<std::vector<store::QueuePause>> ModelStore::Pauses() {
   return out;
 }
 
+Result<void> ModelStore::AddExternalTypes(std::span<const std::string> types) {
+  SEEDCORE_RETURN_IF_ERROR(store::CheckExternalTypes(types));
+  const Transaction transaction(*this);
+  const std::vector<std::string> added = store::NewExternalTypes(types, external_types_);
+  if (added.empty()) return {};
+  SEEDCORE_RETURN_IF_ERROR(store::CheckRoomFor(std::ssize(external_types_) + std::ssize(added) - 1,
+                                               store::kMaxExternalTypes, "external types"));
+  for (const std::string& type : added) external_types_.push_back({type, now_});
+  std::ranges::sort(external_types_, {}, &store::ExternalType::type);
+  return {};
+}
+
+Result<bool> ModelStore::RemoveExternalType(const std::string& type) {
+  const Transaction transaction(*this);
+  made_runnable_ = true;
+  return std::erase_if(external_types_, [&](const store::ExternalType& one) { return one.type == type; }) > 0;
+}
+
+Result<std::vector<store::ExternalType>> ModelStore::ExternalTypes() {
+  const Transaction transaction(*this);
+  return external_types_;
+}
+
 Result<std::vector<store::QueueCounts>> ModelStore::Queues() {
   const Transaction transaction(*this);
   std::map<std::string, store::QueueCounts> queues;

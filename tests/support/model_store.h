@@ -91,6 +91,9 @@ class ModelStore final : public store::TaskStore,
   Result<store::QueuePause> Pause(const std::string& type, const std::string& reason) override;
   Result<bool> Resume(const std::string& type) override;
   Result<std::vector<store::QueuePause>> Pauses() override;
+  Result<void> AddExternalTypes(std::span<const std::string> types) override;
+  Result<bool> RemoveExternalType(const std::string& type) override;
+  Result<std::vector<store::ExternalType>> ExternalTypes() override;
   Result<std::vector<store::QueueCounts>> Queues() override;
 
   Result<std::vector<store::TaskStep>> SavePlan(const store::Lease& lease, const store::NewPlan& plan) override;
@@ -166,6 +169,7 @@ class ModelStore final : public store::TaskStore,
   std::map<std::tuple<std::string, std::string, int>, std::int64_t> last_turns_;  // by type, domain, priority
   std::map<std::string, std::int64_t> clocks_;                                    // by type; "" for all
   std::map<std::string, store::QueuePause> pauses_;
+  std::vector<store::ExternalType> external_types_;  // by type
   std::map<std::string, store::Schedule> schedules_;
   store::Signal runnable_;
   store::Signal schedules_signal_;

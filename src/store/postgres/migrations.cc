@@ -103,7 +103,8 @@ std::span<const Migration> Migrations() {
   static constexpr std::array kAnnounced = {kSchemaAnnounced};
   static constexpr std::array kManyClaims = {kSchemaManyClaims};
   static constexpr std::array kRetention = {kSchemaRetention};
-  static constexpr std::array<Migration, 19> kMigrations = {{
+  static constexpr std::array kExternal = {kSchemaExternal};
+  static constexpr std::array<Migration, 20> kMigrations = {{
       {1, "tasks, their events and dependencies", kTasks},
       {2, "facts, incidents, energy ledger and stream states", kKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
@@ -123,6 +124,7 @@ std::span<const Migration> Migrations() {
       {17, "claims that wait for a commit", kAnnounced},
       {18, "large claims, many at a time", kManyClaims},
       {19, "retention, page after page; enqueueing from SQL without further rights", kRetention},
+      {20, "types left to workers outside", kExternal},
   }};
   return kMigrations;
 }

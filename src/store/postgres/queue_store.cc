@@ -46,6 +46,12 @@ constexpr char kOtherPauses[] = "SELECT count(*) FROM queue_pause WHERE type <> 
 constexpr char kResume[] = "DELETE FROM queue_pause WHERE type = $1";
 constexpr char kSelectPauses[] = "SELECT type, reason, paused_at FROM queue_pause ORDER BY type";
 
+// $1 types, $2 now
+constexpr char kAddExternal[] =
+    "INSERT INTO external_type (type, registered_at) SELECT t, $2 FROM unnest($1::text[]) t ON CONFLICT DO NOTHING";
+constexpr char kRemoveExternal[] = "DELETE FROM external_type WHERE type = $1";
+constexpr char kSelectExternal[] = "SELECT type, registered_at FROM external_type ORDER BY type COLLATE \"C\"";
+
 // Finished tasks are not looked at.
 constexpr char kCounts[] =
     "SELECT type, 0, sum(n)::bigint FROM (SELECT type, count(*) AS n FROM task_ready GROUP BY type UNION ALL "
@@ -82,6 +88,16 @@ std::vector<LimitState> ReadStates(const Rows& rows) {
     state.tokens = rows.Double(row, 6);
     state.tokens_at = rows.Time(row, 7);
     out.push_back(std::move(state));
+  }
+  return out;
+}
+
+Result<std::vector<ExternalType>> ReadExternalTypes(Connection& connection) {
+  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kSelectExternal));
+  std::vector<ExternalType> out;
+  out.reserve(static_cast<std::size_t>(rows.size()));
+  for (int row = 0; row < rows.size(); ++row) {
+    out.push_back({.type = std::string(rows.Text(row, 0)), .registered_at = rows.Time(row, 1)});
   }
   return out;
 }
@@ -210,6 +226,33 @@ Result<bool> PostgresQueueStore::Resume(const std::string& type) {
 }
 
 Result<std::vector<QueuePause>> PostgresQueueStore::Pauses() { return database_.Read(ReadPauses); }
+
+Result<void> PostgresQueueStore::AddExternalTypes(std::span<const std::string> types) {
+  SEEDCORE_RETURN_IF_ERROR(CheckExternalTypes(types));
+  SEEDCORE_ASSIGN_OR_RETURN(const auto seen, database_.Read(ReadExternalTypes));
+  if (NewExternalTypes(types, seen).empty()) return {};
+  return database_.Write([&](WriteContext& context) -> Result<void> {
+    SEEDCORE_ASSIGN_OR_RETURN(const auto known, ReadExternalTypes(context.db));
+    const std::vector<std::string> added = NewExternalTypes(types, known);
+    SEEDCORE_RETURN_IF_ERROR(
+        CheckRoomFor(std::ssize(known) + std::ssize(added) - 1, kMaxExternalTypes, "external types"));
+    Array names(Oid::kText);
+    for (const std::string& type : added) names.Add(type);
+    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kAddExternal, names, context.now));
+    return {};
+  });
+}
+
+Result<bool> PostgresQueueStore::RemoveExternalType(const std::string& type) {
+  return database_.WriteOnce([&](WriteContext& context) -> Result<bool> {
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Query(kRemoveExternal, std::string_view(type)));
+    // Whoever has an executor of the type can claim its tasks now.
+    context.notes.runnable.later = rows.changed() > 0;
+    return rows.changed() > 0;
+  });
+}
+
+Result<std::vector<ExternalType>> PostgresQueueStore::ExternalTypes() { return database_.Read(ReadExternalTypes); }
 
 Result<std::vector<QueueCounts>> PostgresQueueStore::Queues() {
   SEEDCORE_ASSIGN_OR_RETURN(const Rows rows,

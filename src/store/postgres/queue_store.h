@@ -19,6 +19,9 @@ class PostgresQueueStore final : public QueueStore {
   Result<QueuePause> Pause(const std::string& type, const std::string& reason) override;
   Result<bool> Resume(const std::string& type) override;
   Result<std::vector<QueuePause>> Pauses() override;
+  Result<void> AddExternalTypes(std::span<const std::string> types) override;
+  Result<bool> RemoveExternalType(const std::string& type) override;
+  Result<std::vector<ExternalType>> ExternalTypes() override;
   Result<std::vector<QueueCounts>> Queues() override;
 
  private:

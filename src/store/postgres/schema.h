@@ -49,5 +49,6 @@ extern const char kSchemaRules[];         ///< versions of the rules
 extern const char kSchemaAnnounced[];     ///< claims that wait for a commit
 extern const char kSchemaManyClaims[];    ///< large claims, many at a time
 extern const char kSchemaRetention[];     ///< page after page
+extern const char kSchemaExternal[];      ///< types left to workers outside
 
 }  // namespace seedcore::store::postgres

@@ -30,7 +30,7 @@ Result<void> Apply(Database& database, WallTime now, const Migration& migration)
 std::span<const Migration> Migrations() {
   // Since 12 the versions are those of PostgreSQL, where a change of an index costs more than the row.
   static constexpr char kNothing[] = "";
-  static constexpr std::array<Migration, 19> kMigrations = {{
+  static constexpr std::array<Migration, 20> kMigrations = {{
       {1, "tasks, their events and dependencies", kSchemaTasks},
       {2, "facts, incidents, energy ledger and stream states", kSchemaKnowledge},
       {3, "cluster epoch, instances, organs, agents and routing rules", kSchemaRegistry},
@@ -50,6 +50,7 @@ std::span<const Migration> Migrations() {
       {17, "nothing; PostgreSQL has other functions since", kNothing},
       {18, "nothing; PostgreSQL has other functions since", kNothing},
       {19, "nothing; PostgreSQL has other functions since", kNothing},
+      {20, "types left to workers outside", kSchemaExternal},
   }};
   return kMigrations;
 }

@@ -35,6 +35,10 @@ constexpr char kPause[] =
 constexpr char kResume[] = "DELETE FROM queue_pause WHERE type = ?1";
 constexpr char kSelectPauses[] = "SELECT type, reason, paused_at FROM queue_pause ORDER BY type";
 
+constexpr char kAddExternal[] = "INSERT INTO external_type (type, registered_at) VALUES (?1, ?2)";
+constexpr char kRemoveExternal[] = "DELETE FROM external_type WHERE type = ?1";
+constexpr char kSelectExternal[] = "SELECT type, registered_at FROM external_type ORDER BY type";
+
 // Each from a partial index; finished tasks are not looked at.
 constexpr char kCountReady[] =
     "SELECT type, count(*) FROM tasks INDEXED BY idx_tasks_claim_type WHERE runnable = 1 GROUP BY type";
@@ -79,6 +83,16 @@ Result<void> UnparkUnder(WriteContext& context, const QueueLimit& limit) {
     SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kUnparkKey, limit.name));
   }
   return {};
+}
+
+Result<std::vector<ExternalType>> ReadExternalTypes(Database& database) {
+  SEEDCORE_ASSIGN_OR_RETURN(Statement rows, database.Query(kSelectExternal));
+  std::vector<ExternalType> out;
+  for (;;) {
+    SEEDCORE_ASSIGN_OR_RETURN(const bool more, rows.Next());
+    if (!more) return out;
+    out.push_back({.type = std::string(rows.Text(0)), .registered_at = rows.Time(1)});
+  }
 }
 
 /// The first key after `after`.
@@ -227,6 +241,32 @@ Result<bool> SqliteQueueStore::Resume(const std::string& type) {
 }
 
 Result<std::vector<QueuePause>> SqliteQueueStore::Pauses() { return readers_.Run(ReadPauses); }
+
+Result<void> SqliteQueueStore::AddExternalTypes(std::span<const std::string> types) {
+  SEEDCORE_RETURN_IF_ERROR(CheckExternalTypes(types));
+  SEEDCORE_ASSIGN_OR_RETURN(const auto seen, readers_.Run(ReadExternalTypes));
+  if (NewExternalTypes(types, seen).empty()) return {};
+  return writer_.Run([&](WriteContext& context) -> Result<void> {
+    SEEDCORE_ASSIGN_OR_RETURN(const auto known, ReadExternalTypes(context.db));
+    const std::vector<std::string> added = NewExternalTypes(types, known);
+    SEEDCORE_RETURN_IF_ERROR(
+        CheckRoomFor(std::ssize(known) + std::ssize(added) - 1, kMaxExternalTypes, "external types"));
+    for (const std::string& type : added) {
+      SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kAddExternal, type, context.now));
+    }
+    return {};
+  });
+}
+
+Result<bool> SqliteQueueStore::RemoveExternalType(const std::string& type) {
+  return writer_.Run([&](WriteContext& context) -> Result<bool> {
+    SEEDCORE_ASSIGN_OR_RETURN(const int changed, context.db.Execute(kRemoveExternal, type));
+    if (changed > 0) context.notes.made_runnable = true;
+    return changed > 0;
+  });
+}
+
+Result<std::vector<ExternalType>> SqliteQueueStore::ExternalTypes() { return readers_.Run(ReadExternalTypes); }
 
 Result<std::vector<QueueCounts>> SqliteQueueStore::Queues() {
   return readers_.Run([](Database& database) -> Result<std::vector<QueueCounts>> {

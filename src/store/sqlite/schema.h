@@ -28,5 +28,6 @@ extern const char kSchemaTurns[];
 extern const char kSchemaHistory[];
 extern const char kSchemaBounds[];
 extern const char kSchemaRules[];
+extern const char kSchemaExternal[];
 
 }  // namespace seedcore::store::sqlite
