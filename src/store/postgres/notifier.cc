@@ -249,10 +249,7 @@ bool Notifier::Introduce(Connection& connection, bool claims, bool reads) {
   if (!began_to_read && !tells) return true;
   Notice notice{.hello = began_to_read};
   AddKnown(notice);
-  if (!connection.Query(kNotify, ToPayload(notice))) return false;
-  // Processes of earlier versions do not answer a hello.
-  if (began_to_read) Emit(false, true);
-  return true;
+  return connection.Query(kNotify, ToPayload(notice)).has_value();
 }
 
 bool Notifier::CountInTime(Connection& connection) {
