@@ -90,6 +90,7 @@ class HinderedTasks final : public store::TaskStore {
   Result<store::TaskCounts> Counts() override { return real_.Counts(); }
   Result<std::optional<WallTime>> NextRunAfter() override { return real_.NextRunAfter(); }
   Result<int> DeleteFinished(WallTime before, int limit) override { return real_.DeleteFinished(before, limit); }
+  Result<bool> HasFinished(WallTime before) override { return real_.HasFinished(before); }
   store::Subscription OnRunnable(std::function<void()> listener) override {
     return real_.OnRunnable(std::move(listener));
   }
