@@ -107,7 +107,7 @@ TEST_F(PlatformTest, ProbesAreAnsweredInTimeWhenPostgresqlIsFrozen) {
   const auto platform = Start();
   ASSERT_TRUE(platform) << ToString(platform.error());
   net::Client client(
-      {.base_url = (*platform)->api_url(), .retry = {.max_retries = 0}, .breaker = {.failures_to_open = 1'000}},
+      {.base_url = (*platform)->api_url(), .retry = {.max_retries = 0}, .breaker = {.failures_to_open = 1'000'000'000}},
       RealEnv());
   const auto probe = [&] { return client.SendForAnyStatus({.target = "/readyz"}, {}); };
   ASSERT_EQ(probe()->status, 200);
