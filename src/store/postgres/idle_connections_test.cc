@@ -15,8 +15,8 @@
 namespace seedcore::store::postgres {
 namespace {
 
-constexpr char kNote[] = "INSERT INTO noted (transaction) VALUES (txid_current())";
-constexpr char kCount[] = "SELECT count(*) FROM noted";
+constexpr char kInsertNoted[] = "INSERT INTO noted (transaction) VALUES (txid_current())";
+constexpr char kCountNoted[] = "SELECT count(*) FROM noted";
 constexpr int kWriters = 4;
 constexpr int kReaders = 2;
 
@@ -31,7 +31,7 @@ class IdleConnectionsPostgres : public testing::Test {
     return server;
   }
 
-  /// Each connection of the pool is made, has prepared kNote or kCount, and stands idle.
+  /// Each connection of the pool is made, has prepared kInsertNoted or kCountNoted, and stands idle.
   void Fill() {
     std::vector<std::jthread> users;
     std::latch writing(kWriters), reading(kReaders);
@@ -39,7 +39,7 @@ class IdleConnectionsPostgres : public testing::Test {
       users.emplace_back([&] {
         EXPECT_TRUE(database_.WriteOnce([&](WriteContext& context) -> Result<void> {
           writing.arrive_and_wait();
-          SEEDCORE_RETURN_IF_ERROR(context.db.Query(kNote));
+          SEEDCORE_RETURN_IF_ERROR(context.db.Query(kInsertNoted));
           return {};
         }));
       });
@@ -48,7 +48,7 @@ class IdleConnectionsPostgres : public testing::Test {
       users.emplace_back([&] {
         EXPECT_TRUE(database_.Read([&](Connection& connection) {
           reading.arrive_and_wait();
-          return connection.Query(kCount);
+          return connection.Query(kCountNoted);
         }));
       });
     }
@@ -58,19 +58,19 @@ class IdleConnectionsPostgres : public testing::Test {
 
   Result<void> Note() {
     return database_.WriteOnce([](WriteContext& context) -> Result<void> {
-      SEEDCORE_RETURN_IF_ERROR(context.db.Query(kNote));
+      SEEDCORE_RETURN_IF_ERROR(context.db.Query(kInsertNoted));
       return {};
     });
   }
   Result<void> NoteInATransaction() {
     return database_.Write([](WriteContext& context) -> Result<void> {
-      SEEDCORE_RETURN_IF_ERROR(context.db.Query(kNote));
+      SEEDCORE_RETURN_IF_ERROR(context.db.Query(kInsertNoted));
       return {};
     });
   }
   Result<std::int64_t> Count() {
     return database_.Read([](Connection& connection) -> Result<std::int64_t> {
-      SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kCount));
+      SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kCountNoted));
       return rows.Int(0, 0);
     });
   }
@@ -132,7 +132,7 @@ TEST_F(IdleConnectionsPostgres, OneThatEndsWhenItIsTakenIsReplacedOnce) {
   const auto note = [&](WriteContext& context) -> Result<void> {
     // To ask for its number would be a first statement.
     if (++tries == 1) Terminate("datname = 'idle' AND query LIKE '%noted%'");
-    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kNote));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kInsertNoted));
     return {};
   };
   const auto noted = database_.WriteOnce(note);
@@ -142,7 +142,7 @@ TEST_F(IdleConnectionsPostgres, OneThatEndsWhenItIsTakenIsReplacedOnce) {
   Fill();
   const auto count = database_.Read([&](Connection& connection) -> Result<std::int64_t> {
     if (++tries == 1) Terminate("datname = 'idle' AND query LIKE '%noted%'");
-    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kCount));
+    SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kCountNoted));
     return rows.Int(0, 0);
   });
   ASSERT_TRUE(count) << ToString(count.error());
@@ -154,9 +154,9 @@ TEST_F(IdleConnectionsPostgres, WhatHasBegunIsNotDoneAgain) {
   int tries = 0;
   const auto twice = [&](WriteContext& context) -> Result<void> {
     ++tries;
-    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kNote));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kInsertNoted));
     End(PidOf(context.db));
-    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kNote));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kInsertNoted));
     return {};
   };
   EXPECT_EQ(CodeOf(database_.WriteOnce(twice)), ErrorCode::kUnavailable);
@@ -170,7 +170,7 @@ TEST_F(IdleConnectionsPostgres, AWriteWhoseConnectionBreaksWithoutAWordIsNotDone
   int tries = 0;
   const auto note = [&](WriteContext& context) -> Result<void> {
     if (++tries == 1) server_.Restart(SIGQUIT);
-    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kNote));
+    SEEDCORE_RETURN_IF_ERROR(context.db.Query(kInsertNoted));
     return {};
   };
   EXPECT_EQ(CodeOf(database_.WriteOnce(note)), ErrorCode::kUnavailable);
@@ -179,7 +179,7 @@ TEST_F(IdleConnectionsPostgres, AWriteWhoseConnectionBreaksWithoutAWordIsNotDone
   tries = 0;
   EXPECT_EQ(Must(database_.Read([&](Connection& connection) -> Result<std::int64_t> {
               if (++tries == 1) server_.Restart(SIGQUIT);
-              SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kCount));
+              SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, connection.Query(kCountNoted));
               return rows.Int(0, 0);
             })),
             noted_);
