@@ -24,7 +24,7 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr milliseconds kLong = seconds(60);
+constexpr milliseconds kLongEnough = seconds(60);
 
 class ExternalTypesOnPostgres : public testing::Test {
  protected:
@@ -79,7 +79,7 @@ class ExternalTypesOnPostgres : public testing::Test {
   }
   /// Claims and completes tasks of the type over HTTP until `count` are done.
   static void Work(const Platform& platform, const std::string& type, int count) {
-    const Instant give_up = RealEnv().Now() + kLong;
+    const Instant give_up = RealEnv().Now() + kLongEnough;
     while (count > 0 && RealEnv().Now() < give_up) {
       const json::value claims =
           Post(platform, "/api/v1/workers/claim",
@@ -138,7 +138,7 @@ TEST_F(ExternalTypesOnPostgres, AProcessThatRunsAlreadyHandsBackWhatItHasClaimed
   for (const std::string& id : ids) ExpectDoneOutside(*with, id);
   EXPECT_LE(host->Status().dispatcher->claimed, 2 * settings_.queue.concurrency) << "it must not spin";
   EXPECT_EQ(host->Status().dispatcher->failed, 0);
-  const auto proven = host->Prove(1, kLong);
+  const auto proven = host->Prove(1, kLongEnough);
   ASSERT_TRUE(proven) << ToString(proven.error());
   EXPECT_EQ(proven->front().status, "completed") << "what has an executor is still claimed";
 }
@@ -147,7 +147,7 @@ TEST_F(ExternalTypesOnPostgres, AHostThatIsToClaimAnExternalTypeDoesNotSpinOverI
   const auto services = Start({"resize"}, false);
   const auto host = Host(*services, {"resize", "health_check"});
   const std::string id = Submit(*services, "resize");
-  const auto proven = host->Prove(1, kLong);
+  const auto proven = host->Prove(1, kLongEnough);
   ASSERT_TRUE(proven) << ToString(proven.error());
   EXPECT_EQ(proven->front().status, "completed");
   EXPECT_EQ(host->Status().dispatcher->claimed, 1);
