@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cluster import Head, request, wait_until
 from postgres import Postgres, binaries
-from programs import Gateway, bootstrap, dispatchers, living, living_nodes, seedcore
+from programs import Gateway, bootstrap, dispatchers, is_dispatcher, living, living_nodes, seedcore
 from task_api import TaskApi
 from webhook import Webhook
 
@@ -96,8 +96,7 @@ def node_of(head: Head) -> dict[str, str]:
 def placed(head: Head) -> dict[str, str]:
     """Address of the node by dispatcher."""
     where = node_of(head)
-    found = living(head)
-    return {name: where.get(found[name]["node_id"], "?") for name in dispatchers(head)}
+    return {name: where.get(actor["node_id"], "?") for name, actor in living(head).items() if is_dispatcher(name)}
 
 
 def listed(head: Head, store: dict[str, str], *arguments: str) -> list[dict[str, Any]]:

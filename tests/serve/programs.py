@@ -54,9 +54,13 @@ def living(head: Head, namespace: str = NAMESPACE) -> dict[str, dict[str, Any]]:
     return {a["name"]: a for a in answer if a["ray_namespace"] == namespace and a["state"] == "ALIVE" and a["name"]}
 
 
+def is_dispatcher(name: str) -> bool:
+    return re.fullmatch(r"seedcore_dispatcher_\d+", name) is not None
+
+
 def dispatchers(head: Head) -> list[str]:
     """Names of the living dispatchers."""
-    return sorted(name for name in living(head) if re.fullmatch(r"seedcore_dispatcher_\d+", name))
+    return sorted(name for name in living(head) if is_dispatcher(name))
 
 
 def living_nodes(head: Head) -> list[dict[str, Any]]:
