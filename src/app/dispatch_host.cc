@@ -15,7 +15,6 @@
 #include "app/section_settings.h"
 #include "app/several_hosts.h"
 #include "base/log.h"
-#include "base/strings.h"
 #include "net/auth.h"
 
 namespace seedcore::app {

@@ -24,6 +24,18 @@ Error Explain(Error error, const std::string& base_url) {
   return error;
 }
 
+/// Where nothing says what to talk to, that is what `up` would listen at by the same settings.
+void FollowListener(settings::Settings& settings, const char* url_name, std::string& url, const char* listen_name,
+                    const settings::HostPort& listen) {
+  using settings::SourceKind;
+  settings::Source& source = settings.sources[url_name];
+  if (source.kind != SourceKind::kDefault || settings.sources[listen_name].kind == SourceKind::kDefault) return;
+  if (listen.port == 0) return;
+  const bool everywhere = listen.host == "0.0.0.0" || listen.host == "::";
+  url = "http://" + net::HostPort{everywhere ? "127.0.0.1" : listen.host, listen.port}.ToString();
+  source.text = listen_name;
+}
+
 }  // namespace
 
 struct Api::Impl {
@@ -85,22 +97,6 @@ Result<json::value> Api::Delete(const std::string& path, Target target) {
 Result<json::value> Api::GetAnyStatus(const std::string& path, Target target) {
   return impl_->Send(net::Method::kGet, path, "", "", target, true);
 }
-
-namespace {
-
-/// Where nothing says what to talk to, that is what `up` would listen at by the same settings.
-void FollowListener(settings::Settings& settings, const char* url_name, std::string& url, const char* listen_name,
-                    const settings::HostPort& listen) {
-  using settings::SourceKind;
-  settings::Source& source = settings.sources[url_name];
-  if (source.kind != SourceKind::kDefault || settings.sources[listen_name].kind == SourceKind::kDefault) return;
-  if (listen.port == 0) return;
-  const bool everywhere = listen.host == "0.0.0.0" || listen.host == "::";
-  url = "http://" + net::HostPort{everywhere ? "127.0.0.1" : listen.host, listen.port}.ToString();
-  source.text = listen_name;
-}
-
-}  // namespace
 
 Result<settings::Settings> LoadSettings(const Arguments& arguments) {
   std::map<std::string, std::string> flags;

@@ -1,7 +1,5 @@
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,24 +9,14 @@
 #include "store/postgres/knowledge_writes.h"
 #include "store/postgres/step_store.h"
 #include "store/postgres/task_effects.h"
-#include "store/postgres/task_history.h"
 #include "store/postgres/task_locked.h"
+#include "store/postgres/task_outcomes.h"
 #include "store/postgres/task_snooze.h"
 #include "store/postgres/task_store.h"
 #include "store/stored_task.h"
 
 namespace seedcore::store::postgres {
 namespace {
-
-// Each sets how long it waits for a lock, before anything else and at no cost that could be measured.
-constexpr char kFinish[] =
-    "SELECT number, outcome, detail FROM seedcore_finish(CASE WHEN set_config('lock_timeout', $12, true) <> '' THEN "
-    "$1::timestamptz END, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-
-// Of at most kMostInBatch tasks
-constexpr char kComplete[] =
-    "SELECT number, outcome, detail FROM seedcore_complete(CASE WHEN set_config('lock_timeout', $5, true) <> '' THEN "
-    "$1::timestamptz END, $2, $3, $4)";
 
 /// An application that has stored something which depends on a task keeps its row until it commits, and results that
 /// are written together with that of such a task wait with it. No longer than this, which commits of other processes
@@ -37,196 +25,6 @@ constexpr std::chrono::milliseconds kLockWait(500);
 /// And for so long after somebody has kept a task no result waits for a task at all: each transaction first asks which
 /// are locked. Longer than the pause before a result that was left alone is tried again.
 constexpr std::chrono::seconds kWary(10);
-
-/// As seedcore_finish counts them.
-enum class OutcomeNumber { kCompleted = 0, kRetry = 1, kFailed = 2, kHeld = 3, kHandedBack = 4 };
-
-/// Outcomes to be written together, and where the answer to each goes.
-class Outcomes {
- public:
-  explicit Outcomes(WallTime now) : now_(now) {}
-
-  /// `result`: JSON, empty for none.
-  void Add(const Finish& finish, const std::string& result, Result<void>& answer) {
-    const std::string& id = finish.lease.task_id;
-    if (!IsUuid(id)) {
-      answer = Fail(ErrorCode::kNotFound, fmt::format("there is no task {}", id));
-      return;
-    }
-    given_.push_back({&finish, &result, &answer});
-  }
-
-  [[nodiscard]] bool empty() const { return given_.empty(); }
-  [[nodiscard]] std::size_t size() const { return given_.size(); }
-  [[nodiscard]] const Finish& given(std::size_t place) const { return *given_[place].finish; }
-  [[nodiscard]] Result<void>& answer(std::size_t place) { return *given_[place].answer; }
-
-  /// The statement that writes them. From here on they stay in the places it knows them by.
-  [[nodiscard]] Call ToCall(std::chrono::milliseconds lock_wait) {
-    const std::string wait = fmt::format("{}ms", lock_wait.count());
-    return AreAlike() ? ToComplete(wait) : ToFinish(wait);
-  }
-
- private:
-  struct One {
-    const Finish* finish;
-    const std::string* result;
-    Result<void>* answer;
-  };
-
-  static bool IsFirstCompletion(const Finish& finish) {
-    return std::holds_alternative<Completed>(finish.outcome) && finish.lease.fencing_token == 1;
-  }
-
-  /// Whether seedcore_complete takes them. Puts them in the order of their ids.
-  bool AreAlike() {
-    if (given_.size() > kMostInBatch) return false;
-    const std::string& owner = given_.front().finish->lease.owner_id;
-    const bool alike = std::ranges::all_of(
-        given_, [&](const One& one) { return IsFirstCompletion(*one.finish) && one.finish->lease.owner_id == owner; });
-    if (!alike) return false;
-    const auto id = [](const One& one) -> const std::string& { return one.finish->lease.task_id; };
-    std::ranges::sort(given_, {}, id);
-    return std::ranges::adjacent_find(given_, {}, id) == given_.end();
-  }
-
-  Call ToComplete(const std::string& wait) const {
-    Array ids(Oid::kUuid), results(Oid::kJson);
-    bool has_results = false;
-    for (const One& one : given_) {
-      ids.Add(Uuid{one.finish->lease.task_id});
-      results.Add(NullIfEmpty(*one.result));
-      has_results = has_results || !one.result->empty();
-    }
-    return {kComplete, MakeParams(now_, given_.front().finish->lease.owner_id, ids,
-                                  has_results ? std::optional(results) : std::nullopt, wait)};
-  }
-
-  Call ToFinish(const std::string& wait) const {
-    Array ids(Oid::kUuid), owners(Oid::kText), tokens(Oid::kInt8), results(Oid::kJson), parts(Oid::kInt4);
-    Details details;
-    Batches batches;
-    for (const auto& [finish, result, answer] : given_) {
-      const Lease& lease = finish->lease;
-      ids.Add(Uuid{lease.task_id});
-      owners.Add(lease.owner_id);
-      tokens.Add(lease.fencing_token);
-      results.Add(NullIfEmpty(*result));
-      parts.Add(IsFirstCompletion(*finish) ? std::optional(batches.Next(lease.owner_id)) : std::nullopt);
-      std::visit([&](const auto& outcome) { AddOutcome(details, outcome); }, finish->outcome);
-    }
-    return {kFinish, MakeParams(now_, ids, owners, tokens, details.outcomes, details.errors, details.codes,
-                                details.run_after, results, parts, batches.count, wait)};
-  }
-
-  struct Details {
-    Array outcomes{Oid::kInt4}, errors{Oid::kText}, codes{Oid::kText}, run_after{Oid::kTimestamptz};
-
-    void Add(OutcomeNumber outcome, const Error* error, std::string_view reason, std::optional<WallTime> at) {
-      outcomes.Add(static_cast<int>(outcome));
-      errors.Add(error != nullptr ? std::string_view(error->message) : reason);
-      codes.Add(error != nullptr ? ToString(error->code) : std::string_view());
-      run_after.Add(at);
-    }
-  };
-
-  /// Completions at the first attempt of one owner share rows of history, see schema_history.cc.
-  struct Batches {
-    struct Newest {
-      int tasks = 0;
-      int batch = 0;
-    };
-    std::map<std::string_view, Newest> by_owner;
-    int count = 0;
-
-    int Next(std::string_view owner) {
-      Newest& newest = by_owner[owner];
-      if (newest.tasks++ % kMostInBatch == 0) newest.batch = ++count;
-      return newest.batch;
-    }
-  };
-
-  void AddOutcome(Details& out, const Completed&) const { out.Add(OutcomeNumber::kCompleted, nullptr, {}, {}); }
-  void AddOutcome(Details& out, const RetryLater& outcome) const {
-    const auto delay = std::max(outcome.delay, std::chrono::milliseconds(0));
-    out.Add(OutcomeNumber::kRetry, &outcome.error, {}, now_ + delay);
-  }
-  void AddOutcome(Details& out, const FailedForGood& outcome) const {
-    out.Add(OutcomeNumber::kFailed, &outcome.error, {}, {});
-  }
-  void AddOutcome(Details& out, const Held& outcome) const {
-    out.Add(OutcomeNumber::kHeld, nullptr, outcome.reason, {});
-  }
-  void AddOutcome(Details& out, const HandedBack&) const { out.Add(OutcomeNumber::kHandedBack, nullptr, {}, {}); }
-  // Of no known task.
-  void AddOutcome(Details& out, const Snoozed&) const { out.Add(OutcomeNumber::kHandedBack, nullptr, {}, {}); }
-
-  WallTime now_;
-  std::vector<One> given_;
-};
-
-Result<void> AllCompleted(WriteContext& context, Outcomes& outcomes) {
-  for (std::size_t place = 0; place < outcomes.size(); ++place) {
-    const Finish& finish = outcomes.given(place);
-    outcomes.answer(place) = {};
-    SEEDCORE_RETURN_IF_ERROR(WriteEffects(context, finish.lease.task_id, finish.effects));
-  }
-  return {};
-}
-
-/// Whether it can be claimed again at once.
-bool IsQueuedAgain(std::string_view outcome, const Finish& finish) {
-  const auto* retry = std::get_if<RetryLater>(&finish.outcome);
-  return outcome == "queued" || (outcome == "retry" && retry != nullptr && retry->delay.count() <= 0);
-}
-
-/// Sends them, and puts the answers and, for tasks that ended, their effects in place.
-Result<void> FinishAll(WriteContext& context, Outcomes& outcomes, std::chrono::milliseconds lock_wait) {
-  if (outcomes.empty()) return {};
-  const Call call = outcomes.ToCall(lock_wait);
-  SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context.db.Run(call.sql, call.params));
-  context.notes.appended_events = true;
-  bool lets_others_run = false;
-  std::vector<bool> ended(outcomes.size(), false);
-  for (int row = 0; row < rows.size(); ++row) {
-    const std::int64_t number = rows.Int(row, 0);
-    const std::string_view outcome = rows.Text(row, 1);
-    if (number == 0) {
-      if (outcome == "runnable") {
-        lets_others_run = true;
-      } else {
-        ended.assign(outcomes.size(), true);
-        SEEDCORE_RETURN_IF_ERROR(AllCompleted(context, outcomes));
-      }
-      continue;
-    }
-    const auto place = static_cast<std::size_t>(number) - 1;
-    const std::string& task_id = outcomes.given(place).lease.task_id;
-    if (outcome == "unknown") {
-      outcomes.answer(place) = Fail(ErrorCode::kNotFound, fmt::format("there is no task {}", task_id));
-    } else if (outcome == "lease_lost") {
-      ++context.notes.lease_lost;
-      outcomes.answer(place) = Fail(ErrorCode::kLeaseLost, std::string(rows.Text(row, 2)));
-    } else {
-      outcomes.answer(place) = {};
-      const bool has_ended = outcome == "completed" || outcome == "failed";
-      if (has_ended) SEEDCORE_RETURN_IF_ERROR(WriteEffects(context, task_id, outcomes.given(place).effects));
-      if (const auto* held = std::get_if<Held>(&outcomes.given(place).outcome); held != nullptr && held->for_step) {
-        SEEDCORE_RETURN_IF_ERROR(AfterHold(context, task_id));
-      }
-      if (IsQueuedAgain(outcome, outcomes.given(place))) {
-        ++context.notes.runnable.tasks;
-      } else {
-        ended[place] = true;
-        if (outcome == "retry") context.notes.runnable.later = true;
-      }
-    }
-  }
-  for (std::size_t place = 0; lets_others_run && place < ended.size(); ++place) {
-    if (ended[place]) context.notes.runnable.ended.push_back(outcomes.given(place).lease.task_id);
-  }
-  return {};
-}
 
 bool IsSnoozed(const Finish& finish) { return std::holds_alternative<Snoozed>(finish.outcome); }
 
@@ -294,15 +92,15 @@ Result<void> FinishWithSnoozes(WriteContext& context, FinishJob& job, std::chron
       finish.outcome = HandedBack{};
     }
   }
-  Outcomes outcomes(context.now);
+  Outcomes outcomes;
   for (std::size_t i = 0; i < rest.size(); ++i) {
     if (!done[i]) outcomes.Add(rest[i], job.results[i], job.answers[i]);
   }
-  return FinishAll(context, outcomes, lock_wait);
+  return outcomes.Write(context, lock_wait);
 }
 
 Result<void> FinishPlain(WriteContext& context, std::span<FinishJob* const> jobs, std::chrono::milliseconds lock_wait) {
-  Outcomes outcomes(context.now);
+  Outcomes outcomes;
   for (FinishJob* job : jobs) {
     for (std::size_t i = 0; i < job->finishes.size(); ++i) {
       if (job->left[i]) continue;
@@ -310,7 +108,7 @@ Result<void> FinishPlain(WriteContext& context, std::span<FinishJob* const> jobs
       if (goes_on) outcomes.Add(job->finishes[i], job->results[i], job->answers[i]);
     }
   }
-  return FinishAll(context, outcomes, lock_wait);
+  return outcomes.Write(context, lock_wait);
 }
 
 /// Locks what is free, and leaves the others of `jobs` alone. Returns how many those are.
