@@ -11,7 +11,7 @@ namespace seedcore::store::postgres {
 namespace {
 
 // Flags, then in this order: claimers, readers, tasks, mark (also that of an announced word), the drained word's mark
-// and types, and the milliseconds since the count, which earlier versions leave out. All decimal.
+// and types, and the time of the count, which earlier versions leave out. All decimal.
 constexpr std::size_t kNumbers = 7;
 constexpr std::size_t kLeastNumbers = 6;
 constexpr std::int64_t kMostListeners = 1'000'000;
@@ -44,10 +44,9 @@ std::string ToPayload(const Notice& notice) {
   if (!notice.listeners) flags += 'u';
   const Listeners listeners = notice.listeners.value_or(Listeners{});
   const Drained drained = notice.drained.value_or(Drained{});
-  constexpr std::chrono::milliseconds kNotLong{0};
   return fmt::format("{} {} {} {} {} {} {} {}", flags, listeners.claimers, listeners.readers, notice.runnable.tasks,
                      notice.announced != 0 ? notice.announced : notice.runnable.mark, drained.mark, drained.types,
-                     std::max<std::int64_t>(notice.counted_ago.value_or(kNotLong).count(), 0));
+                     notice.counted_at);
 }
 
 Notice ReadPayload(std::string_view payload) {
@@ -62,8 +61,8 @@ Notice ReadPayload(std::string_view payload) {
   if (notice.older) return notice;
   if (!flags.contains('u')) notice.listeners = Listeners{ToCount(numbers[0]), ToCount(numbers[1])};
   if (notice.listeners && count == kNumbers) {
-    constexpr std::uint64_t kMost = std::chrono::milliseconds(std::chrono::days(1)).count();
-    notice.counted_ago = std::chrono::milliseconds(std::min(numbers[6], kMost));
+    constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+    notice.counted_at = static_cast<std::int64_t>(std::min(numbers[6], kMost));
   }
   if (flags.contains('r')) {
     constexpr auto kMost = std::numeric_limits<std::int32_t>::max();

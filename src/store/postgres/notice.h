@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,13 +35,13 @@ struct Notice {
   /// A commit is about to let a task run; the word behind it will have this mark (see Notifier). 0: none is.
   std::uint32_t announced = 0;
   std::optional<Drained> drained;
-  std::optional<Listeners> listeners;  ///< as the sender knows; absent: it has not counted them, or is older
-  /// Since somebody has counted those listeners; absent: the sender is of a version that does not say.
-  std::optional<std::chrono::milliseconds> counted_ago;
+  std::optional<Listeners> listeners;  ///< as the sender has counted; absent: it has not, or is older
+  /// When it began to count, by the server's clock, in us since 1970. 0: it is of a version that does not say.
+  std::int64_t counted_at = 0;
   bool older = false;  ///< of a process that knows nothing of listeners, or of SQL before schema 19. Is never written
 };
 
-/// Flags and numbers, at most some 90 bytes. Older processes look for an `r` (tasks can run) and an `e` (events) only,
+/// Flags and numbers, at most some 100 bytes. Older processes look for an `r` (tasks can run) and an `e` (events) only,
 /// so neither letter stands anywhere else.
 [[nodiscard]] std::string ToPayload(const Notice& notice);
 /// Never fails: what is not understood is left out.

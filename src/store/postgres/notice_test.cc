@@ -11,7 +11,7 @@ TEST(PostgresNotice, IsReadAsItWasWritten) {
                        .hello = true,
                        .drained = Drained{4'294'967'295, 18'446'744'073'709'551'615u},
                        .listeners = Listeners{1000, 3},
-                       .counted_ago = std::chrono::milliseconds(1'500)};
+                       .counted_at = 1'764'000'000'123'456};
   const Notice read = ReadPayload(ToPayload(written));
   EXPECT_EQ(read.runnable.tasks, 1200);
   EXPECT_EQ(read.runnable.mark, 77u);
@@ -23,7 +23,7 @@ TEST(PostgresNotice, IsReadAsItWasWritten) {
   ASSERT_TRUE(read.listeners);
   EXPECT_EQ(read.listeners->claimers, 1000);
   EXPECT_EQ(read.listeners->readers, 3);
-  EXPECT_EQ(read.counted_ago, written.counted_ago);
+  EXPECT_EQ(read.counted_at, written.counted_at);
 }
 
 TEST(PostgresNotice, AnAnnouncementIsNoWord) {
@@ -58,7 +58,7 @@ TEST(PostgresNotice, OfAProcessThatDoesNotSayWhenItHasCountedIsUnderstood) {
   EXPECT_EQ(read.runnable.mark, 77u);
   ASSERT_TRUE(read.listeners);
   EXPECT_EQ(read.listeners->claimers, 5);
-  EXPECT_FALSE(read.counted_ago);
+  EXPECT_EQ(read.counted_at, 0);
   EXPECT_FALSE(read.older);
 }
 

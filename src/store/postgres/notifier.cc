@@ -26,7 +26,8 @@ constexpr char kNotifyBehind[] = "SELECT set_config('synchronous_commit', 'off',
 constexpr char kName[] = "SELECT set_config('application_name', $1, false)";
 constexpr char kCountListeners[] =
     "SELECT count(*) FILTER (WHERE application_name IN ('seedcore claims', 'seedcore claims and reads')), "
-    "count(*) FILTER (WHERE application_name IN ('seedcore reads', 'seedcore claims and reads')) "
+    "count(*) FILTER (WHERE application_name IN ('seedcore reads', 'seedcore claims and reads')), "
+    "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint "
     "FROM pg_stat_activity WHERE datname = current_database()";
 // $1 tasks that have ended, $2 at most. How many of those that depended on them can be claimed by now, or at a time,
 // and whether there are limits, under which each of them left room.
@@ -49,10 +50,9 @@ constexpr std::size_t kMostEnded = 10'000;
 constexpr int kReconnectMs = 500;
 /// Since the last NOTIFY of this process could have been sent: an announcement costs the server another one.
 constexpr std::chrono::milliseconds kQuiet{5};
-/// Between two counts, times 0.5 to 1.5; a NOTIFY carries its sender's count to everybody.
+/// Between two counts, times 0.5 to 1.5; a NOTIFY carries its sender's last one to everybody. Of several the one that
+/// began last by the server's clock knows of all who had named their connections before they began theirs.
 constexpr std::chrono::seconds kCountEvery{60};
-/// What a count is taken for whose age is not told.
-constexpr std::chrono::milliseconds kCountedSomeTime = kCountEvery;
 /// A reader that has not been told looks about that often; older events it has found.
 constexpr std::chrono::seconds kUntoldFor{10};
 /// For a server that is to learn that this process ends.
@@ -144,10 +144,10 @@ std::optional<Word> Notifier::TakeWord(const Wakes& wakes, bool events) {
     marks_taken_.at(next_taken_++ % marks_taken_.size()) = notice.runnable.mark;
   }
   AddKnown(notice);
-  const int claimers = notice.listeners ? notice.listeners->claimers : 0;
+  const int claimers = notice.listeners ? wake_ups_.listeners().claimers : 0;
   const int others = claimers - (runnable_.HasListeners() ? 1 : 0);
   if (quiet && wakes.announce && others > 0 && claimers <= WakeUps::kAtOnce) {
-    notice = {.announced = notice.runnable.mark, .listeners = notice.listeners, .counted_ago = notice.counted_ago};
+    notice = {.announced = notice.runnable.mark, .listeners = notice.listeners, .counted_at = notice.counted_at};
   }
   return Word{{kNotifyBehind, MakeParams(ToPayload(notice))}, notice.announced, notice.events};
 }
@@ -261,7 +261,11 @@ bool Notifier::Count(Connection& connection) {
   const auto rows = connection.Query(kCountListeners);
   if (!rows) return false;
   const Listeners found{static_cast<int>(rows->Int(0, 0)), static_cast<int>(rows->Int(0, 1))};
-  wake_ups_.Know(found);
+  wake_ups_.Know(found, rows->Int(0, 2));
+  {
+    const std::scoped_lock lock(mutex_);
+    own_count_ = {found, rows->Int(0, 2)};
+  }
   counted_ = true;
   somebody_reads_ = found.readers > 0 || env_.Now() < old_until_;
   count_at_ = env_.Now() + std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -330,9 +334,9 @@ bool Notifier::CountTasks(Connection& connection, MadeRunnable& made) const {
 
 void Notifier::AddKnown(Notice& notice) const {
   if (!counted_) return;
-  const WakeUps::Count count = wake_ups_.known();
-  notice.listeners = count.listeners;
-  notice.counted_ago = count.ago;
+  const std::scoped_lock lock(mutex_);
+  notice.listeners = own_count_.first;
+  notice.counted_at = own_count_.second;
 }
 
 /// Under mutex_.
@@ -357,8 +361,7 @@ void Notifier::Hear(Connection& connection) {
     if (notice.drained) wake_ups_.HearDrained(*notice.drained);
     if (notice.runnable.tasks > 0 && own) wake_ups_.HearOwn(notice.runnable);
     if (own) continue;
-    const bool counted =
-        notice.listeners && wake_ups_.Know(*notice.listeners, notice.counted_ago.value_or(kCountedSomeTime));
+    const bool counted = notice.listeners && wake_ups_.HearCounted(*notice.listeners, notice.counted_at);
     if (notice.older) old_until_ = env_.Now() + kOldOnesStay;
     if (notice.hello || notice.older || (counted && notice.listeners->readers > 0)) somebody_reads_ = true;
     if (notice.hello && RealEnv().Now() - kUntoldFor < appended_at_.load()) tell_events_ = true;

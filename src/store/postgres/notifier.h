@@ -12,6 +12,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/env.h"
@@ -61,8 +62,8 @@ struct Word {
 /// too early or for nothing, and the word follows a few milliseconds later, when nobody has to wait for it any more.
 ///
 /// With many processes not every word reaches every listener at once: see WakeUps. Each process says in the name of
-/// this connection what it waits for, and counts the others by it from time to time. Counts travel with the words, and
-/// the newest is believed. Whoever begins to claim, or ends it in order, tells what it then counts.
+/// this connection what it waits for, and counts the others by it from time to time. Its last count goes with each
+/// word, and the newest is believed. Whoever begins to claim, or ends it in order, tells what it then counts.
 ///
 /// Of events that nobody reads nobody is told. Whoever begins to read says hello, and those who have appended some a
 /// moment before tell of them: the reader may have read before their commit, and they may have heard it after.
@@ -137,11 +138,12 @@ class Notifier {
   std::atomic<Instant> appended_at_{Instant::min()};  ///< the last events of this process, told or not; real time
   std::latch tried_{1};                               ///< for the first time to connect and listen
   std::atomic<bool> stopping_{false};
-  std::mutex mutex_;  // guards what follows, up to marks_
+  mutable std::mutex mutex_;  // guards what follows, up to marks_
   MadeRunnable tell_;
   std::uint32_t tell_mark_ = 0;  ///< announced; 0: the word gets a mark of its own
   std::optional<Drained> drained_;
-  std::array<std::uint32_t, 16> marks_taken_{};  ///< of the last TakeWords: a commit may take longer than a pause
+  std::pair<Listeners, std::int64_t> own_count_{};  ///< and its time, see Notice
+  std::array<std::uint32_t, 16> marks_taken_{};     ///< of the last TakeWords: a commit may take longer than a pause
   std::size_t next_taken_ = 0;
   Instant notify_at_{};    ///< no NOTIFY before; real time, since it is the server that is spared
   std::mt19937_64 marks_;  ///< of its own, as random_

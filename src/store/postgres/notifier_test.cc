@@ -168,9 +168,10 @@ TEST(PostgresNotifier, AnOldCountIsNotBelieved) {
   const auto connection = Must(Connection::Open(settings));
   Listener listener(settings);
   listener.HearEvent(*connection);
-  for (const std::optional<std::chrono::milliseconds> ago : {std::optional(std::chrono::milliseconds(80'000)), {}}) {
-    std::string payload = ToPayload({.listeners = Listeners{1000, 0}, .counted_ago = ago});
-    if (!ago) payload.resize(payload.rfind(' '));  // as an earlier version, which does not say
+  const auto before = std::chrono::floor<std::chrono::microseconds>(RealEnv().WallNow() - std::chrono::minutes(1));
+  std::string payload = ToPayload({.listeners = Listeners{1000, 0}, .counted_at = before.time_since_epoch().count()});
+  for (const bool says_when : {true, false}) {
+    if (!says_when) payload.resize(payload.rfind(' '));  // as an earlier version
     Must(connection->RunOnce(fmt::format("SELECT pg_notify('seedcore', '{}')", payload), {}));
     while (listener.heard_event.try_acquire()) continue;
     listener.HearEvent(*connection);
@@ -190,7 +191,7 @@ TEST(PostgresNotifier, WhoSaysHelloIsToldOfTheEventsOfTheMomentBefore) {
   for (const auto& notification : reader->TakeNotifications()) {
     ASSERT_FALSE(ReadPayload(notification.payload).events) << "nobody reads";
   }
-  const std::string hello = ToPayload({.hello = true, .listeners = Listeners{0, 1}, .counted_ago = {}});
+  const std::string hello = ToPayload({.hello = true, .listeners = Listeners{0, 1}});
   Must(reader->RunOnce(fmt::format("SELECT pg_notify('seedcore', '{}')", hello), {}));
   bool told = false;
   for (const Instant patience = RealEnv().Now() + std::chrono::seconds(20); !told;) {

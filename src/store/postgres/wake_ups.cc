@@ -18,6 +18,9 @@ constexpr milliseconds kLongestNotifyPause{50};
 /// A commit is over by then, or has trouble.
 constexpr milliseconds kAnnouncedFor{20};
 
+/// What a count is taken for that does not say when it was made.
+constexpr std::chrono::seconds kOldCount{60};
+
 constexpr std::uint64_t kAllTypes = 0;
 
 milliseconds LongestPause(const Listeners& known) { return std::min(kBetweenLooks * known.claimers, kLongestPause); }
@@ -47,13 +50,23 @@ std::uint64_t KeyOfTypes(std::span<const std::string> types) {
   return std::max<std::uint64_t>(key, 1);
 }
 
-bool WakeUps::Know(Listeners listeners, milliseconds ago) {
+void WakeUps::Know(Listeners listeners, std::int64_t counted_at) {
   const std::scoped_lock lock(mutex_);
-  const Instant counted_at = env_.Now() - ago;
-  if (counted_at_ && counted_at < *counted_at_) return false;
+  Believe(listeners, counted_at);
+}
+
+bool WakeUps::HearCounted(Listeners listeners, std::int64_t counted_at) {
+  const std::scoped_lock lock(mutex_);
+  const bool knows_newer = known_since_ && env_.Now() - *known_since_ < kOldCount;
+  if (counted_at == 0 ? knows_newer : counted_at < counted_at_) return false;
+  Believe(listeners, counted_at);
+  return true;
+}
+
+void WakeUps::Believe(Listeners listeners, std::int64_t counted_at) {
   listeners_ = listeners;
   counted_at_ = counted_at;
-  return true;
+  known_since_ = env_.Now();
 }
 
 bool WakeUps::Hear(Runnable runnable) {
@@ -165,12 +178,6 @@ bool WakeUps::IsNews(const Drained& drained) const {
 Listeners WakeUps::listeners() const {
   const std::scoped_lock lock(mutex_);
   return listeners_;
-}
-
-WakeUps::Count WakeUps::known() const {
-  const std::scoped_lock lock(mutex_);
-  const auto ago = env_.Now() - counted_at_.value_or(env_.Now());
-  return {listeners_, std::chrono::ceil<milliseconds>(ago)};
 }
 
 milliseconds WakeUps::notify_pause() const {

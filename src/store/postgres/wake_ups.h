@@ -36,14 +36,11 @@ class WakeUps {
 
   explicit WakeUps(Env& env) : env_(env) {}
 
-  struct Count {
-    Listeners listeners;
-    std::chrono::milliseconds ago{};  ///< rounded up
-  };
-
-  /// `listeners` were counted, by this process or another, `ago`. What is known better stays; returns whether it was
-  /// news.
-  bool Know(Listeners listeners, std::chrono::milliseconds ago = {});
+  /// This process has counted, at `counted_at` (see Notice; 0: nobody knows).
+  void Know(Listeners listeners, std::int64_t counted_at = 0);
+  /// Another process has. The newest count is believed; one of an unknown time if this process has known none for a
+  /// minute. Returns whether this one is.
+  bool HearCounted(Listeners listeners, std::int64_t counted_at);
   /// A word about tasks from another process. Returns whether to look at once; if not, next_look() says when.
   [[nodiscard]] bool Hear(Runnable runnable);
   /// Another process announces a commit. Returns whether to look at once, with a claim that waits for it.
@@ -80,7 +77,6 @@ class WakeUps {
   [[nodiscard]] std::chrono::microseconds PauseAtTime() const;
 
   [[nodiscard]] Listeners listeners() const;
-  [[nodiscard]] Count known() const;
   /// From one NOTIFY of this process to its next: each costs the server some work for each listener.
   [[nodiscard]] std::chrono::milliseconds notify_pause() const;
   [[nodiscard]] std::chrono::milliseconds longest_pause() const;
@@ -90,6 +86,7 @@ class WakeUps {
 
   /// Under mutex_, as the rest.
   [[nodiscard]] std::optional<std::chrono::microseconds> Pause(std::int64_t tasks) const;
+  void Believe(Listeners listeners, std::int64_t counted_at);
   [[nodiscard]] std::int64_t LooksFor(std::int64_t tasks) const;
   /// Whether all that this process claims is in `keys`.
   [[nodiscard]] bool AllWantedIn(const std::vector<std::uint64_t>& keys) const;
@@ -98,7 +95,8 @@ class WakeUps {
   Env& env_;
   mutable std::mutex mutex_;  // guards everything below
   Listeners listeners_;
-  std::optional<Instant> counted_at_;
+  std::int64_t counted_at_ = 0;
+  std::optional<Instant> known_since_;  // those listeners
   std::optional<Instant> look_at_;
   bool spared_by_nobody_ = false;       // the look at that time
   bool late_ = false;                   // the last look was one after a pause

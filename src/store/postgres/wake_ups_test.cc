@@ -203,14 +203,15 @@ TEST_F(PostgresWakeUps, WhatIsToldOfALaterWordSparesNobodyTheLookAfterAWordWitho
 
 TEST_F(PostgresWakeUps, TheNewestCountIsBelieved) {
   WakeUps one(env_);
-  EXPECT_TRUE(one.Know({1000, 0}, milliseconds(20'000)));
-  EXPECT_TRUE(one.Know({3, 1}, milliseconds(1'000)));
-  EXPECT_FALSE(one.Know({1000, 0}, milliseconds(2'000))) << "as others still think";
+  EXPECT_TRUE(one.HearCounted({1000, 0}, 20)) << "of a process that has counted nobody";
+  EXPECT_TRUE(one.HearCounted({3, 1}, 30));
+  EXPECT_FALSE(one.HearCounted({1000, 0}, 29)) << "as others still think";
+  EXPECT_FALSE(one.HearCounted({1000, 0}, 0));
   EXPECT_EQ(one.listeners().claimers, 3);
-  env_.Advance(milliseconds(500));
-  EXPECT_EQ(one.known().ago, milliseconds(1'500));
-  EXPECT_TRUE(one.Know({4, 1}));
-  EXPECT_EQ(one.known().ago, milliseconds(0));
+  one.Know({4, 1}, 10);
+  EXPECT_EQ(one.listeners().claimers, 4) << "whatever has become of the server's clock";
+  env_.Advance(milliseconds(60'000));
+  EXPECT_TRUE(one.HearCounted({5, 1}, 0));
 }
 
 TEST_F(PostgresWakeUps, TypesAreASet) {

@@ -1,6 +1,7 @@
 // What a store tells other processes of its commits: how many tasks can run, and whether some of them run later.
 
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +41,13 @@ class PostgresWords : public PostgresTasks {
   /// What it has told since it was opened. It is closed for that.
   Told End() {
     store_.reset();
+    // A word behind a commit may still be on its way.
+    const auto connected = [&] {
+      return Must(listener_->Query("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "
+                                   "backend_type = 'client backend'"))
+          .Int(0, 0);
+    };
+    while (connected() > std::ssize(claimers_) + 1) continue;
     Must(listener_->Query("SELECT 1"));
     Told told;
     for (const auto& notification : listener_->TakeNotifications()) {
