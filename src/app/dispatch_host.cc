@@ -66,12 +66,12 @@ Result<void> DispatchHost::Open() {
   const store::Store::Health health = foundation_->store->CheckHealth();
   store_backend_ = health.backend;
   store_location_ = health.location;
-  std::function<std::vector<std::string>()> types;
+  queue::ChooseTypes types;
   queue::TaskHandler handler;
   if (options_.role == "graph") {
     SEEDCORE_ASSIGN_OR_RETURN(graph_, GraphWorker::Make(settings_.graph, *foundation_));
     SEEDCORE_ASSIGN_OR_RETURN(auto claimed, graph_->Claimed(options_.types));
-    types = [claimed = std::move(claimed)] { return claimed; };
+    types = [choice = queue::TypeChoice{.types = std::move(claimed)}] { return choice; };
     handler = graph_->Handler();
   } else if (executes) {
     SEEDCORE_RETURN_IF_ERROR(BindServices());

@@ -21,8 +21,7 @@ std::vector<std::string> DispatchUnit::Names() const {
 }
 
 Result<std::unique_ptr<DispatchUnit>> DispatchUnit::Start(const settings::Settings& settings, Foundation& foundation,
-                                                          DispatchIdentity identity,
-                                                          std::function<std::vector<std::string>()> types,
+                                                          DispatchIdentity identity, queue::ChooseTypes types,
                                                           queue::TaskHandler handler) {
   organism::PresenceSettings presence = OrganismSettingsFrom(settings.organism).presence;
   presence.serve_route = {};

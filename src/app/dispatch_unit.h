@@ -37,7 +37,7 @@ class DispatchUnit {
   /// `handler` is not called after Stop. Errors: the registry cannot be written.
   [[nodiscard]] static Result<std::unique_ptr<DispatchUnit>> Start(const settings::Settings& settings,
                                                                    Foundation& foundation, DispatchIdentity identity,
-                                                                   std::function<std::vector<std::string>()> types,
+                                                                   queue::ChooseTypes types,
                                                                    queue::TaskHandler handler);
   /// Stops without patience.
   ~DispatchUnit();

@@ -93,23 +93,26 @@ bool ExternalTypes::IsLeft(const Known& known, const std::string& type) const {
   return (known.all_others || known.IsNamed(type)) && !executables_.Knows(type);
 }
 
-std::vector<std::string> ExternalTypes::Claimed(const std::vector<std::string>& asked) {
+queue::TypeChoice ExternalTypes::Claimed(const std::vector<std::string>& asked) {
   const std::set<std::string> wanted = Names(asked);
   const auto known = Fresh();
-  if (!known->Any() && own_.empty()) return {wanted.begin(), wanted.end()};
-  executables_.Refresh();
-  std::vector<std::string> claimed;
+  queue::TypeChoice choice;
+  if (wanted.empty() && !known->all_others) {
+    std::ranges::set_union(known->types, own_, std::back_inserter(choice.except));
+    return choice;
+  }
+  if (known->Any()) executables_.Refresh();
   if (wanted.empty()) {
     for (const std::string& type : executables_.All()) {
-      if (!known->IsNamed(type) && !own_.contains(type)) claimed.push_back(type);
+      if (!known->IsNamed(type) && !own_.contains(type)) choice.types.push_back(type);
     }
   } else {
-    std::ranges::copy_if(wanted, std::back_inserter(claimed),
+    std::ranges::copy_if(wanted, std::back_inserter(choice.types),
                          [&](const std::string& type) { return !IsLeft(*known, type); });
   }
   // An empty list would mean every type; no task can have a type without a name.
-  if (claimed.empty()) claimed.emplace_back();
-  return claimed;
+  if (choice.types.empty()) choice.types.emplace_back();
+  return choice;
 }
 
 queue::TaskHandler ExternalTypes::HandingBack(queue::TaskHandler handler) {
@@ -129,21 +132,14 @@ queue::TaskHandler ExternalTypes::HandingBack(queue::TaskHandler handler) {
 }
 
 Result<void> ExternalTypes::Check(const std::string& type, const json::object& params) {
-  if (CheckWith(*Fresh(), type, params)) return {};
-  SEEDCORE_ASSIGN_OR_RETURN(const auto known, Read());
-  return CheckWith(*known, type, params);
-}
-
-Result<void> ExternalTypes::CheckWith(const Known& known, const std::string& type, const json::object& params) const {
-  if (known.IsNamed(type)) return {};
-  if (type == service::kWorkflowType) {
+  if (type != service::kWorkflowType) return {};
+  const auto check = [&](const Known& known) -> Result<void> {
+    if (known.IsNamed(type)) return {};
     return service::CheckWorkflow(params, [&](const std::string& step) { return CheckStep(known, step); });
-  }
-  if (executables_.Knows(type) || known.all_others || (!known.Any() && own_.empty())) return {};
-  return Fail(ErrorCode::kInvalidArgument,
-              fmt::format("{}; types for workers outside (queue.external_types, `seedcore queues external`): {}",
-                          executables_.WhyNot(type), Listed(known.types)),
-              "type");
+  };
+  if (check(*Fresh())) return {};
+  SEEDCORE_ASSIGN_OR_RETURN(const auto known, Read());
+  return check(*known);
 }
 
 Result<void> ExternalTypes::CheckStep(const Known& known, const std::string& type) const {
@@ -174,7 +170,7 @@ Result<void> ExternalTypes::Offer(std::span<const std::string> types) {
   if (unknown.empty()) return {};
   SEEDCORE_RETURN_IF_ERROR(queues_.AddExternalTypes(unknown));
   log::Info("a worker outside asks for types without an executor; they are left to workers outside from now on",
-            {{"types", fmt::format("{}", fmt::join(unknown, ", "))}});
+            {{"types", Listed({unknown.begin(), unknown.end()})}});
   {
     const std::scoped_lock lock(mutex_);
     if (offered_.size() > kMostOffered) offered_.clear();

@@ -10,21 +10,20 @@
 #include "app/executable_types.h"
 #include "base/env.h"
 #include "base/json.h"
+#include "queue/dispatcher.h"
 #include "queue/handler.h"
 #include "settings/settings.h"
 #include "store/queue_store.h"
 
 namespace seedcore::app {
 
-/// Who executes which type of task. The store keeps the types that are left to workers outside, for every process.
-/// Without any the dispatcher claims everything, and a type without an executor fails with the list of known ones. With
-/// some it claims the types that have an executor and are not external; a type that is neither is refused at
-/// submission, because nobody would ever claim it.
+/// Who executes which type of task. The store keeps the types that are left to workers outside, for every process; the
+/// dispatcher claims every other one, of which a type without an executor may be escalated to a plan, or fails with the
+/// list of known ones. With `*` the dispatcher claims the types that have an executor and are not external alone.
 ///
 /// The set is kept in memory and read anew when it is three seconds old, so that claims and submissions pay nothing for
-/// it; what rests on its absence from there (a task that fails, a type that is refused) asks the store first. Claims do
-/// not leave the types out in SQL, as they do with those that are paused: with `*` the store cannot know which they
-/// are, and any pause makes every claim take several statements. Thread-safe.
+/// it; what rests on its absence from there (a task that fails, a workflow that is refused) asks the store first.
+/// Thread-safe.
 class ExternalTypes {
  public:
   /// `own`: left to others by the dispatcher of this process alone, as TypesLeftToOthers. The rest must outlive it.
@@ -34,15 +33,15 @@ class ExternalTypes {
   /// are all there. kInvalidArgument, kResourceExhausted: as the store says.
   [[nodiscard]] Result<void> Register(std::span<const std::string> types);
 
-  /// What a dispatcher claims now; empty: every type. `asked`: it wants these alone, among them also external ones that
-  /// have an executor. May ask the store, and whoever says what can be executed.
-  [[nodiscard]] std::vector<std::string> Claimed(const std::vector<std::string>& asked = {});
+  /// What a dispatcher claims now. `asked`: it wants these alone, among them also external ones that have an executor.
+  /// May ask the store, and whoever says what can be executed.
+  [[nodiscard]] queue::TypeChoice Claimed(const std::vector<std::string>& asked = {});
   /// As `handler`, except that a task of an external type without an executor is handed back instead of failed or held,
   /// however lately the type was registered; the next Claimed leaves it out. This outlives the handler.
   [[nodiscard]] queue::TaskHandler HandingBack(queue::TaskHandler handler);
 
-  /// kInvalidArgument when nobody would execute a task of this type, or when it is a workflow for the dispatcher that
-  /// makes no sense or has a step without an executor: workers outside take tasks, not steps.
+  /// kInvalidArgument for a workflow that makes no sense or has a step without an executor (workers outside take tasks,
+  /// not steps), unless workers outside take workflows.
   [[nodiscard]] Result<void> Check(const std::string& type, const json::object& params);
 
   /// A worker outside asks for tasks of `types`, lower case: those that this process cannot execute are registered,
@@ -62,7 +61,6 @@ class ExternalTypes {
   /// From the store.
   Result<std::shared_ptr<const Known>> Read();
   [[nodiscard]] bool IsLeft(const Known& known, const std::string& type) const;
-  [[nodiscard]] Result<void> CheckWith(const Known& known, const std::string& type, const json::object& params) const;
   [[nodiscard]] Result<void> CheckStep(const Known& known, const std::string& type) const;
 
   Env& env_;

@@ -170,5 +170,12 @@ TEST_F(ExternalTypesOnPostgres, AFirstWorkerWorksWithoutAnySetting) {
   for (const std::string& id : ids) ExpectDoneOutside(*one, id);
 }
 
+TEST_F(ExternalTypesOnPostgres, ATypeThatIsNotExternalIsTriedWhateverElseIsExternal) {
+  const auto one = Start({"resize"});
+  const std::string id = Submit(*one, "nobody_knows_it");
+  EXPECT_TRUE(test::Eventually([&] { return Text(Get(*one, "/api/v1/tasks/" + id), "status") == "failed"; }));
+  EXPECT_THAT(Text(Get(*one, "/api/v1/tasks/" + id), "error"), testing::HasSubstr("nobody_knows_it"));
+}
+
 }  // namespace
 }  // namespace seedcore::app

@@ -12,9 +12,19 @@ namespace seedcore::app {
 namespace {
 
 using namespace std::chrono_literals;
+using queue::TypeChoice;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+
+template <class... Names>
+TypeChoice Only(Names... names) {
+  return {.types = {names...}};
+}
+template <class... Names>
+TypeChoice Except(Names... names) {
+  return {.except = {names...}};
+}
 
 class ExternalTypesTest : public testing::Test {
  protected:
@@ -60,38 +70,20 @@ class ExternalTypesTest : public testing::Test {
 
 TEST_F(ExternalTypesTest, WithoutAnyTheDispatcherTakesEverything) {
   Register({});
-  EXPECT_THAT(types_.Claimed(), IsEmpty());
-  EXPECT_TRUE(types_.Check("anything", {}));
+  EXPECT_EQ(types_.Claimed(), TypeChoice{});
 }
 
-TEST_F(ExternalTypesTest, TheDispatcherTakesWhatHasAnExecutorAndIsNotExternal) {
+TEST_F(ExternalTypesTest, TheDispatcherLeavesWhatIsExternalAndTakesTheRestAlsoWhatHasNoExecutor) {
   Register({" Resize ", "text", " "});
   EXPECT_THAT(Stored(), ElementsAre("resize", "text"));
-  EXPECT_THAT(types_.Claimed(), ElementsAre("echo", "workflow"));
+  EXPECT_EQ(types_.Claimed(), Except("resize", "text"));
   EXPECT_TRUE(types_.Check("resize", {}));
-  EXPECT_TRUE(types_.Check("text", {}));
-  EXPECT_TRUE(types_.Check("echo", {}));
-}
-
-TEST_F(ExternalTypesTest, ATypeThatNobodyWouldEverClaimIsRefused) {
-  Register({"resize"});
-  const auto checked = types_.Check("ehco", {});
-  ASSERT_FALSE(checked);
-  EXPECT_EQ(checked.error().code, ErrorCode::kInvalidArgument);
-  EXPECT_THAT(checked.error().message, HasSubstr("did you mean echo?"));
-  EXPECT_THAT(checked.error().message, HasSubstr("resize"));
-}
-
-TEST_F(ExternalTypesTest, ARefusalNamesAFewTypesOfMany) {
-  std::vector<std::string> many;
-  for (int i = 0; i < 100; ++i) many.push_back("type_" + std::to_string(i));
-  Register(many);
-  EXPECT_THAT(types_.Check("ehco", {}).error().message, HasSubstr("and 80 more"));
+  EXPECT_TRUE(types_.Check("for_a_plan", {}));
 }
 
 TEST_F(ExternalTypesTest, AStarLeavesEveryOtherTypeToWorkersOutside) {
   Register({"*"});
-  EXPECT_THAT(types_.Claimed(), ElementsAre("echo", "text", "workflow"));
+  EXPECT_EQ(types_.Claimed(), Only("echo", "text", "workflow"));
   EXPECT_TRUE(types_.Check("anything", {}));
 }
 
@@ -127,43 +119,36 @@ TEST_F(ExternalTypesTest, AWorkflowThatMakesNoSenseIsRefusedUnlessWorkersOutside
 }
 
 TEST_F(ExternalTypesTest, WhenAllAreExternalTheDispatcherTakesNothing) {
-  Register({"echo", "text", "workflow"});
-  EXPECT_THAT(types_.Claimed(), ElementsAre(""));
+  Register({"*", "echo", "text", "workflow"});
+  EXPECT_EQ(types_.Claimed(), Only(""));
 }
 
 TEST_F(ExternalTypesTest, WhatThisProcessAloneLeavesToOthersIsNotRegistered) {
   ExternalTypes types(env_, store_->queues(), executables_, {"text"});
   EXPECT_TRUE(types.Register({}));
-  EXPECT_THAT(types.Claimed(), ElementsAre("echo", "workflow"));
-  EXPECT_FALSE(types.Check("anything", {}));
+  EXPECT_EQ(types.Claimed(), Except("text"));
   EXPECT_THAT(Stored(), IsEmpty());
 }
 
 TEST_F(ExternalTypesTest, WhatAnotherProcessRegistersOrRemovesIsKnownThreeSecondsLater) {
   Register({});
   RegisterElsewhere("text");
-  EXPECT_THAT(types_.Claimed(), IsEmpty()) << "claims do not ask each time";
+  EXPECT_EQ(types_.Claimed(), TypeChoice{}) << "claims do not ask each time";
   env_.Advance(3s);
-  EXPECT_THAT(types_.Claimed(), ElementsAre("echo", "workflow"));
+  EXPECT_EQ(types_.Claimed(), Except("text"));
   EXPECT_TRUE(store_->queues().RemoveExternalType("text").value());
   env_.Advance(3s);
-  EXPECT_THAT(types_.Claimed(), IsEmpty());
-}
-
-TEST_F(ExternalTypesTest, ATypeIsLookedUpBeforeItIsRefused) {
-  Register({"resize"});
-  RegisterElsewhere("blur");
-  EXPECT_TRUE(types_.Check("blur", {}));
+  EXPECT_EQ(types_.Claimed(), TypeChoice{});
 }
 
 TEST_F(ExternalTypesTest, TypesThatAreAskedForAreClaimedUnlessTheyAreExternalAndNobodyCanExecuteThem) {
   Register({});
-  EXPECT_THAT(types_.Claimed({" Resize", "blur", "text"}), ElementsAre("blur", "resize", "text"));
+  EXPECT_EQ(types_.Claimed({" Resize", "blur", "text"}), Only("blur", "resize", "text"));
   Register({"resize", "text"});
-  EXPECT_THAT(types_.Claimed({"resize", "blur", "text"}), ElementsAre("blur", "text"));
-  EXPECT_THAT(types_.Claimed({"resize"}), ElementsAre(""));
+  EXPECT_EQ(types_.Claimed({"resize", "blur", "text"}), Only("blur", "text"));
+  EXPECT_EQ(types_.Claimed({"resize"}), Only(""));
   Register({"*"});
-  EXPECT_THAT(types_.Claimed({"resize", "blur", "text"}), ElementsAre("text"));
+  EXPECT_EQ(types_.Claimed({"resize", "blur", "text"}), Only("text"));
 }
 
 TEST_F(ExternalTypesTest, ATaskThatNobodyHereCanExecuteIsHandedBackOnceTheTypeIsExternal) {
@@ -171,7 +156,7 @@ TEST_F(ExternalTypesTest, ATaskThatNobodyHereCanExecuteIsHandedBackOnceTheTypeIs
   EXPECT_FALSE(IsHandedBack(Execute("resize", Failed()))) << "nobody knows the type";
   RegisterElsewhere("resize");
   EXPECT_TRUE(IsHandedBack(Execute("resize", Failed()))) << "a moment later";
-  EXPECT_THAT(types_.Claimed(), ElementsAre("echo", "text", "workflow")) << "or it would claim the task again";
+  EXPECT_EQ(types_.Claimed(), Except("resize")) << "or it would claim the task again";
   EXPECT_TRUE(IsHandedBack(Execute("resize", queue::TaskOutcome::Hold("ask"))));
   EXPECT_FALSE(IsHandedBack(Execute("resize", queue::TaskOutcome::Complete("done"))));
   EXPECT_FALSE(IsHandedBack(Execute("blur", Failed()))) << "another type";
@@ -190,7 +175,7 @@ TEST_F(ExternalTypesTest, AWorkersFirstClaimRegistersWhatNobodyHereCanExecute) {
   const std::vector<std::string> asked{"resize", "echo", "workflow", "*"};
   EXPECT_TRUE(types_.Offer(asked));
   EXPECT_THAT(Stored(), ElementsAre("resize"));
-  EXPECT_THAT(types_.Claimed(), ElementsAre("echo", "text", "workflow")) << "from the first task on";
+  EXPECT_EQ(types_.Claimed(), Except("resize")) << "from the first task on";
 
   EXPECT_TRUE(store_->queues().RemoveExternalType("resize").value());
   env_.Advance(3s);

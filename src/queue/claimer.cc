@@ -36,10 +36,13 @@ Instant Claimer::NextLook() {
 
 Result<std::vector<store::Claim>> Claimer::Claim(int limit) {
   SEEDCORE_RETURN_IF_ERROR(env_.Fault("dispatcher.claim"));
+  TypeChoice choice;
+  if (settings_.choose_types) choice = settings_.choose_types();
   return store_.ClaimTasks({.owner_id = settings_.owner_id,
                             .limit = limit,
                             .lease = settings_.lease,
-                            .types = settings_.choose_types ? settings_.choose_types() : settings_.types});
+                            .types = std::move(choice.types),
+                            .except = std::move(choice.except)});
 }
 
 void Claimer::Admit(std::vector<store::Claim> claims, Instant asked) {

@@ -15,6 +15,14 @@
 
 namespace seedcore::queue {
 
+/// Which types a dispatcher claims, as in store::ClaimRequest.
+struct TypeChoice {
+  std::vector<std::string> types{};   ///< empty: every type but those of `except`
+  std::vector<std::string> except{};  ///< only where `types` names none
+  friend bool operator==(const TypeChoice&, const TypeChoice&) = default;
+};
+using ChooseTypes = std::function<TypeChoice()>;
+
 struct DispatcherSettings {
   std::string name = "dispatcher";          ///< in metrics, logs and health
   std::string owner_id;                     ///< of the leases; unique among all workers. Empty: made from the name
@@ -23,9 +31,8 @@ struct DispatcherSettings {
   std::chrono::milliseconds lease{30'000};  ///< renewed at a third
   std::chrono::milliseconds call_timeout{120'000};  ///< of one execution; a task's own deadline may end it sooner
   std::chrono::milliseconds poll{5'000};  ///< the longest sleep while idle, for changes that no signal announces
-  std::vector<std::string> types;         ///< claim only these; empty: every type
-  /// Asked before each claim, instead of `types`, by one thread at a time; no task starts before it has answered.
-  std::function<std::vector<std::string>()> choose_types{};
+  /// Asked before each claim, by one thread at a time; no task starts before it has answered. None: every type.
+  ChooseTypes choose_types{};
 };
 
 /// What a dispatcher is doing, for health and the command line. Counts are since its start.

@@ -273,7 +273,7 @@ TEST_F(DispatcherTest, TwoDispatchersNeverExecuteTheSameTask) {
 }
 
 TEST_F(DispatcherTest, TakesOnlyItsTypes) {
-  auto dispatcher = Start(Done, {.types = {"mine", "also_mine"}});
+  auto dispatcher = Start(Done, {.choose_types = [] { return TypeChoice{.types = {"mine", "also_mine"}}; }});
   store::NewTask task;
   task.type = "other";
   const std::string other = Submit(task);
@@ -294,7 +294,7 @@ TEST_F(DispatcherTest, HandsATaskBackForOthersAndClaimsWhatItIsToldToFromThenOn)
         leaves_others = true;
         return TaskOutcome::HandBack();
       },
-      {.choose_types = [&] { return leaves_others ? std::vector<std::string>{"mine"} : std::vector<std::string>{}; }});
+      {.choose_types = [&] { return leaves_others ? TypeChoice{.except = {"other"}} : TypeChoice{}; }});
   store::NewTask task;
   task.type = "other";
   const std::string other = Submit(task);

@@ -11,6 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 std::vector<std::string> Ids(const std::vector<Claim>& claims) {
   std::vector<std::string> ids;
@@ -59,7 +60,36 @@ TEST_P(StoreConformance, ClaimByTypesRespectsTheLimit) {
   EXPECT_EQ(Must(tasks().ClaimTasks({.owner_id = "w", .limit = 4, .types = {"a", "b"}})).size(), 4U);
 }
 
+TEST_P(StoreConformance, AClaimLeavesTypesAndTakesTheOthersInTheirOrder) {
+  SubmitOfType("left");
+  const Task a = Submit({.type = "a", .priority = 5});
+  SubmitOfType("also_left");
+  const Task b = Submit({.type = "b", .priority = 9});
+  const Task a2 = Submit({.type = "a", .priority = 5});
+  const ClaimRequest request{.owner_id = "w", .limit = 2, .except = {"left", "also_left", "left", "none"}};
+  EXPECT_THAT(Ids(Must(tasks().ClaimTasks(request))), ElementsAre(b.id, a.id));
+  EXPECT_THAT(Ids(Must(tasks().ClaimTasks(request))), ElementsAre(a2.id));
+  EXPECT_THAT(Must(tasks().ClaimTasks(request)), IsEmpty());
+  EXPECT_EQ(Must(tasks().ClaimTasks({.owner_id = "w", .limit = 5})).size(), 2U);
+}
+
+TEST_P(StoreConformance, AClaimThatLeavesTypesTakesWhatComesDueOfOthersAndTellsOfTheRest) {
+  const WallTime soon = env_.WallNow() + seconds(5);
+  const Task later = Submit({.type = "a", .run_after = soon});
+  const Task left = Submit({.type = "left", .run_after = soon});
+  const ClaimRequest request{.owner_id = "w", .limit = 5, .except = {"left"}};
+  EXPECT_THAT(Must(tasks().ClaimTasks(request)), IsEmpty());
+  env_.Advance(seconds(5));
+  std::atomic<int> told = 0;
+  const Subscription subscription = tasks().OnRunnable([&] { ++told; });
+  EXPECT_THAT(Ids(Must(tasks().ClaimTasks(request))), ElementsAre(later.id));
+  EXPECT_GT(told.load(), 0);
+  EXPECT_THAT(Ids(Must(tasks().ClaimTasks({.owner_id = "w", .limit = 5, .types = {"left"}}))), ElementsAre(left.id));
+}
+
 TEST_P(StoreConformance, ClaimRefusesNonsense) {
+  EXPECT_EQ(CodeOf(tasks().ClaimTasks({.owner_id = "w", .types = {"a"}, .except = {"b"}})),
+            ErrorCode::kInvalidArgument);
   EXPECT_EQ(CodeOf(tasks().ClaimTasks({.owner_id = "w", .limit = 0})), ErrorCode::kInvalidArgument);
   EXPECT_EQ(CodeOf(tasks().ClaimTasks({.owner_id = "", .limit = 1})), ErrorCode::kInvalidArgument);
 }

@@ -65,7 +65,8 @@ class Model {
   std::vector<Row*> Candidates(const ClaimRequest& request) {
     std::vector<Row*> claimable;
     for (Row& row : rows) {
-      const bool wanted = request.types.empty() || std::ranges::count(request.types, row.given.type) > 0;
+      const bool wanted = request.types.empty() ? std::ranges::count(request.except, row.given.type) == 0
+                                                : std::ranges::count(request.types, row.given.type) > 0;
       if (wanted && Claimable(row)) claimable.push_back(&row);
     }
     return claimable;
@@ -255,7 +256,11 @@ class ModelRun {
   void Claim() {
     Reap();  // so that no task past its deadline is met on the way
     ClaimRequest request{.owner_id = OneIn(2) ? "w1" : "w2", .limit = 1 + Below(3), .lease = seconds(30)};
-    if (OneIn(3)) request.types = {"b"};
+    if (OneIn(3)) {
+      request.types = {"b"};
+    } else if (OneIn(3)) {
+      request.except = {"b", "none"};
+    }
     const auto claims = Must(store_->ClaimTasks(request));
     model_.GivePlaces(true);
     std::vector<Model::Row*> waiting = model_.Candidates(request);

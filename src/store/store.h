@@ -121,7 +121,8 @@ struct ClaimRequest {
   std::string owner_id;
   int limit = 1;
   std::chrono::milliseconds lease{30'000};
-  std::vector<std::string> types;  ///< empty: every type
+  std::vector<std::string> types{};   ///< empty: every type but those of `except`
+  std::vector<std::string> except{};  ///< only where `types` names none
 };
 
 struct RenewResult {

@@ -110,6 +110,17 @@ TEST(Execution, AnEscalatedTaskCarriesItsStepsAndItsEnergy) {
   EXPECT_TRUE(task.At("result.results.0.energy.after").is_number()) << task.text;
 }
 
+TEST(Execution, ATypeWithoutAnExecutorGetsItsPlanAlsoBesideTypesForWorkersOutside) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "rules.yaml") << "routing: [{when: 'true', do: escalate}]\nmutations_enabled: false\n";
+  RunningPlatform platform([&](settings::Settings& settings) {
+    settings.coordinator.predicates_path = folder.path() / "rules.yaml";
+    settings.queue.external_types = {"resize"};
+  });
+  const Reply task = platform.Complete(R"({"type":"a_question","description":"what is 6 * 7?"})");
+  EXPECT_EQ(task.Text("result.path"), "hgnn") << task.text;
+}
+
 TEST(Execution, TheShippedRulesRouteEveryTypeToAnEndWhateverTheLoad) {
   RunningPlatform platform([](settings::Settings& settings) { settings.coordinator.predicates_path.clear(); });
   for (const std::string task :

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
-#include "store/due.h"
+#include "store/claim_rules.h"
 #include "store/stored_task.h"
 #include "store/turn.h"
 #include "support/model_readers.h"
@@ -96,6 +96,10 @@ void ModelStore::GiveTurns() {
 void ModelStore::MoveClocks(const store::ClaimRequest& request, std::int64_t reached, std::int64_t claimed) {
   if (claimed == 0 || defect_ == Defect::kClocksStand) return;
   std::set<std::string> types(request.types.begin(), request.types.end());
+  if (!request.except.empty()) {
+    for (const Row& row : rows_) types.insert(row.task.type);
+    for (const std::string& type : request.except) types.erase(type);
+  }
   if (types.empty()) types.insert("");
   for (const std::string& type : types) clocks_[type] = std::max(reached, clocks_[type] + claimed);
 }
@@ -142,9 +146,7 @@ void ModelStore::ReleaseDependants(const Row& done) {
 }
 
 Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimRequest& request) {
-  if (request.limit < 1 || request.owner_id.empty()) {
-    return seedcore::Fail(ErrorCode::kInvalidArgument, "a claim names its owner and asks for at least one task");
-  }
+  SEEDCORE_RETURN_IF_ERROR(store::CheckClaim(request));
   const Transaction transaction(*this);
   std::vector<Row*> order;
   int due = 0;
@@ -153,7 +155,8 @@ Result<std::vector<store::Claim>> ModelStore::ClaimTasks(const store::ClaimReque
   }
   GiveTurns();
   for (Row& row : rows_) {
-    const bool wanted = request.types.empty() || std::ranges::count(request.types, row.task.type) > 0;
+    const bool wanted = request.types.empty() ? std::ranges::count(request.except, row.task.type) == 0
+                                              : std::ranges::count(request.types, row.task.type) > 0;
     if (wanted && Claimable(row)) order.push_back(&row);
   }
   std::ranges::sort(

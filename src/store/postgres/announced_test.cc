@@ -39,35 +39,42 @@ class Announced : public CheckedPostgresTasks {
     Must(application_->RunOnce("SELECT seedcore_enqueue('a')", {}));
   }
 
+  /// A claim that hears of a commit on its way takes the task that it brings.
+  void ExpectAwaitedBy(const ClaimRequest& request) {
+    // On a slow machine the commit may come when the claim has given up; then the task is there for the next one.
+    bool awaited = false;
+    const Instant patience = RealEnv().Now() + std::chrono::minutes(1);
+    for (std::uint32_t mark = 1; !awaited; ++mark) {
+      ASSERT_LT(RealEnv().Now(), patience) << "no claim has awaited a commit";
+      Begin(mark);
+      Announce(mark);
+      std::vector<Claim> claims;
+      std::atomic<bool> back{false};
+      std::jthread claimer([&] {
+        claims = Must(tasks().ClaimTasks(request));
+        back = true;
+      });
+      // Over a connection that is there: the claim waits for 20 ms.
+      while (!back && !SomebodyWaits(*announcer_)) continue;
+      Must(application_->Script("COMMIT"));
+      claimer.join();
+      awaited = claims.size() == 1;
+      if (!awaited) claims = Must(tasks().ClaimTasks(request));
+      ASSERT_THAT(claims, SizeIs(1));
+      FinishAll(claims);
+    }
+  }
+
   std::unique_ptr<Connection> announcer_ = Connect();
   std::unique_ptr<Connection> application_ = Connect();
   std::counting_semaphore<> looks_{0};
   Subscription on_runnable_ = tasks().OnRunnable([this] { looks_.release(); });
 };
 
-TEST_F(Announced, ACommitIsAwaited) {
-  // On a slow machine the commit may come when the claim has given up; then the task is there for the next one.
-  bool awaited = false;
-  const Instant patience = RealEnv().Now() + std::chrono::minutes(1);
-  for (std::uint32_t mark = 1; !awaited; ++mark) {
-    ASSERT_LT(RealEnv().Now(), patience) << "no claim has awaited a commit";
-    Begin(mark);
-    Announce(mark);
-    std::vector<Claim> claims;
-    std::atomic<bool> back{false};
-    std::jthread claimer([&] {
-      claims = ClaimSome(1);
-      back = true;
-    });
-    // Over a connection that is there: the claim waits for 20 ms.
-    while (!back && !SomebodyWaits(*announcer_)) continue;
-    Must(application_->Script("COMMIT"));
-    claimer.join();
-    awaited = claims.size() == 1;
-    if (!awaited) claims = ClaimSome(1);
-    ASSERT_THAT(claims, SizeIs(1));
-    FinishAll(claims);
-  }
+TEST_F(Announced, ACommitIsAwaited) { ExpectAwaitedBy({.owner_id = "w"}); }
+
+TEST_F(Announced, ACommitIsAwaitedByAClaimThatLeavesOtherTypes) {
+  ExpectAwaitedBy({.owner_id = "w", .except = {"left"}});
 }
 
 TEST_F(Announced, ACommitThatDoesNotComeIsNotAwaitedForLong) {

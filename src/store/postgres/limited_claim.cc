@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/json_binding.h"
+#include "store/claim_rules.h"
 #include "store/postgres/queue_store.h"
 #include "store/postgres/task_claim.h"
 
@@ -26,15 +27,7 @@ constexpr char kCandidates[] =
 constexpr char kChooseThese[] = "SELECT seedcore_choose_these($1, $2, $3, $4, $5)";
 constexpr char kLeavePlaces[] = "SELECT set_config('seedcore.keeps_places', 'off', true)";
 constexpr char kPark[] = "UPDATE tasks SET runnable = 4 WHERE seq = ANY ($1::bigint[])";
-constexpr char kRunnableTypes[] =
-    "WITH RECURSIVE found (type) AS ((SELECT type FROM task_ready ORDER BY type LIMIT 1) UNION ALL "
-    "SELECT (SELECT r.type FROM task_ready r WHERE r.type > f.type ORDER BY r.type LIMIT 1) "
-    "FROM found f WHERE f.type IS NOT NULL), "
-    "batched (type) AS ((SELECT type FROM ready_batch ORDER BY type LIMIT 1) UNION ALL "
-    "SELECT (SELECT r.type FROM ready_batch r WHERE r.type > f.type ORDER BY r.type LIMIT 1) "
-    "FROM batched f WHERE f.type IS NOT NULL) "
-    "(SELECT type FROM found WHERE type IS NOT NULL LIMIT 1000) UNION "
-    "(SELECT type FROM batched WHERE type IS NOT NULL LIMIT 1000) LIMIT 1000";
+constexpr char kRunnableTypes[] = SEEDCORE_PG_RUNNABLE_TYPES;
 constexpr char kRunningOfTypes[] = "SELECT type, count(*) FROM seedcore_running($1::text[]) GROUP BY type";
 // Whoever holds the lock on a key alone decides who of it runs. A claim never waits for one, so no circle of waiting
 // can come about, in whatever order it meets its keys.
@@ -89,6 +82,8 @@ class LimitedClaim {
       SEEDCORE_ASSIGN_OR_RETURN(const Rows rows, context_.db.Query(kRunnableTypes));
       for (int row = 0; row < rows.size(); ++row) types_.emplace(rows.Text(row, 0));
     }
+    for (const std::string& type : request_.except) types_.erase(type);
+    asked_ = TakesEveryType(request_) ? std::set<std::string>{""} : types_;
     std::erase_if(types_, [&](const std::string& type) { return paused.contains(type); });
     SEEDCORE_ASSIGN_OR_RETURN(std::vector<LimitState> limits, LockLimits(context_.db, types_));
     admission_.emplace(std::move(limits), std::move(paused), context_.now);
@@ -188,9 +183,7 @@ class LimitedClaim {
     if (claims > 0) {
       const WallTime lease_end = context_.now + request_.lease;
       Array asked(Oid::kText);
-      for (const std::string& type : std::set<std::string>(request_.types.begin(), request_.types.end()))
-        asked.Add(type);
-      if (request_.types.empty()) asked.Add(std::string_view());
+      for (const std::string& type : asked_) asked.Add(type);
       const std::array<Call, 3> calls{
           Call{kChooseThese, MakeParams(context_.now, request_.owner_id, lease_end, asked, claim)},
           Call{kBeginChosen, MakeParams(context_.now, request_.owner_id, lease_end)}, Call{kLeavePlaces, {}}};
@@ -204,7 +197,8 @@ class LimitedClaim {
   WriteContext& context_;
   const ClaimRequest& request_;
   std::optional<Admission> admission_;
-  std::set<std::string> types_;
+  std::set<std::string> types_;  ///< to take
+  std::set<std::string> asked_;  ///< what the claim is restricted to; {""}: to nothing
   std::vector<TaskRow> claimed_;
   bool busy_ = false;  ///< another transaction holds a key or a batch that we met
 };

@@ -9,7 +9,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "store/due.h"
+#include "store/claim_rules.h"
 #include "store/postgres/task_history.h"
 #include "store/postgres/task_row.h"
 #include "store/postgres/task_store.h"
@@ -32,9 +32,19 @@ namespace {
 // LockOfAnnounced of the commit to wait for
 constexpr char kChoose[] =
     "SELECT changed, limited, place, awaited FROM seedcore_choose($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+// $7: the types to leave. The others are those that stand in line, and those that come due now; where there are none
+// it is a type of which there is no task, for the sake of what is late.
+constexpr char kChooseOthers[] =
+    "SELECT changed, limited, place, awaited FROM seedcore_choose($1, $2, $3, $4, $5, $6, coalesce(nullif(ARRAY("
+    "SELECT type FROM (SELECT type FROM (" SEEDCORE_PG_RUNNABLE_TYPES
+    ") standing UNION SELECT type FROM "
+    "(SELECT type FROM tasks WHERE waits_as = 2 AND run_after <= $1 ORDER BY run_after LIMIT $2::integer) due) present "
+    "WHERE type <> ALL ($7)), '{}'), '{\"\"}'), $8, $9)";
+// $1 LockOfAnnounced. Whoever chooses others knows the types of what that commit brings only after it.
+constexpr char kAwait[] = "SELECT seedcore_await_announced($1)";
 
-Array DistinctTypes(const ClaimRequest& request) {
-  const std::unordered_set<std::string> distinct(request.types.begin(), request.types.end());
+Array Distinct(const std::vector<std::string>& named) {
+  const std::unordered_set<std::string> distinct(named.begin(), named.end());
   Array types(Oid::kText);
   for (const std::string& type : distinct) types.Add(type);
   return types;
@@ -52,19 +62,26 @@ Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request, 
                             std::optional<std::int32_t> announced) {
   constexpr int kLeastDue = 256;
   const WallTime lease_end = context.now + request.lease;
-  std::optional<Array> wanted;
-  if (!request.types.empty()) wanted = DistinctTypes(request);
-  const std::array<Call, 2> calls{
-      Call{kChoose, MakeParams(context.now, std::max(request.limit, kLeastDue), kDeadlinePassed,
-                               ToString(ErrorCode::kDeadlineExceeded), types, request.limit, wanted, request.owner_id,
-                               lease_end, announced)},
-      Call{kBeginChosen, MakeParams(context.now, request.owner_id, lease_end)}};
+  const int most_due = std::max(request.limit, kLeastDue);
+  const std::string_view code = ToString(ErrorCode::kDeadlineExceeded);
+  std::vector<Call> calls;
+  if (request.except.empty()) {
+    std::optional<Array> wanted;
+    if (!request.types.empty()) wanted = Distinct(request.types);
+    calls.push_back({kChoose, MakeParams(context.now, most_due, kDeadlinePassed, code, types, request.limit, wanted,
+                                         request.owner_id, lease_end, announced)});
+  } else {
+    if (announced) calls.push_back({kAwait, MakeParams(*announced)});
+    calls.push_back({kChooseOthers, MakeParams(context.now, most_due, kDeadlinePassed, code, types, request.limit,
+                                               Distinct(request.except), request.owner_id, lease_end)});
+  }
+  calls.push_back({kBeginChosen, MakeParams(context.now, request.owner_id, lease_end)});
   SEEDCORE_ASSIGN_OR_RETURN(const std::vector<Rows> answers, context.db.Pipeline(calls));
-  const Rows& chosen = answers[0];
-  Claimed out{.rows = ReadChosen(answers[1]),
+  const Rows& chosen = answers[answers.size() - 2];
+  Claimed out{.rows = ReadChosen(answers.back()),
               .limited = chosen.Bool(0, 1),
               .from_first = chosen.Int(0, 2) == 0,
-              .awaited = chosen.Bool(0, 3)};
+              .awaited = chosen.Bool(0, 3) || (answers.size() > 2 && answers.front().Bool(0, 0))};
   const bool changed = chosen.Bool(0, 0);
   context.notes.appended_events = !out.rows.empty() || changed;
   context.notes.runnable.due = changed && MayLeaveDue(request, out.rows.size());
@@ -96,7 +113,7 @@ Result<Claimed> ClaimFreely(Database& database, const ClaimRequest& request, std
 /// At most kMostInBatch of them.
 Result<std::vector<TaskRow>> ClaimSome(Database& database, const ClaimRequest& request) {
   Notifier& notifier = database.notifier();
-  const std::uint64_t types = KeyOfTypes(request.types);
+  const std::uint64_t types = KeyOfTypes(request);
   const WakeUps::Heard heard = notifier.wake_ups().BeginClaim(types);
   SEEDCORE_ASSIGN_OR_RETURN(Claimed claimed, ClaimFreely(database, request, types, heard.announced));
   // What limits hold back can be claimed a moment later: nobody is told that nothing is left.
@@ -124,8 +141,7 @@ std::vector<TaskRow> ReadChosen(const Rows& rows) {
 }
 
 Result<std::vector<Claim>> PostgresTaskStore::ClaimTasks(const ClaimRequest& request) {
-  if (request.limit < 1) return Fail(ErrorCode::kInvalidArgument, "a claim asks for at least one task", "limit");
-  if (request.owner_id.empty()) return Fail(ErrorCode::kInvalidArgument, "a claim names its owner", "owner_id");
+  SEEDCORE_RETURN_IF_ERROR(CheckClaim(request));
   std::vector<Claim> claims;
   ClaimRequest some = request;
   do {

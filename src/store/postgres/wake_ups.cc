@@ -35,14 +35,16 @@ bool Covers(const std::vector<std::uint64_t>& keys, std::uint64_t types) {
 
 }  // namespace
 
-std::uint64_t KeyOfTypes(std::span<const std::string> types) {
-  if (types.empty()) return kAllTypes;
-  std::vector<std::string_view> sorted(types.begin(), types.end());
+std::uint64_t KeyOfTypes(const ClaimRequest& request) {
+  const std::vector<std::string>& named = request.types.empty() ? request.except : request.types;
+  if (named.empty()) return kAllTypes;
+  std::vector<std::string_view> sorted(named.begin(), named.end());
   std::ranges::sort(sorted);
   sorted.erase(std::ranges::unique(sorted).begin(), sorted.end());
   // FNV-1a: every build of every process must come to the same number.
   std::uint64_t key = 0xcbf29ce484222325;
   const auto add = [&key](unsigned char byte) { key = (key ^ byte) * 0x100000001b3; };
+  if (request.types.empty()) add(1);  // no type begins with it
   for (const std::string_view type : sorted) {
     for (const char byte : type) add(static_cast<unsigned char>(byte));
     add(0);

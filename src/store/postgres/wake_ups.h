@@ -4,17 +4,18 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "base/env.h"
 #include "store/postgres/notice.h"
+#include "store/store.h"
 
 namespace seedcore::store::postgres {
 
-/// One number for a set of task types, whatever their order; none at all, which means every type, is 0.
-[[nodiscard]] std::uint64_t KeyOfTypes(std::span<const std::string> types);
+/// One number for what a claim takes: for a set of types, whatever their order, and another for every type but these;
+/// 0 for every type.
+[[nodiscard]] std::uint64_t KeyOfTypes(const ClaimRequest& request);
 
 /// Which of the processes that listen look for work after a NOTIFY, decided by each for itself. Up to kAtOnce look at
 /// once: with `n` listeners each does with probability kAtOnce / n. More do if more tasks became runnable than those

@@ -151,7 +151,7 @@ TEST_F(PostgresWakeUps, ALookAfterAPauseThatFindsNothingSparesTheOthers) {
 TEST_F(PostgresWakeUps, OnlyAClaimOfTheSameTypesSpares) {
   Make(1000);
   (void)HeardBy({1, 1});
-  const std::uint64_t a = KeyOfTypes(std::vector<std::string>{"a"}), b = KeyOfTypes(std::vector<std::string>{"b"});
+  const std::uint64_t a = KeyOfTypes({.types = {"a"}}), b = KeyOfTypes({.types = {"b"}});
   const auto waiting = std::ranges::find_if(processes_, [](WakeUps& one) { return one.next_look().has_value(); });
   WakeUps one(env_);  // it claims `a` and `b`, and nothing else
   one.Know({1000, 0});
@@ -215,11 +215,12 @@ TEST_F(PostgresWakeUps, TheNewestCountIsBelieved) {
 }
 
 TEST_F(PostgresWakeUps, TypesAreASet) {
-  using Types = std::vector<std::string>;
-  EXPECT_EQ(KeyOfTypes(Types{}), kAll);
-  EXPECT_EQ(KeyOfTypes(Types{"a", "b"}), KeyOfTypes(Types{"b", "a", "b"}));
-  EXPECT_NE(KeyOfTypes(Types{"a", "b"}), KeyOfTypes(Types{"ab"}));
-  EXPECT_NE(KeyOfTypes(Types{""}), kAll);
+  EXPECT_EQ(KeyOfTypes({}), kAll);
+  EXPECT_EQ(KeyOfTypes({.types = {"a", "b"}}), KeyOfTypes({.types = {"b", "a", "b"}}));
+  EXPECT_NE(KeyOfTypes({.types = {"a", "b"}}), KeyOfTypes({.types = {"ab"}}));
+  EXPECT_NE(KeyOfTypes({.types = {""}}), kAll);
+  EXPECT_EQ(KeyOfTypes({.except = {"a", "b"}}), KeyOfTypes({.except = {"b", "a"}}));
+  EXPECT_NE(KeyOfTypes({.except = {"a"}}), KeyOfTypes({.types = {"a"}}));
 }
 
 TEST_F(PostgresWakeUps, ANotifyWaitsLongerWhereMoreListen) {

@@ -11,7 +11,6 @@
 namespace seedcore::store::sqlite {
 namespace {
 
-constexpr char kNextRunnableType[] = "SELECT type FROM tasks WHERE runnable = 1 AND type > ?1 ORDER BY type LIMIT 1";
 // The index holds running tasks alone; the one by type would count through all that have ended.
 constexpr char kRunningOfType[] =
     "SELECT count(*) FROM tasks INDEXED BY idx_tasks_lease_expires_at WHERE status = 'running' AND type = ?1";
@@ -59,7 +58,7 @@ class LimitedClaim {
     }
     types_ = std::set<std::string>(request_.types.begin(), request_.types.end());
     if (types_.empty()) {
-      SEEDCORE_ASSIGN_OR_RETURN(types_, RunnableTypes());
+      SEEDCORE_ASSIGN_OR_RETURN(types_, RunnableTypes(context_.db));
     }
     std::erase_if(types_, [&](const std::string& type) { return admission_->IsPaused(type); });
     for (const std::string& type : types_) {
@@ -69,20 +68,6 @@ class LimitedClaim {
       admission_->SetRunning(LimitScope::kType, type, row.Int(0));
     }
     return {};
-  }
-
-  Result<std::set<std::string>> RunnableTypes() {
-    constexpr std::size_t kMostTypes = 1000;
-    std::set<std::string> types;
-    std::string after;
-    while (types.size() < kMostTypes) {
-      SEEDCORE_ASSIGN_OR_RETURN(Statement row, context_.db.Query(kNextRunnableType, after));
-      SEEDCORE_ASSIGN_OR_RETURN(const bool found, row.Next());
-      if (!found) break;
-      after = row.Text(0);
-      types.insert(after);
-    }
-    return types;
   }
 
   Result<int> RoomOfKey(const std::string& key) {

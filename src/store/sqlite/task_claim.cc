@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "store/due.h"
+#include "store/claim_rules.h"
 #include "store/sqlite/queue_store.h"
 #include "store/sqlite/task_store.h"
 #include "store/sqlite/task_writes.h"
@@ -14,6 +14,7 @@
 namespace seedcore::store::sqlite {
 namespace {
 
+constexpr char kNextRunnableType[] = "SELECT type FROM tasks WHERE runnable = 1 AND type > ?1 ORDER BY type LIMIT 1";
 constexpr char kCandidates[] =
     "SELECT " SEEDCORE_TASK_COLUMNS SEEDCORE_TASK_FROM "WHERE t.runnable = 1 ORDER BY t.turn, t.seq LIMIT ?1";
 // A partial index that holds claimable tasks alone, in the order of claiming.
@@ -86,8 +87,17 @@ Result<void> MoveClocks(WriteContext& context, const ClaimRequest& request, cons
   return {};
 }
 
-Result<std::vector<TaskRow>> ClaimRows(WriteContext& context, const ClaimRequest& request) {
+Result<std::vector<TaskRow>> ClaimRows(WriteContext& context, ClaimRequest request) {
   SEEDCORE_ASSIGN_OR_RETURN(const int due, PromoteDue(context, std::max(request.limit, 256)));
+  if (!request.except.empty()) {
+    SEEDCORE_ASSIGN_OR_RETURN(std::set<std::string> others, RunnableTypes(context.db));
+    for (const std::string& type : request.except) others.erase(type);
+    request.types.assign(others.begin(), others.end());
+    if (others.empty()) {
+      context.notes.made_runnable = context.notes.made_runnable || due > 0;
+      return std::vector<TaskRow>{};
+    }
+  }
   SEEDCORE_ASSIGN_OR_RETURN(const bool limited, HasLimitsOrPauses(context.db));
   SEEDCORE_ASSIGN_OR_RETURN(std::vector<TaskRow> claimed,
                             limited ? ClaimUnderLimits(context, request) : ClaimFreely(context, request));
@@ -97,6 +107,20 @@ Result<std::vector<TaskRow>> ClaimRows(WriteContext& context, const ClaimRequest
 }
 
 }  // namespace
+
+Result<std::set<std::string>> RunnableTypes(Database& database) {
+  constexpr std::size_t kMostTypes = 1000;
+  std::set<std::string> types;
+  std::string after;
+  while (types.size() < kMostTypes) {
+    SEEDCORE_ASSIGN_OR_RETURN(Statement row, database.Query(kNextRunnableType, after));
+    SEEDCORE_ASSIGN_OR_RETURN(const bool found, row.Next());
+    if (!found) break;
+    after = row.Text(0);
+    types.insert(after);
+  }
+  return types;
+}
 
 bool ClaimedBefore(const TaskRow& a, const TaskRow& b) { return std::pair(a.turn, a.seq) < std::pair(b.turn, b.seq); }
 
@@ -138,8 +162,7 @@ Result<void> ClaimOne(WriteContext& context, const ClaimRequest& request, TaskRo
 }
 
 Result<std::vector<Claim>> SqliteTaskStore::ClaimTasks(const ClaimRequest& request) {
-  if (request.limit < 1) return Fail(ErrorCode::kInvalidArgument, "a claim asks for at least one task", "limit");
-  if (request.owner_id.empty()) return Fail(ErrorCode::kInvalidArgument, "a claim names its owner", "owner_id");
+  SEEDCORE_RETURN_IF_ERROR(CheckClaim(request));
   SEEDCORE_ASSIGN_OR_RETURN(std::vector<TaskRow> rows,
                             writer_.Run([&](WriteContext& context) { return ClaimRows(context, request); }));
   std::vector<Claim> claims;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ namespace seedcore::store::sqlite {
 /// meets, so a few rounds suffice.
 inline constexpr int kMaxClaimRounds = 8;
 
+/// The types of which there are claimable tasks, the first 1,000 by name.
+[[nodiscard]] Result<std::set<std::string>> RunnableTypes(Database& database);
 /// The order of claiming.
 [[nodiscard]] bool ClaimedBefore(const TaskRow& a, const TaskRow& b);
 [[nodiscard]] Result<void> ReadCandidates(Statement rows, std::vector<TaskRow>& out);
