@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite.process import BenchError
+from suite.process import BenchError, run_bounded
 
 from harness.servers import Postgres, Redis
-from harness.systems import Instance, Mode, System
+from harness.systems import Instance, Mode, System, run_sql
 from harness.workers import Program, Worker, run_clients, start_workers, stop_workers, wait_until
 
 LIMIT_S = 900.0
@@ -171,6 +172,29 @@ def latency(bed: Bed, system: System, rate: float, count: int) -> list[int]:
     if len(late) != count:
         raise BenchError(f"{count} tasks were sent, {len(late)} were started")
     return late
+
+
+# What a queue cannot do without: the task is stored, and then it is marked as taken, each by a commit of its own.
+TWO_COMMITS = "INSERT INTO bare (taken) VALUES (false) RETURNING id \\gset\nUPDATE bare SET taken = true WHERE id = :id;\n"
+
+
+def two_commits(bed: Bed, rate: float, count: int) -> list[int]:
+    """Microseconds that two bare commits take one after the other, on one connection, ascending: what is left of the time
+    from enqueue to start when a queue costs nothing. Measured by pgbench."""
+    dsn = bed.postgres.create("bare")
+    try:
+        run_sql(dsn, "CREATE TABLE bare (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, taken boolean)")
+        with tempfile.TemporaryDirectory() as folder:
+            script = Path(folder) / "script.sql"
+            script.write_text(TWO_COMMITS)
+            program = [str(bed.postgres.binaries / "pgbench"), "--no-vacuum", "--protocol=prepared", f"--file={script}"]
+            pace = [f"--rate={rate}", f"--transactions={count}", "--log", f"--log-prefix={folder}/log"]
+            run_bounded([*program, *pace, dsn], LIMIT_S)
+            lines = [line.split() for path in Path(folder).glob("log.*") for line in path.read_text().splitlines()]
+    finally:
+        bed.postgres.drop(dsn)
+    # Its third column counts from the scheduled start; the last one is how late that was.
+    return sorted(int(line[2]) - int(line[6]) for line in lines)
 
 
 def dead_worker(bed: Bed, system: System, lease_s: float, limit_s: float) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 from suite.process import BenchError
 
 from harness.claim import BATCH, measure_claims
-from harness.measure import Bed, Cost, best_mode, bulk, dead_worker, drain, drain_sqlite, enqueue, latency
+from harness.measure import Bed, Cost, best_mode, bulk, dead_worker, drain, drain_sqlite, enqueue, latency, two_commits
 from harness.systems import PROCESSES, Mode, System, modes, seedcore
 
 
@@ -54,6 +54,11 @@ def quantile(ascending: list[int], share: float) -> int:
     return ascending[round(share * (len(ascending) - 1))]
 
 
+def median_cells(rounds: list[list[int]]) -> list[str]:
+    """The medians of what the rounds have for p50 and p99, from microseconds."""
+    return [f"{statistics.median(quantile(late, share) for late in rounds) / 1000:.2f} ms" for share in (0.5, 0.99)]
+
+
 def cost_line(name: str, costs: list[Cost], mode: str) -> tuple[str, ...]:
     cost = median_cost(costs)
     rates = [c.per_second for c in costs]
@@ -67,6 +72,9 @@ def cost_line(name: str, costs: list[Cost], mode: str) -> tuple[str, ...]:
         mode,
     )
 
+
+IDLE_RATE = 50.0
+SHARES = (0.5, 0.9, 0.99, 1.0)  # of the latencies, into report.json
 
 COST_HEADER = ("Queue", "Median", "Spread", "Server CPU per task", "Client CPU per task", "WAL per task", "Mode")
 
@@ -150,23 +158,23 @@ class Runner:
         section = Section(
             "Enqueue to start", ("Queue", "Idle p50", "Idle p99", "1,000/s p50", "1,000/s p99", "Latest of all")
         )
+        bare = [two_commits(self.bed, IDLE_RATE, self.sizes.idle) for _ in range(self.sizes.rounds)]
+        section.raw["two commits"] = [{str(x): quantile(late, x) for x in SHARES} for late in bare]
+        section.lines.append(("Two bare commits (pgbench)", *median_cells(bare), "", "", ""))
         for system in self.systems:
             cells: list[str] = []
             latest = 0
-            for rate, count in ((50.0, self.sizes.idle), (1000.0, self.sizes.paced)):
+            for rate, count in ((IDLE_RATE, self.sizes.idle), (1000.0, self.sizes.paced)):
                 try:
                     rounds = [latency(self.bed, system, rate, count) for _ in range(self.sizes.rounds)]
                 except BenchError as error:
                     cells += [f"not measured: {str(error)[:80]}", ""]
                     continue
                 latest = max(latest, *(late[-1] for late in rounds))
-                shares = (0.5, 0.9, 0.99, 1.0)
                 section.raw[f"{system.name} {rate:.0f}/s"] = [
-                    {str(x): quantile(late, x) for x in shares} for late in rounds
+                    {str(x): quantile(late, x) for x in SHARES} for late in rounds
                 ]
-                for share in (0.5, 0.99):
-                    value = statistics.median(quantile(late, share) for late in rounds)
-                    cells.append(f"{value / 1000:.2f} ms")
+                cells += median_cells(rounds)
             cells.append(f"{latest / 1000:.0f} ms" if latest else "")
             section.lines.append((system.name, *cells))
             self.say(f"{section.title}: {system.name}: {' '.join(cells)}")
