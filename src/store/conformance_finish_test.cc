@@ -9,6 +9,12 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;
 
+Effects SomeEffects(const std::string& task_id) {
+  return {.facts = {{.text = "the sky is blue", .tags = {"sky"}, .meta_data = {{"source", "eyes"}}}},
+          .ledger = {{.scope = "cluster", .scope_id = "main", .task_id = task_id, .delta_e = -0.5, .cost = 0.1}},
+          .incidents = {{.salience_score = 0.9, .event_data = {{"what", "flash"}}}}};
+}
+
 TEST_P(StoreConformance, CompletedTaskKeepsItsResultAndIsDone) {
   SubmitOfType("a");
   const Claim claim = ClaimOne();
@@ -127,10 +133,36 @@ TEST_P(StoreConformance, EachElementOfABatchHasItsOwnAnswer) {
   EXPECT_EQ(Get(claims[1].task.id).status, TaskStatus::kRunning);
 }
 
-Effects SomeEffects(const std::string& task_id) {
-  return {.facts = {{.text = "the sky is blue", .tags = {"sky"}, .meta_data = {{"source", "eyes"}}}},
-          .ledger = {{.scope = "cluster", .scope_id = "main", .task_id = task_id, .delta_e = -0.5, .cost = 0.1}},
-          .incidents = {{.salience_score = 0.9, .event_data = {{"what", "flash"}}}}};
+TEST_P(StoreConformance, EachOfManyCompletionsIsWhatItWouldBeAlone) {
+  Must(tasks().Submit(std::vector<NewTask>(4, {.type = "a"})));
+  const auto claims = ClaimUpTo(4);
+  const Task dependant = Submit({.type = "b", .depends_on = {claims[0].task.id}});
+  Lease of_another = claims[3].lease();
+  of_another.owner_id = "another";
+  Advance(seconds(1));
+  const std::vector<Finish> finishes{{claims[0].lease(), Completed{{{"n", 1}}}, {}},
+                                     {claims[1].lease(), Completed{}, SomeEffects(claims[1].task.id)},
+                                     {claims[0].lease(), Completed{{{"n", 2}}}, {}},
+                                     {claims[2].lease(), Completed{}, {}},
+                                     {of_another, Completed{}, SomeEffects(claims[3].task.id)}};
+  const auto answers = Must(tasks().FinishTasks(finishes));
+  ASSERT_EQ(answers.size(), 5U);
+  for (const std::size_t good : {0U, 1U, 3U}) EXPECT_TRUE(answers[good]) << good;
+  for (const std::size_t lost : {2U, 4U}) EXPECT_EQ(CodeOf(answers[lost]), ErrorCode::kLeaseLost) << lost;
+  EXPECT_EQ(Get(claims[0].task.id).result.at("n"), 1);
+  EXPECT_TRUE(Get(claims[2].task.id).result.is_null());
+  for (const std::size_t done : {0U, 1U, 2U}) {
+    const Task task = Get(claims[done].task.id);
+    EXPECT_EQ(task.status, TaskStatus::kCompleted);
+    EXPECT_EQ(task.finished_at, env_.WallNow());
+    EXPECT_EQ(task.owner_id, "");
+  }
+  EXPECT_THAT(EventKinds(claims[0].task.id), ElementsAre("submitted", "claimed", "completed", "lease_lost"));
+  EXPECT_THAT(EventKinds(claims[2].task.id), ElementsAre("submitted", "claimed", "completed"));
+  EXPECT_EQ(Count(TaskStatus::kCompleted), 3);
+  EXPECT_EQ(Count(TaskStatus::kRunning), 1);
+  EXPECT_EQ(store().facts().Count(), 1);
+  EXPECT_EQ(ClaimOne().task.id, dependant.id);
 }
 
 TEST_P(StoreConformance, EffectsAreStoredWithTheCompletion) {

@@ -121,6 +121,9 @@ Result<Database> Database::Open(const std::string& path, OpenMode mode, std::chr
     sqlite3_close_v2(connection);
     return std::unexpected(std::move(error));
   }
+  // What a statement needs while it runs, the frames of its triggers among it, fits into these.
+  constexpr int kSlotBytes = 4096, kSlots = 256;
+  sqlite3_db_config(connection, SQLITE_DBCONFIG_LOOKASIDE, nullptr, kSlotBytes, kSlots);
   sqlite3_busy_timeout(connection, static_cast<int>(busy_timeout.count()));
   return Database(connection);
 }

@@ -108,7 +108,7 @@ class LimitedClaim {
         return {};
       }
     }
-    SEEDCORE_RETURN_IF_ERROR(ClaimOne(context_, request_, row));
+    SEEDCORE_RETURN_IF_ERROR(ClaimAll(context_, request_, {&row, 1}));
     admission_->Begin(row.task.type, key);
     claimed_.push_back(std::move(row));
     return {};

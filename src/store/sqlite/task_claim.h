@@ -1,6 +1,7 @@
 #pragma once
 
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,8 @@ inline constexpr int kMaxClaimRounds = 8;
                                             std::vector<TaskRow>& out);
 /// Whether the task is past its deadline; then it has been failed.
 [[nodiscard]] Result<bool> FailIfLate(WriteContext& context, const TaskRow& row);
-[[nodiscard]] Result<void> ClaimOne(WriteContext& context, const ClaimRequest& request, TaskRow& row);
+/// Claims all of `rows`, which this transaction has read as claimable, and makes them what they are now.
+[[nodiscard]] Result<void> ClaimAll(WriteContext& context, const ClaimRequest& request, std::span<TaskRow> rows);
 
 /// A claim while limits or pauses are in force.
 [[nodiscard]] Result<std::vector<TaskRow>> ClaimUnderLimits(WriteContext& context, const ClaimRequest& request);

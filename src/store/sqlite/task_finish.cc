@@ -1,3 +1,9 @@
+#include "store/sqlite/task_finish.h"
+
+#include <algorithm>
+#include <iterator>
+#include <span>
+
 #include <fmt/format.h>
 
 #include "base/json_binding.h"
@@ -43,20 +49,12 @@ constexpr char kSnoozesSoFar[] =
     "SELECT count(*), min(at) FROM task_event WHERE task_seq = ?1 AND kind = 'snoozed' AND seq > coalesce((SELECT "
     "max(seq) FROM task_event WHERE task_seq = ?1 AND kind IN ('queued', 'resumed', 'redriven')), 0)";
 
-constexpr char kStoreResult[] = "INSERT OR REPLACE INTO task_result (seq, result) VALUES (?1, ?2)";
 constexpr char kFindById[] =
     "SELECT seq, id, status, attempts, fencing_token, owner_id, attempts >= max_attempts FROM tasks WHERE id = ?1";
 
-/// An outcome with its result already written as JSON, on the caller's thread.
-struct Prepared {
-  const Finish* finish = nullptr;
-  std::string result;  ///< empty: none
-  Result<std::vector<PreparedStepWrite>> steps = std::vector<PreparedStepWrite>();
-};
-
-Prepared Prepare(const Finish& finish) {
-  Prepared prepared{.finish = &finish};
-  if (const auto* completed = std::get_if<Completed>(&finish.outcome)) {
+PreparedFinish Prepare(const Finish& finish) {
+  PreparedFinish prepared{.finish = &finish};
+  if (const auto* completed = std::get_if<Completed>(&finish.outcome); completed && !completed->result.is_null()) {
     prepared.result = WriteJson(completed->result);
   } else if (const auto* failed = std::get_if<FailedForGood>(&finish.outcome); failed && !failed->result.is_null()) {
     prepared.result = WriteJson(failed->result);
@@ -152,8 +150,9 @@ Result<Result<void>> Refuse(WriteContext& context, const Lease& lease, const Tas
   return Result<void>(Fail(ErrorCode::kLeaseLost, detail));
 }
 
-/// The outer Result is of the transaction, the inner one is the answer to this element.
-Result<Result<void>> FinishOne(WriteContext& context, const Prepared& prepared) {
+}  // namespace
+
+Result<Result<void>> FinishOne(WriteContext& context, const PreparedFinish& prepared) {
   const Finish& finish = *prepared.finish;
   const Lease& lease = finish.lease;
   const Result<Target> target = FindTarget(context, lease.task_id);
@@ -188,7 +187,7 @@ Result<Result<void>> FinishOne(WriteContext& context, const Prepared& prepared) 
       AppendEvent(context, {task.seq, accepted->event_kind, accepted->status, attempts, lease.fencing_token,
                             lease.owner_id, EventDetail(finish, accepted->status)}));
   if (!prepared.result.empty()) {
-    SEEDCORE_RETURN_IF_ERROR(context.db.Execute(kStoreResult, task.seq, prepared.result));
+    SEEDCORE_RETURN_IF_ERROR(StoreResult(context, task.seq, prepared.result));
   }
   if (const auto* held = std::get_if<Held>(&finish.outcome); held != nullptr && held->for_step) {
     SEEDCORE_RETURN_IF_ERROR(AfterHold(context, task));
@@ -203,8 +202,6 @@ Result<Result<void>> FinishOne(WriteContext& context, const Prepared& prepared) 
   return Result<void>();
 }
 
-}  // namespace
-
 Result<void> WriteEffects(WriteContext& context, const std::string& task_id, const Effects& effects) {
   for (const NewFact& fact : effects.facts) {
     SEEDCORE_ASSIGN_OR_RETURN(const Fact added, InsertFact(context, fact));
@@ -216,14 +213,21 @@ Result<void> WriteEffects(WriteContext& context, const std::string& task_id, con
 }
 
 Result<std::vector<Result<void>>> SqliteTaskStore::FinishTasks(std::span<const Finish> finishes) {
-  std::vector<Prepared> prepared;
+  std::vector<PreparedFinish> prepared;
   prepared.reserve(finishes.size());
   for (const Finish& finish : finishes) prepared.push_back(Prepare(finish));
   return writer_.Run([&](WriteContext& context) -> Result<std::vector<Result<void>>> {
     std::vector<Result<void>> out;
     out.reserve(prepared.size());
-    for (const Prepared& finish : prepared) {
-      SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), FinishOne(context, finish));
+    for (std::span<const PreparedFinish> rest = prepared; !rest.empty();) {
+      const std::span<const PreparedFinish> plain = PlainCompletions(rest);
+      if (plain.size() > 1) {
+        SEEDCORE_ASSIGN_OR_RETURN(std::vector<Result<void>> answers, CompleteAll(context, plain));
+        std::ranges::move(answers, std::back_inserter(out));
+      } else {
+        SEEDCORE_ASSIGN_OR_RETURN(out.emplace_back(), FinishOne(context, rest.front()));
+      }
+      rest = rest.subspan(std::max<std::size_t>(plain.size(), 1));
     }
     SEEDCORE_RETURN_IF_ERROR(NoteRoom(context));
     return out;

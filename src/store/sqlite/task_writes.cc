@@ -26,6 +26,7 @@ constexpr char kFailTask[] =
     "UPDATE tasks SET status = 'failed', runnable = 0, dead_letter = 1, error = ?3, error_code = ?4, finished_at = ?2, "
     "updated_at = ?2, lease_expires_at = NULL, owner_id = NULL WHERE seq = ?1 AND finished_at IS NULL";
 
+constexpr char kAnyDependency[] = "SELECT 1 FROM task_depends_on_task LIMIT 1";
 constexpr char kSelectDependants[] =
     "SELECT t.seq, t.id, t.status, t.attempts, t.fencing_token, t.owner_id FROM task_depends_on_task d "
     "JOIN tasks t ON t.id = d.src_task_id WHERE d.dst_task_id = ?1 AND t.finished_at IS NULL ORDER BY t.seq";
@@ -130,6 +131,11 @@ Result<bool> WasCancelled(WriteContext& context, const Lease& lease) {
 Result<void> FailTask(WriteContext& context, const TaskHead& task, const Error& error) {
   SEEDCORE_RETURN_IF_ERROR(FailOne(context, task, error));
   return FailDependants(context, task.id, TaskStatus::kFailed);
+}
+
+Result<bool> AnyDependsOnAnother(WriteContext& context) {
+  SEEDCORE_ASSIGN_OR_RETURN(Statement row, context.db.Query(kAnyDependency));
+  return row.Next();
 }
 
 Result<void> ReleaseDependants(WriteContext& context, const std::string& id) {

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <ranges>
 #include <string>
 #include <string_view>
+
+#include <fmt/ranges.h>
 
 #include "store/sqlite/task_row.h"
 #include "store/sqlite/writer.h"
@@ -23,6 +26,12 @@ struct NewEvent {
   std::string_view detail;
 };
 [[nodiscard]] Result<void> AppendEvent(WriteContext& context, const NewEvent& event);
+
+/// For json_each: what changes many tasks names them so.
+template <std::ranges::input_range Seqs>
+[[nodiscard]] std::string JsonOfSeqs(Seqs&& seqs) {
+  return fmt::format("[{}]", fmt::join(seqs, ","));
+}
 
 /// Enough of a task to change its state.
 struct TaskHead {
@@ -46,6 +55,8 @@ struct TaskHead {
 }
 /// Fails an unfinished task for good, and everything that depends on it.
 [[nodiscard]] Result<void> FailTask(WriteContext& context, const TaskHead& task, const Error& error);
+/// Whether any task waits, or has waited, for another one.
+[[nodiscard]] Result<bool> AnyDependsOnAnother(WriteContext& context);
 /// Tasks that wait for `id` alone can run from now on.
 [[nodiscard]] Result<void> ReleaseDependants(WriteContext& context, const std::string& id);
 /// Tasks that wait for `id`, directly or not, fail.

@@ -10,6 +10,9 @@
 namespace seedcore::store::sqlite {
 namespace {
 
+/// How long a transaction takes what comes while it runs: whoever came first waits for it.
+constexpr std::chrono::milliseconds kJoinedFor{5};
+
 constexpr char kBegin[] = "BEGIN IMMEDIATE";
 constexpr char kCommit[] = "COMMIT";
 constexpr char kRollback[] = "ROLLBACK";
@@ -65,13 +68,25 @@ void Writer::Loop() {
       std::unique_lock lock(mutex_);
       work_.wait(lock, [&] { return closing_ || !queue_.empty(); });
       if (queue_.empty()) return;
-      while (!queue_.empty() && batch.size() < settings_.max_batch) {
-        batch.push_back(std::move(queue_.front()));
-        queue_.pop_front();
-      }
+      Take(batch);
     }
     Process(batch);
   }
+}
+
+void Writer::Take(std::deque<Job>& batch) {
+  while (!queue_.empty() && batch.size() < settings_.max_batch) {
+    batch.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+}
+
+bool Writer::TakeMore(std::deque<Job>& batch, Instant began) {
+  if (env_.Now() - began >= kJoinedFor) return false;
+  const std::size_t before = batch.size();
+  const std::scoped_lock lock(mutex_);
+  Take(batch);
+  return batch.size() > before;
 }
 
 void Writer::Process(std::deque<Job>& batch) {
@@ -101,7 +116,13 @@ Writer::Round Writer::TryBatch(std::deque<Job>& batch, Mode mode, WriteContext& 
   };
   if (auto begun = Begin(); !begun) return fail_all(begun.error());
 
-  for (Job& job : batch) {
+  const Instant began = env_.Now();
+  for (std::size_t i = 0;; ++i) {
+    if (i == batch.size()) {
+      if (!TakeMore(batch, began)) break;
+      context.now = env_.WallNow();
+    }
+    Job& job = batch[i];
     if (mode == Mode::kSavepoints) {
       job.outcome = RunInSavepoint(job.operation, context);
       // An error as grave as a full disk can make SQLite roll back the whole transaction.

@@ -48,7 +48,8 @@ struct WriterSettings {
   std::size_t max_batch = 256;     ///< operations per transaction
 };
 
-/// The one thread that writes. Operations of all callers that are waiting go into one transaction and share its fsync.
+/// The one thread that writes. Operations of all callers that are waiting, and those that come while it runs, go into
+/// one transaction and share its fsync.
 ///
 /// Operations run without savepoints. When one fails after it has changed something, the whole transaction is rolled
 /// back and its operations run again, each inside a savepoint: rare failures pay, the common case does not. An
@@ -91,6 +92,10 @@ class Writer {
   Result<void> RunErased(Operation operation);
   void Loop();
   void Process(std::deque<Job>& batch);
+  /// Under mutex_.
+  void Take(std::deque<Job>& batch);
+  /// What has come since the transaction began, which commits with it; not for ever. Whether there was something.
+  bool TakeMore(std::deque<Job>& batch, Instant began);
   Round TryBatch(std::deque<Job>& batch, Mode mode, WriteContext& context);
   static Result<void> RunGuarded(const Operation& operation, WriteContext& context);
   Result<void> RunInSavepoint(const Operation& operation, WriteContext& context);
