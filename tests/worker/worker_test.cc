@@ -249,12 +249,9 @@ TEST_F(WorkerTest, ProgressAndSnoozeNeedTheTokenOfTheClaimAndKeepTheirBounds) {
   EXPECT_THAT(refused("snooze", token, {{"delay_s", 5.0}}), FieldsAre(200, HasSubstr("queued")));
 }
 
-TEST_F(WorkerTest, ATypeThatNobodyWouldClaimIsRefusedAtOnce) {
-  const auto answer = client_->SendForAnyStatus(
-      {.method = net::Method::kPost, .target = "/api/v1/tasks", .body = R"({"type": "wordcount"})"}, {});
-  ASSERT_TRUE(answer) << ToString(answer.error());
-  EXPECT_EQ(answer->status, 422);
-  EXPECT_THAT(answer->body, testing::HasSubstr("word_count"));
+TEST_F(WorkerTest, ATypeThatNobodyKnowsFailsAtOnceAlsoBesideTypesOfWorkers) {
+  const json::value task = Await(TextOf(Post("/api/v1/tasks", {{"type", "wordcount"}}), "id"), "failed");
+  EXPECT_THAT(TextOf(task, "error"), testing::HasSubstr("no executor for task type 'wordcount'"));
 }
 
 }  // namespace
