@@ -175,7 +175,9 @@ def latency(bed: Bed, system: System, rate: float, count: int) -> list[int]:
 
 
 # What a queue cannot do without: the task is stored, and then it is marked as taken, each by a commit of its own.
-TWO_COMMITS = "INSERT INTO bare (taken) VALUES (false) RETURNING id \\gset\nUPDATE bare SET taken = true WHERE id = :id;\n"
+TWO_COMMITS = (
+    "INSERT INTO bare (taken) VALUES (false) RETURNING id \\gset\nUPDATE bare SET taken = true WHERE id = :id;\n"
+)
 
 
 def two_commits(bed: Bed, rate: float, count: int) -> list[int]:
