@@ -107,6 +107,22 @@ Result<void> Database::RunErased(Mode mode, const Operation& operation, const Wa
   }
 }
 
+Result<void> Database::Rehearse(int connections, const Operation& operation) {
+  std::vector<Pool::Loan> loans;  // all of them at once, or each time it would be the same one
+  for (int i = 0; i < connections; ++i) {
+    SEEDCORE_ASSIGN_OR_RETURN(Pool::Loan loan, writers_.Take());
+    loans.push_back(std::move(loan));
+  }
+  for (const Pool::Loan& connection : loans) {
+    WriteContext context{.db = *connection, .env = env_, .now = env_.WallNow()};
+    SEEDCORE_RETURN_IF_ERROR(connection->Query(kBegin));
+    const Result<void> done = RunGuarded(operation, context);
+    SEEDCORE_RETURN_IF_ERROR(connection->Script(kRollback));
+    SEEDCORE_RETURN_IF_ERROR(done);
+  }
+  return {};
+}
+
 Result<void> Database::TryOnce(Mode mode, const Operation& operation, WriteContext& context, LockTimeout lock_timeout) {
   if (mode == Mode::kOnce) {
     SEEDCORE_RETURN_IF_ERROR(env_.Fault("store.commit"));

@@ -85,6 +85,10 @@ class Database {
     return operation(*other);
   }
 
+  /// Makes `connections` of those that write and runs `operation(WriteContext&)` on each of them, in a transaction that
+  /// is rolled back: what it needs is in the caches of each server process then.
+  Result<void> Rehearse(int connections, const std::function<Result<void>(WriteContext&)>& operation);
+
   [[nodiscard]] Subscription OnRunnable(std::function<void()> listener);
   [[nodiscard]] Subscription OnEvents(std::function<void()> listener);
   /// For those that claim tasks and wait for some.

@@ -1,14 +1,17 @@
 #include "store/postgres/postgres_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "store/postgres/graph_store.h"
 #include "store/postgres/knowledge_stores.h"
 #include "store/postgres/migrations.h"
 #include "store/postgres/queue_store.h"
 #include "store/postgres/registry.h"
+#include "store/postgres/rehearsal.h"
 #include "store/postgres/rule_store.h"
 #include "store/postgres/schedule_store.h"
 #include "store/postgres/step_store.h"
@@ -35,6 +38,8 @@ class PostgresStore final : public Store {
         registry_(database_, env) {
     tasks_.Forget(streams);
   }
+
+  Result<void> Rehearse(int connections) { return database_.Rehearse(connections, RehearseTask); }
 
   TaskStore& tasks() override { return tasks_; }
   FactStore& facts() override { return facts_; }
@@ -104,8 +109,12 @@ Result<std::unique_ptr<Store>> OpenPostgresStore(const PostgresSettings& setting
   SEEDCORE_ASSIGN_OR_RETURN(const int version, Migrate(*first, env.WallNow(), Migrations()));
   SEEDCORE_ASSIGN_OR_RETURN(const Rows half, first->Query(kHasCopyTable, std::string_view(kCopyTable)));
   if (half.Bool(0, 0)) return std::unexpected(UnfinishedCopy("postgresql://" + first->place()));
-  return std::make_unique<PostgresStore>(first->place(), version, database, settings.queue_bound, settings.streams, env,
-                                         metrics);
+  auto store = std::make_unique<PostgresStore>(first->place(), version, database, settings.queue_bound,
+                                               settings.streams, env, metrics);
+  if (const auto rehearsed = store->Rehearse(std::min(settings.rehearsed, settings.writers)); !rehearsed) {
+    log::Warning("the first tasks will take longer", {{"error", rehearsed.error().message}});
+  }
+  return store;
 }
 
 }  // namespace seedcore::store::postgres

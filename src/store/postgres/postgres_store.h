@@ -16,6 +16,9 @@ struct PostgresSettings {
   std::string dsn;  ///< postgresql://user:password@host:port/database, or keyword=value pairs; TLS as it says
   int writers = 8;  ///< connections that write, 1..64
   int readers = 4;  ///< connections that read, 1..64; one more listens
+  /// Of the connections that write, how many are made when the store is opened, and go through the life of a task that
+  /// is rolled back: otherwise the first tasks of a process take ten times as long as later ones.
+  int rehearsed = 0;
   std::size_t queue_bound = 4096;              ///< submits, and results, waiting; one more is refused
   std::chrono::milliseconds max_wait{10'000};  ///< for a free connection
   std::chrono::milliseconds connect_timeout{5'000};

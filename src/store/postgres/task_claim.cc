@@ -57,12 +57,10 @@ struct Claimed {
   bool awaited = false;     ///< it has waited for an announced commit
 };
 
-/// `types`, `announced`: see kChoose.
-Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request, std::optional<std::int32_t> types,
-                            std::optional<std::int32_t> announced) {
-  constexpr int kLeastDue = 256;
+/// `most_due`, `types`, `announced`: see kChoose.
+Result<Claimed> Choose(WriteContext& context, const ClaimRequest& request, int most_due,
+                       std::optional<std::int32_t> types, std::optional<std::int32_t> announced) {
   const WallTime lease_end = context.now + request.lease;
-  const int most_due = std::max(request.limit, kLeastDue);
   const std::string_view code = ToString(ErrorCode::kDeadlineExceeded);
   std::vector<Call> calls;
   if (request.except.empty()) {
@@ -92,8 +90,10 @@ Result<Claimed> ClaimFreely(WriteContext& context, const ClaimRequest& request, 
 Result<Claimed> ClaimFreely(Database& database, const ClaimRequest& request, std::uint64_t types,
                             std::uint32_t announced) {
   using Number = std::optional<std::int32_t>;
+  constexpr int kLeastDue = 256;
   const auto claim = [&](const ClaimRequest& wanted, Number key, Number lock) {
-    return database.WriteOnce([&](WriteContext& context) { return ClaimFreely(context, wanted, key, lock); });
+    const int most_due = std::max(wanted.limit, kLeastDue);
+    return database.WriteOnce([&](WriteContext& context) { return Choose(context, wanted, most_due, key, lock); });
   };
   constexpr int kHalf = 32;
   SEEDCORE_ASSIGN_OR_RETURN(
@@ -138,6 +138,11 @@ std::vector<TaskRow> ReadChosen(const Rows& rows) {
   out.reserve(order.size());
   for (const auto& [at, seq, row] : order) out.push_back(ReadTaskRow(rows, row));
   return out;
+}
+
+Result<std::vector<TaskRow>> ClaimOwn(WriteContext& context, const ClaimRequest& request) {
+  SEEDCORE_ASSIGN_OR_RETURN(Claimed claimed, Choose(context, request, 0, std::nullopt, std::nullopt));
+  return std::move(claimed.rows);
 }
 
 Result<std::vector<Claim>> PostgresTaskStore::ClaimTasks(const ClaimRequest& request) {

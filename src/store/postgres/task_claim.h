@@ -27,6 +27,9 @@ extern const char kBeginChosen[];
 /// A claim while limits or pauses are in force, in a transaction of several statements.
 [[nodiscard]] Result<std::vector<TaskRow>> ClaimUnderLimits(WriteContext& context, const ClaimRequest& request);
 
+/// A claim of types of which only this transaction has tasks. Nothing else is touched, be it late or due.
+[[nodiscard]] Result<std::vector<TaskRow>> ClaimOwn(WriteContext& context, const ClaimRequest& request);
+
 /// The rows of kBeginChosen, in the order of their turns.
 [[nodiscard]] std::vector<TaskRow> ReadChosen(const Rows& rows);
 
