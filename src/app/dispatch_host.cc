@@ -62,7 +62,8 @@ DispatchHost::~DispatchHost() {
 Result<void> DispatchHost::Open() {
   const bool executes = options_.role != "reaper";
   SEEDCORE_RETURN_IF_ERROR(CheckStoreReaches(settings_.store, options_.hosts));
-  SEEDCORE_ASSIGN_OR_RETURN(foundation_, Foundation::Open(settings_.store, env_));
+  SEEDCORE_ASSIGN_OR_RETURN(
+      foundation_, Foundation::Open(settings_.store, env_, executes ? FirstTasks::kAtOnce : FirstTasks::kSeldom));
   const store::Store::Health health = foundation_->store->CheckHealth();
   store_backend_ = health.backend;
   store_location_ = health.location;

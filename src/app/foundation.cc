@@ -10,13 +10,25 @@
 
 namespace seedcore::app {
 
-Result<std::unique_ptr<Foundation>> Foundation::Open(const settings::StoreSettings& settings, Env& env) {
+namespace {
+
+store::postgres::PostgresSettings WithRehearsals(store::postgres::PostgresSettings settings, FirstTasks first_tasks) {
+  constexpr int kSubmitClaimAndEnd = 3;  // at a time
+  if (first_tasks == FirstTasks::kAtOnce) settings.rehearsed = kSubmitClaimAndEnd;
+  return settings;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Foundation>> Foundation::Open(const settings::StoreSettings& settings, Env& env,
+                                                     FirstTasks first_tasks) {
   auto foundation = std::make_unique<Foundation>(env);
   SEEDCORE_ASSIGN_OR_RETURN(foundation->data_dir, PrepareDataDir(settings.data_dir.string()));
   const bool is_postgres = !settings.pg_dsn.empty();
   SEEDCORE_ASSIGN_OR_RETURN(
       foundation->store,
-      is_postgres ? store::postgres::OpenPostgresStore(PostgresSettingsFrom(settings), env, foundation->metrics)
+      is_postgres ? store::postgres::OpenPostgresStore(WithRehearsals(PostgresSettingsFrom(settings), first_tasks), env,
+                                                       foundation->metrics)
                   : store::sqlite::OpenSqliteStore(SqliteSettingsFrom(settings, foundation->data_dir), env,
                                                    foundation->metrics));
   foundation->store_is_shared = is_postgres || settings.shared;

@@ -35,10 +35,14 @@ struct Peers {
   service::Peer<service::CoordinatorService> coordinator;
 };
 
+/// Whether a process that has just started handles tasks at once, and gets its connections ready for them.
+enum class FirstTasks { kSeldom, kAtOnce };
+
 /// What the services of one process stand on. Built first, destroyed last.
 struct Foundation {
   /// Opens the data directory and the store. kInvalidArgument, kUnavailable, kCorrupt: as the store says.
-  [[nodiscard]] static Result<std::unique_ptr<Foundation>> Open(const settings::StoreSettings& settings, Env& env);
+  [[nodiscard]] static Result<std::unique_ptr<Foundation>> Open(const settings::StoreSettings& settings, Env& env,
+                                                                FirstTasks first_tasks = FirstTasks::kSeldom);
   /// Sets `events`.
   void FeedEvents();
 

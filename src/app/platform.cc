@@ -96,7 +96,8 @@ struct Platform::Parts {
 Result<void> Platform::Parts::Start() {
   settings::StoreSettings store = settings.store;
   store.shared = store.shared || settings.server.services_elsewhere;
-  SEEDCORE_ASSIGN_OR_RETURN(foundation, Foundation::Open(store, env));
+  const FirstTasks first_tasks = settings.server.services_elsewhere ? FirstTasks::kSeldom : FirstTasks::kAtOnce;
+  SEEDCORE_ASSIGN_OR_RETURN(foundation, Foundation::Open(store, env, first_tasks));
   foundation->FeedEvents();
   SEEDCORE_RETURN_IF_ERROR(BuildServices());
   SEEDCORE_RETURN_IF_ERROR(BuildApi());
