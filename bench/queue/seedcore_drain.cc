@@ -5,6 +5,7 @@
 //   seedcore_drain DIR|DSN enqueue --count N --clients C    one task per transaction
 //   seedcore_drain DIR|DSN fill    --count N --batch B      in bulk
 //   seedcore_drain DIR|DSN pace    --count N --rate R       one task per transaction, R per second, each with its time
+//                                  --uncounted N            but for the first N, of a client that has just started
 //   seedcore_drain DIR|DSN work    --batch B --lease MS [--hang] [--retention MS]   a dispatcher and a reaper
 //   seedcore_drain DIR|DSN claim   --count N --batch B      microseconds of N single claims
 //   seedcore_drain DIR|DSN look    --count N                N looks of an idle dispatcher that find nothing
@@ -45,6 +46,7 @@ using namespace std::chrono_literals;
 
 struct Options {
   std::int64_t count = 1'000;
+  std::int64_t uncounted = 0;
   int clients = 32;
   int batch = 128;
   double rate = 50.0;
@@ -66,6 +68,8 @@ Result<Options> ReadOptions(std::span<char* const> arguments) {
     const char* const value = arguments[++i];
     if (name == "--count") {
       options.count = std::atoll(value);
+    } else if (name == "--uncounted") {
+      options.uncounted = std::atoll(value);
     } else if (name == "--clients") {
       options.clients = std::max(std::atoi(value), 1);
     } else if (name == "--batch") {
@@ -90,7 +94,7 @@ void Print(const json::object& line) {
 
 Result<std::unique_ptr<store::Store>> Open(const std::string& place, bool shared, Env& env, Metrics& metrics) {
   if (place.starts_with("postgresql://")) {
-    return store::postgres::OpenPostgresStore({.dsn = place}, env, metrics);
+    return store::postgres::OpenPostgresStore({.dsn = place, .rehearsed = 3}, env, metrics);
   }
   std::filesystem::create_directories(place);
   return store::sqlite::OpenSqliteStore({.path = place + "/queue.db", .shared = shared}, env, metrics);
@@ -144,7 +148,7 @@ class Bench {
         for (std::int64_t k = next++; k < options_.count; k = next++) {
           env_.SleepFor(start + k * period - env_.Now(), {});
           store::NewTask task = Sample();
-          task.params["sent_us"] = ToUnixMicros(env_.WallNow());
+          if (k >= options_.uncounted) task.params["sent_us"] = ToUnixMicros(env_.WallNow());
           const auto done = tasks_.Submit(std::span(&task, 1));
           if (done) continue;
           const std::scoped_lock lock(mutex);

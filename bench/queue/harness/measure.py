@@ -157,13 +157,20 @@ def bulk(bed: Bed, system: System, count: int) -> Cost:
     return Cost(run.count, run.seconds, server / run.count * 1e6, run.cpu_seconds / run.count * 1e6, log / run.count)
 
 
+# The tasks of a client's first second wait for its connections and its first plans, and for each other. They are sent,
+# but not counted.
+UNCOUNTED_S = 1.0
+
+
 def latency(bed: Bed, system: System, rate: float, count: int) -> list[int]:
     """Microseconds from just before the submit to the first statement of the task, ascending."""
     with bed.queue(system) as queue:
         workers = start_workers(queue.program, 1, system.latency_words, bed.log)
         try:
             time.sleep(2.0)  # connections, LISTEN and Celery's processes
-            words = ["pace", "--count", str(count), "--rate", str(rate)]
+            uncounted = round(rate * UNCOUNTED_S)
+            sent = ["--count", str(count + uncounted), "--uncounted", str(uncounted)]
+            words = ["pace", *sent, "--rate", str(rate)]
             run_clients(queue.program, [words], LIMIT_S)
             wait_until(lambda: queue.unfinished() == 0, 60, f"{system.name}: paced tasks", 0.1)
         finally:

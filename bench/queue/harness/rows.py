@@ -27,7 +27,7 @@ class Sizes:
     enqueues: int = 20_000
     clients: int = 32
     bulk: int = 100_000
-    idle: int = 200
+    idle: int = 1_000
     paced: int = 5_000
     lease_s: float = 5.0
     dead_limit_s: float = 120.0

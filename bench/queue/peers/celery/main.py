@@ -52,7 +52,8 @@ def enqueue(options: argparse.Namespace) -> None:
 
     def paced(number: int) -> None:
         time.sleep(max(0.0, start + number / options.rate - time.monotonic()))
-        bench.apply_async(kwargs={**SAMPLE, "sent_us": time.time_ns() // 1000})
+        sent_us = time.time_ns() // 1000 if number >= options.uncounted else 0
+        bench.apply_async(kwargs={**SAMPLE, "sent_us": sent_us})
 
     if options.command == "enqueue":
         by_clients(options.count, options.clients, lambda _: bench.apply_async(kwargs=SAMPLE))
@@ -113,6 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=["setup", "enqueue", "fill", "pace", "work"])
     parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--uncounted", type=int, default=0)
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--processes", type=int, default=2)

@@ -11,6 +11,7 @@ export function readOptions() {
     allowPositionals: true,
     options: {
       count: { type: 'string', default: '1000' },
+      uncounted: { type: 'string', default: '0' },
       clients: { type: 'string', default: '32' },
       batch: { type: 'string', default: '100' },
       rate: { type: 'string', default: '50' },
@@ -22,6 +23,7 @@ export function readOptions() {
   return {
     command: positionals[0],
     count: number('count'),
+    uncounted: number('uncounted'),
     clients: number('clients'),
     batch: number('batch'),
     rate: number('rate'),
@@ -53,7 +55,7 @@ export async function enqueue(options, { addOne, addMany }) {
   } else if (options.command === 'pace') {
     await byClients(options, async (number) => {
       await sleepUntil(start + (number * 1000) / options.rate)
-      await addOne({ ...sample(), sent_us: nowUs() })
+      await addOne(number < options.uncounted ? sample() : { ...sample(), sent_us: nowUs() })
     })
   } else {
     throw new Error(`no such command: ${options.command}`)

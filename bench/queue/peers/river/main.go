@@ -62,10 +62,10 @@ func report(line map[string]any) {
 }
 
 type options struct {
-	count, clients, batch int
-	rate                  float64
-	lease                 time.Duration
-	hang                  bool
+	count, uncounted, clients, batch int
+	rate                             float64
+	lease                            time.Duration
+	hang                             bool
 }
 
 // clients runs each on as many goroutines; it is given the number of the task.
@@ -162,6 +162,7 @@ func run(ctx context.Context, command string, arguments []string) error {
 	var o options
 	flags := flag.NewFlagSet(command, flag.ExitOnError)
 	flags.IntVar(&o.count, "count", 1000, "")
+	flags.IntVar(&o.uncounted, "uncounted", 0, "")
 	flags.IntVar(&o.clients, "clients", 32, "")
 	flags.IntVar(&o.batch, "batch", 100, "")
 	flags.Float64Var(&o.rate, "rate", 50, "")
@@ -212,7 +213,9 @@ func run(ctx context.Context, command string, arguments []string) error {
 		err = o.each(func(number int) error {
 			time.Sleep(time.Until(start.Add(time.Duration(float64(number) * period))))
 			task := sample()
-			task.SentUs = time.Now().UnixMicro()
+			if number >= o.uncounted {
+				task.SentUs = time.Now().UnixMicro()
+			}
 			return insert(task)
 		})
 	default:
