@@ -94,7 +94,8 @@ void Print(const json::object& line) {
 
 Result<std::unique_ptr<store::Store>> Open(const std::string& place, bool shared, Env& env, Metrics& metrics) {
   if (place.starts_with("postgresql://")) {
-    return store::postgres::OpenPostgresStore({.dsn = place, .rehearsed = 3}, env, metrics);
+    constexpr int kAsTheProduct = 3;  // `up` and `dispatch`, see app/foundation.cc
+    return store::postgres::OpenPostgresStore({.dsn = place, .rehearsed = kAsTheProduct}, env, metrics);
   }
   std::filesystem::create_directories(place);
   return store::sqlite::OpenSqliteStore({.path = place + "/queue.db", .shared = shared}, env, metrics);

@@ -35,7 +35,8 @@ struct Peers {
   service::Peer<service::CoordinatorService> coordinator;
 };
 
-/// Whether a process that has just started handles tasks at once, and gets its connections ready for them.
+/// Whether a process that has just started handles tasks at once, so that its connections to PostgreSQL are made ready
+/// for them while it starts.
 enum class FirstTasks { kSeldom, kAtOnce };
 
 /// What the services of one process stand on. Built first, destroyed last.
