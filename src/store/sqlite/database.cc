@@ -45,6 +45,17 @@ Error MakeError(sqlite3* connection, int code) {
 
 std::unexpected<Error> Failed(sqlite3* connection, int code) { return std::unexpected(MakeError(connection, code)); }
 
+int CopyLog(sqlite3* connection) {
+  const int code = sqlite3_wal_checkpoint_v2(connection, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  return (code & 0xFF) == SQLITE_BUSY ? SQLITE_OK : code;
+}
+
+/// An error of this copy is no error of the commit: the log is complete.
+int AfterCommit(void* listener, sqlite3* connection, const char* /*database*/, int log_pages) {
+  if ((*static_cast<Database::CommitListener*>(listener))(log_pages)) CopyLog(connection);
+  return SQLITE_OK;
+}
+
 }  // namespace
 
 Statement::~Statement() {
@@ -170,6 +181,22 @@ Result<std::int64_t> Database::QueryInt(const char* sql) {
   SEEDCORE_ASSIGN_OR_RETURN(Statement statement, PrepareOnce(sql));
   SEEDCORE_ASSIGN_OR_RETURN(const bool row, statement.Next());
   return row ? statement.Int(0) : 0;
+}
+
+void Database::OnCommit(CommitListener listener) {
+  auto held = std::make_unique<CommitListener>(std::move(listener));
+  sqlite3_wal_hook(connection_.get(), AfterCommit, held.get());
+  on_commit_ = std::move(held);
+}
+
+Result<void> Database::Checkpoint() {
+  int code = CopyLog(connection_.get());
+  // SQLite itself waits for the disk only when it has copied the whole log.
+  sqlite3_file* file = nullptr;
+  if (code == SQLITE_OK) code = sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (code == SQLITE_OK) code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+  if (code != SQLITE_OK) return Failed(connection_.get(), code);
+  return {};
 }
 
 std::int64_t Database::LastInsertId() const { return sqlite3_last_insert_rowid(connection_.get()); }

@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -103,6 +104,14 @@ class Database {
   [[nodiscard]] Result<void> ExecuteScript(const char* sql);
   [[nodiscard]] Result<std::int64_t> QueryInt(const char* sql);
 
+  /// What to do after each commit, given the pages in the write-ahead log: true copies them into the database at once.
+  /// Takes the place of SQLite's own checkpoints.
+  using CommitListener = std::function<bool(int log_pages)>;
+  void OnCommit(CommitListener listener);
+  /// Copies as much of the write-ahead log into the database as no reader needs, and waits for nobody. Nothing is done
+  /// while another connection is at it.
+  [[nodiscard]] Result<void> Checkpoint();
+
   [[nodiscard]] std::int64_t LastInsertId() const;
   /// Rows changed since the connection was opened.
   [[nodiscard]] std::int64_t TotalChanges() const;
@@ -130,6 +139,7 @@ class Database {
     }
   }
 
+  std::unique_ptr<CommitListener> on_commit_;  // SQLite holds its address
   std::unique_ptr<sqlite3, Close> connection_;
   std::unordered_map<const char*, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;  // goes before its connection
 };

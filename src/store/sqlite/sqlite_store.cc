@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "store/sqlite/checkpointer.h"
 #include "store/sqlite/file_header.h"
 #include "store/sqlite/file_lock.h"
 #include "store/sqlite/foreign_commits.h"
@@ -30,6 +31,7 @@ namespace {
 
 /// Several may be waiting, and each checks the file.
 constexpr auto kOpeningPatience = std::chrono::seconds(60);
+constexpr std::int64_t kCopierCacheBytes = 64 << 10;  // a checkpoint uses none of it
 constexpr char kProbeRead[] = "SELECT count(*) FROM task_count";
 constexpr char kProbeWrite[] =
     "INSERT INTO store_health (id, checked_at) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET checked_at = ?1";
@@ -38,12 +40,14 @@ constexpr char kHasCopyTable[] = "SELECT count(*) FROM sqlite_schema WHERE name 
 
 class SqliteStore final : public Store {
  public:
-  SqliteStore(std::string path, int schema_version, FileLock lock, Database writer, WriterSettings writer_settings,
-              std::vector<Database> readers, std::chrono::milliseconds max_wait, const StreamRetention& streams,
+  SqliteStore(std::string path, int schema_version, FileLock lock, std::unique_ptr<Checkpointer> checkpointer,
+              Database writer, WriterSettings writer_settings, std::vector<Database> readers,
+              std::chrono::milliseconds max_wait, const StreamRetention& streams,
               std::optional<ForeignCommits::Watch> watch, Env& env, Metrics& metrics)
       : path_(std::move(path)),
         schema_version_(schema_version),
         lock_(std::move(lock)),
+        checkpointer_(std::move(checkpointer)),
         writer_(std::move(writer), writer_settings, env, metrics),
         readers_(std::move(readers), max_wait, env),
         tasks_(writer_, readers_, env),
@@ -91,9 +95,10 @@ class SqliteStore final : public Store {
 
   const std::string path_;
   const int schema_version_;
-  // From here on the order matters: the writer's connection is closed after the readers', so that it folds the
-  // write-ahead log into the database, and the lock goes last.
+  // From here on the order matters: the connections that can write are closed after the readers', so that the last
+  // folds the write-ahead log into the database, and the lock goes last.
   FileLock lock_;
+  std::unique_ptr<Checkpointer> checkpointer_;  // the writer tells it of its commits
   Writer writer_;
   Readers readers_;
   SqliteTaskStore tasks_;
@@ -138,7 +143,7 @@ Result<void> RefuseNetworkFileSystem(const std::filesystem::path& directory) {
               directory.string());
 }
 
-Result<Database> OpenWriter(const SqliteSettings& settings) {
+Result<Database> OpenToWrite(const SqliteSettings& settings, std::int64_t cache_bytes) {
   SEEDCORE_ASSIGN_OR_RETURN(Database database,
                             Database::Open(settings.path, OpenMode::kReadWriteCreate, settings.busy_timeout));
   if (database.IsReadOnly()) {
@@ -148,9 +153,8 @@ Result<Database> OpenWriter(const SqliteSettings& settings) {
   // secure_delete is on in Debian's build; nothing here needs deleted rows to be overwritten with zeros.
   const std::string pragmas = fmt::format(
       "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF; PRAGMA temp_store = MEMORY; "
-      "PRAGMA cache_size = -{}; PRAGMA wal_autocheckpoint = {}; PRAGMA journal_size_limit = {};",
-      settings.writer_cache_bytes / 1024, settings.checkpoint_pages,
-      settings.checkpoint_pages * std::int64_t{4096} * 4);
+      "PRAGMA cache_size = -{}; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {};",
+      cache_bytes / 1024, settings.checkpoint_pages * std::int64_t{4096} * Checkpointer::kLong);
   SEEDCORE_RETURN_IF_ERROR(database.ExecuteScript(pragmas.c_str()));
   if (settings.max_pages > 0) {
     SEEDCORE_RETURN_IF_ERROR(
@@ -187,12 +191,16 @@ Result<std::unique_ptr<Store>> Open(const SqliteSettings& settings, Env& env, Me
   SEEDCORE_ASSIGN_OR_RETURN(const FileLock opening,
                             FileLock::AcquireWithin(settings.path + ".opening", kOpeningPatience, env));
   SEEDCORE_RETURN_IF_ERROR(CheckHeader(settings.path));
-  SEEDCORE_ASSIGN_OR_RETURN(Database writer, OpenWriter(settings));
+  SEEDCORE_ASSIGN_OR_RETURN(Database writer, OpenToWrite(settings, settings.writer_cache_bytes));
   SEEDCORE_RETURN_IF_ERROR(QuickCheck(writer, settings));
   SEEDCORE_RETURN_IF_ERROR(Migrate(writer, env.WallNow(), Migrations()));
   SEEDCORE_ASSIGN_OR_RETURN(const int version, SchemaVersion(writer));
   SEEDCORE_ASSIGN_OR_RETURN(const std::int64_t half, writer.QueryInt(kHasCopyTable));
   if (half > 0) return std::unexpected(UnfinishedCopy(settings.path));
+
+  SEEDCORE_ASSIGN_OR_RETURN(Database copier, OpenToWrite(settings, kCopierCacheBytes));
+  auto checkpointer = std::make_unique<Checkpointer>(std::move(copier), settings.checkpoint_pages, env);
+  writer.OnCommit([to = checkpointer.get()](int log_pages) { return to->Committed(log_pages); });
 
   std::vector<Database> readers;
   for (int i = 0; i < settings.readers; ++i) {
@@ -205,9 +213,9 @@ Result<std::unique_ptr<Store>> Open(const SqliteSettings& settings, Env& env, Me
     watch.emplace(std::move(reader), settings.foreign_commits);
   }
   const WriterSettings writer_settings{.queue_bound = settings.writer_queue_bound, .max_batch = settings.max_batch};
-  return std::make_unique<SqliteStore>(settings.path, version, std::move(lock), std::move(writer), writer_settings,
-                                       std::move(readers), settings.busy_timeout, settings.streams, std::move(watch),
-                                       env, metrics);
+  return std::make_unique<SqliteStore>(settings.path, version, std::move(lock), std::move(checkpointer),
+                                       std::move(writer), writer_settings, std::move(readers), settings.busy_timeout,
+                                       settings.streams, std::move(watch), env, metrics);
 }
 
 }  // namespace
