@@ -16,8 +16,8 @@ from harness.workers import run_clients
 CLAIMS = 300
 BATCH = 32
 
-# Rows 3 to :all of one table, those up to :done as row 1 (finished), the rest as row 2 (queued). Times lie a millisecond
-# apart and turns one step. Triggers are off: they would count each row, and tell of each event.
+# Rows after {second} to {all} of one table, those up to {done} as row {first} (finished), the rest as row {second} (queued).
+# Times lie a millisecond apart and turns one step. Triggers are off: they would count each row, and tell of each event.
 COPY_ROWS = """
 SET session_replication_role = replica; SET synchronous_commit = off;
 DO $fill$
@@ -37,8 +37,8 @@ BEGIN
     WHERE a.attname NOT IN ('submit_event', 'claim_event', 'end_event') AND a.attrelid = '{table}'::regclass AND a.attnum > 0
       AND NOT a.attisdropped AND a.attgenerated = ''
       AND (a.attname = '{key}' OR a.attname <> 'seq');
-  EXECUTE format('INSERT INTO {table} (%s) SELECT %s FROM generate_series(3::bigint, {all}) n (i) '
-    'JOIN {table} m ON m.{key} = CASE WHEN n.i <= {done} THEN 1 ELSE 2 END ORDER BY n.i', v_names, v_values);
+  EXECUTE format('INSERT INTO {table} (%s) SELECT %s FROM generate_series({second}::bigint + 1, {all}) n (i) '
+    'JOIN {table} m ON m.{key} = CASE WHEN n.i <= {done} THEN {first} ELSE {second} END ORDER BY n.i', v_names, v_values);
 END $fill$
 """
 # What is not part of a constraint is built after the rows.
@@ -57,6 +57,7 @@ DO $make$ DECLARE v record; BEGIN
   UPDATE queue_flow SET last_turn = (SELECT max(turn) FROM tasks);
 END $make$;
 DROP TABLE bench_index;
+DELETE FROM ready_batch;
 DELETE FROM task_ready;
 INSERT INTO task_ready (seq, turn, type) SELECT seq, turn, type FROM tasks WHERE runnable = 1 ORDER BY seq;
 DELETE FROM finished_batch;
@@ -93,7 +94,8 @@ def fill_store(queue: Instance, queued: int, finished: int) -> None:
     """`queued` tasks to claim after `finished` ones, in an empty store."""
     run_clients(queue.program, [["fill", "--count", "2", "--batch", "2"]], 60)
     claim_us(queue, 1, 1)  # ends the first
-    numbers = {"all": queued + finished + 2, "done": finished + 2}
+    first, second = (int(queue.session.value(f"SELECT {which}(seq) FROM tasks")) for which in ("min", "max"))
+    numbers = {"first": first, "second": second, "done": second + finished, "all": second + finished + queued}
     run_sql(queue.dsn, HISTORY)
     run_sql(queue.dsn, DROP_INDEXES)
     failures: list[str] = []
