@@ -78,13 +78,17 @@ function(seedcore_room name)
 endfunction()
 
 # seedcore_tests(PROGRAM PREFIX [FILTER]): the program's GoogleTest tests, or those of FILTER, as ctest tests PREFIX.SUITE.NAME, each
-# in a process of its own. With a sanitizer, where the start of a process takes longer than most tests, all in one: PREFIX.all.
+# in a process of its own. With a sanitizer, where the start of a process takes longer than most tests, in two: PREFIX.half.N.
 function(seedcore_tests program prefix)
   if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
     # Without a FILTER there is no flag, so that GTEST_FILTER of the environment (CMakePresets.json) holds.
     list(TRANSFORM ARGN PREPEND --gtest_filter= OUTPUT_VARIABLE filter)
-    add_test(NAME ${prefix}.all COMMAND ${program} ${filter})
-    set_tests_properties(${prefix}.all PROPERTIES TIMEOUT 600 COST 10)
+    foreach(number RANGE 1 2)
+      math(EXPR index "${number} - 1")
+      add_test(NAME ${prefix}.half.${number} COMMAND ${program} ${filter})
+      set_tests_properties(${prefix}.half.${number} PROPERTIES TIMEOUT 600 COST 10
+                           ENVIRONMENT "GTEST_TOTAL_SHARDS=2;GTEST_SHARD_INDEX=${index}")
+    endforeach()
   else()
     gtest_discover_tests(${program} TEST_PREFIX "${prefix}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                          TEST_FILTER "${ARGN}" PROPERTIES TIMEOUT 120)
