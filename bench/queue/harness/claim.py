@@ -94,6 +94,7 @@ def fill_store(queue: Instance, queued: int, finished: int) -> None:
     """`queued` tasks to claim after `finished` ones, in an empty store."""
     run_clients(queue.program, [["fill", "--count", "2", "--batch", "2"]], 60)
     claim_us(queue, 1, 1)  # ends the first
+    assert queue.session is not None  # that of a queue on PostgreSQL
     first, second = (int(queue.session.value(f"SELECT {which}(seq) FROM tasks")) for which in ("min", "max"))
     numbers = {"first": first, "second": second, "done": second + finished, "all": second + finished + queued}
     run_sql(queue.dsn, HISTORY)
