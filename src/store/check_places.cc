@@ -5,7 +5,7 @@
 namespace seedcore::store {
 namespace {
 
-// See postgres/schema_places.cc and schema_ready_batches.cc.
+// See postgres/schema/places.cc and schema/line.cc.
 constexpr std::array kPlaceRules = {
     Rule{"a task that can run stands in line with its turn",
          SEEDCORE_TASK "LEFT JOIN task_line r ON r.seq = t.seq AND r.turn = t.turn AND r.type = t.type WHERE "

@@ -9,7 +9,7 @@
 
 namespace seedcore::store {
 
-/// What one task may have, in bytes where they are texts; seedcore_enqueue (postgres/schema_bounds.cc) knows the same
+/// What one task may have, in bytes where they are texts; seedcore_enqueue (postgres/schema/submit.cc) knows the same
 /// numbers. Type and domain are part of index entries.
 inline constexpr std::size_t kMaxTypeBytes = 128;
 inline constexpr std::size_t kMaxDomainBytes = 255;

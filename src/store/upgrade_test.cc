@@ -1,13 +1,14 @@
 // A store that an earlier version of the program wrote, with tasks in flight, opened by this one.
+#include <algorithm>
 #include <map>
 #include <regex>
+#include <span>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "store/check.h"
 #include "store/conformance.h"
-#include "store/earlier_schema.h"
 #include "store/location.h"
 #include "store/postgres/connection.h"
 #include "store/postgres/migrations.h"
@@ -15,6 +16,7 @@
 #include "store/postgres/testing.h"
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/sqlite_store.h"
+#include "store/stored_rows.h"
 
 namespace seedcore::store {
 namespace {
@@ -37,10 +39,10 @@ std::string Replaced(std::string text, const std::string& from, const std::strin
   return text;
 }
 
-std::string Rows(int version, const Dialect& dialect, WallTime start) {
-  std::string text(kTasksOfSchema1);
-  if (version >= 2) text += kKnowledgeOfSchema2;
-  if (version >= 3) text += kRegistryOfSchema3;
+std::string Rows(const Dialect& dialect, WallTime start) {
+  std::string text(kTasksInFlight);
+  text += kKnowledge;
+  text += kRegistry;
   for (const auto& [from, to] : dialect.words) text = Replaced(std::move(text), from, to);
   for (int second = 60; second >= 0; --second) {
     text = Replaced(std::move(text), fmt::format("@{}", second), dialect.time(start + std::chrono::seconds(second)));
@@ -49,6 +51,13 @@ std::string Rows(int version, const Dialect& dialect, WallTime start) {
 }
 
 std::string Id(int number) { return fmt::format("01900000-0000-7000-8000-{:012}", number); }
+
+/// The migrations to `version`.
+template <class Migration>
+std::span<const Migration> UpTo(int version, std::span<const Migration> all) {
+  return all.first(static_cast<std::size_t>(
+      std::ranges::count_if(all, [&](const Migration& migration) { return migration.version <= version; })));
+}
 
 class UpgradePostgresAndSqlite : public testing::Test {
  protected:
@@ -61,12 +70,12 @@ class UpgradePostgresAndSqlite : public testing::Test {
         [](WallTime time) { return std::to_string(ToUnixMicros(time)); }};
     auto database =
         Must(sqlite::Database::Open(path, sqlite::OpenMode::kReadWriteCreate, std::chrono::milliseconds(1000)));
-    Must(sqlite::Migrate(database, start_, sqlite::Migrations().first(static_cast<std::size_t>(version))));
+    Must(sqlite::Migrate(database, start_, UpTo(version, sqlite::Migrations())));
     // The payload has no type and no domain here.
-    std::string rows = Rows(version, dialect, start_);
+    std::string rows = Rows(dialect, start_);
     rows = std::regex_replace(rows, std::regex(R"(\n  \((\d), '(work|keyed)', '', ('[^']*', '\{))"), "\n  ($1, $3");
     Must(database.ExecuteScript(rows.c_str()));
-    Must(database.ExecuteScript(std::string(kCountsOfSchema1).c_str()));
+    Must(database.ExecuteScript(std::string(kCountsOfSqlite).c_str()));
     return path;
   }
 
@@ -78,9 +87,9 @@ class UpgradePostgresAndSqlite : public testing::Test {
         {{" DOMAIN ", " "}, {" TYPE ", " type, domain, "}, {"TAGS", "'{animals}'"}, {"CONTENT_HASH", kHash}},
         [](WallTime time) { return "'" + ToRfc3339(time) + "'"; }};
     const auto connection = Must(postgres::Connection::Open({.dsn = server_.Dsn(name), .setup = {}}));
-    Must(postgres::Migrate(*connection, start_, postgres::Migrations().first(static_cast<std::size_t>(version))));
+    Must(postgres::Migrate(*connection, start_, UpTo(version, postgres::Migrations())));
     // Tasks have no domain here.
-    std::string rows = Rows(version, dialect, start_);
+    std::string rows = Rows(dialect, start_);
     rows = std::regex_replace(rows, std::regex(R"(-(\d{12})', '(work|keyed)', '', )"), "-$1', '$2', ");
     Must(connection->Script(rows.c_str()));
     Must(connection->Script("SELECT setval(pg_get_serial_sequence('tasks', 'seq'), 7)"));
@@ -92,7 +101,7 @@ class UpgradePostgresAndSqlite : public testing::Test {
     return sqlite::OpenSqliteStore({.path = place}, env_, metrics_);
   }
 
-  void ExpectThatWorkGoesOn(const std::string& place, int version) {
+  void ExpectThatWorkGoesOn(const std::string& place) {
     const auto store = Must(Open(place));
     TaskStore& tasks = store->tasks();
     const auto counts = Must(tasks.Counts()).by_status;
@@ -147,16 +156,12 @@ class UpgradePostgresAndSqlite : public testing::Test {
     Must(Must(tasks.FinishTasks(std::vector<Finish>{{claim.lease(), Snoozed{std::chrono::seconds(1), "later"}, {}}}))
              .front());
 
-    if (version >= 2) {
-      EXPECT_THAT(Must(store->facts().Search({.text = "elephant", .tag = "animals"})), SizeIs(1));
-      EXPECT_EQ(Must(store->ledger().Append({.scope = "agent", .scope_id = "a1", .delta_e = -1.0})).balance_after, 2.5);
-      EXPECT_EQ(Must(store->streams().Load("ocps", "work")), (json::object{{"s", 0.25}}));
-      EXPECT_THAT(Must(store->incidents().Search(0.5, 10)), SizeIs(1));
-    }
-    if (version >= 3) {
-      EXPECT_THAT(Must(store->registry().Organs()).at(0).agent_ids, ElementsAre("a1"));
-      EXPECT_THAT(Must(store->registry().RoutingRules()), SizeIs(1));
-    }
+    EXPECT_THAT(Must(store->facts().Search({.text = "elephant", .tag = "animals"})), SizeIs(1));
+    EXPECT_EQ(Must(store->ledger().Append({.scope = "agent", .scope_id = "a1", .delta_e = -1.0})).balance_after, 2.5);
+    EXPECT_EQ(Must(store->streams().Load("ocps", "work")), (json::object{{"s", 0.25}}));
+    EXPECT_THAT(Must(store->incidents().Search(0.5, 10)), SizeIs(1));
+    EXPECT_THAT(Must(store->registry().Organs()).at(0).agent_ids, ElementsAre("a1"));
+    EXPECT_THAT(Must(store->registry().RoutingRules()), SizeIs(1));
   }
 
   void ExpectSound(const std::string& place) {
@@ -166,7 +171,7 @@ class UpgradePostgresAndSqlite : public testing::Test {
     EXPECT_THAT(broken, IsEmpty());
   }
 
-  /// Of the keyed task, as the program computed it under schema 1.
+  /// Of the keyed task, as the program computed it when there was no other schema.
   static constexpr char kHash[] = "-4792276783777773968";
 
   SimEnv env_;
@@ -177,16 +182,23 @@ class UpgradePostgresAndSqlite : public testing::Test {
 };
 
 TEST_F(UpgradePostgresAndSqlite, WorkGoesOnAfterAnUpgradeFromEachVersion) {
-  for (const int version : {1, 2, 3, 4, 5, 10, 12, 19}) {
-    for (const std::string& place : {WriteSqlite(version), WritePostgres(version)}) {
-      SCOPED_TRACE(fmt::format("schema {} in {}", version, IsDsn(place) ? "PostgreSQL" : place));
+  const auto versions = postgres::Migrations();
+  ASSERT_GE(versions.size(), 2U) << "the version before is migrated";
+  for (const postgres::Migration& earlier : versions.first(versions.size() - 1)) {
+    for (const std::string& place : {WriteSqlite(earlier.version), WritePostgres(earlier.version)}) {
+      SCOPED_TRACE(fmt::format("schema {} in {}", earlier.version, IsDsn(place) ? "PostgreSQL" : place));
       env_.JumpWall(start_ + std::chrono::seconds(20) - env_.WallNow());
-      EXPECT_EQ(Must(MigrateStore(place, env_)).from, version);
+      EXPECT_EQ(Must(MigrateStore(place, env_)).from, earlier.version);
       ExpectSound(place);
-      ExpectThatWorkGoesOn(place, version);
+      ExpectThatWorkGoesOn(place);
       ExpectSound(place);
     }
   }
+}
+
+TEST_F(UpgradePostgresAndSqlite, BothStoresHaveTheSameVersions) {
+  EXPECT_TRUE(std::ranges::equal(sqlite::Migrations(), postgres::Migrations(), {}, &sqlite::Migration::version,
+                                 &postgres::Migration::version));
 }
 
 }  // namespace

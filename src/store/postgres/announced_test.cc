@@ -1,4 +1,4 @@
-// Claims that wait for a commit that was announced to them (schema_announced.cc).
+// Claims that wait for a commit that was announced to them (schema/claims.cc).
 
 #include <atomic>
 #include <chrono>

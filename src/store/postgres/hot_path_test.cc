@@ -1,4 +1,4 @@
-// The statements that keep counts and places themselves (schema_hot_path.cc): what they write must be what the triggers
+// The statements that keep counts and places themselves (schema/places.cc): what they write must be what the triggers
 // would have written, in whatever mixture tasks come, and nobody may wait where nobody has to.
 
 #include <chrono>

@@ -61,6 +61,12 @@ Result<int> MigrateLocked(Connection& connection, WallTime now, std::span<const 
                                                  "the newer program or restore an older backup",
                                                  current, newest));
   }
+  if (current > 0 && current < migrations.front().version) {
+    return Fail(ErrorCode::kCorrupt,
+                fmt::format("the database has schema version {}, this program migrates from version "
+                            "{} on; migrate it with a program between the two first",
+                            current, migrations.front().version));
+  }
   if (current < newest) SEEDCORE_RETURN_IF_ERROR(connection.Script(kCreateVersionTable));
   for (const Migration& migration : migrations) {
     if (migration.version <= current) continue;
@@ -83,48 +89,14 @@ Result<int> MigrateLocked(Connection& connection, WallTime now, std::span<const 
 }  // namespace
 
 std::span<const Migration> Migrations() {
-  static constexpr std::array kTasks = {kSchemaTasks, kSchemaTaskTriggers, kSchemaTaskFunctions, kSchemaFinishFunctions,
-                                        kSchemaEnqueue};
-  static constexpr std::array kKnowledge = {kSchemaKnowledge};
-  static constexpr std::array kRegistry = {kSchemaRegistry};
-  static constexpr std::array kListeners = {kSchemaListeners};
-  static constexpr std::array kDispatch = {kSchemaDispatch, kSchemaDispatchFunctions, kSchemaDispatchFinish};
-  static constexpr std::array kGraph = {kSchemaGraph};
-  static constexpr std::array kSteps = {kSchemaSteps};
-  static constexpr std::array kSchedules = {kSchemaSchedules};
-  static constexpr std::array kTurns = {kSchemaTurns, kSchemaTurnFunctions};
-  static constexpr std::array kHistory = {kSchemaHistory, kSchemaHistoryFinish, kSchemaTurnsTogether};
-  static constexpr std::array kBounds = {kSchemaBounds, kSchemaRelease};
-  static constexpr std::array kPlaces = {kSchemaPlaces, kSchemaPlacesFunctions, kSchemaChanges};
-  static constexpr std::array kHotPath = {kSchemaHotPath, kSchemaHotPathFinish, kSchemaHotPathComplete};
-  static constexpr std::array kReadyBatches = {kSchemaReadyBatches};
-  static constexpr std::array kClaims = {kSchemaClaims};
-  static constexpr std::array kRules = {kSchemaRules};
-  static constexpr std::array kAnnounced = {kSchemaAnnounced};
-  static constexpr std::array kManyClaims = {kSchemaManyClaims};
-  static constexpr std::array kRetention = {kSchemaRetention};
-  static constexpr std::array kExternal = {kSchemaExternal};
-  static constexpr std::array<Migration, 20> kMigrations = {{
-      {1, "tasks, their events and dependencies", kTasks},
-      {2, "facts, incidents, energy ledger and stream states", kKnowledge},
-      {3, "cluster epoch, instances, organs, agents and routing rules", kRegistry},
-      {4, "what instances serve, and at which address", kListeners},
-      {5, "limits, pauses and unique keys of tasks", kDispatch},
-      {6, "nodes, edges and embeddings of the graph", kGraph},
-      {7, "steps of tasks", kSteps},
-      {8, "schedules, and the progress of tasks", kSchedules},
-      {9, "turns: fair order of claiming", kTurns},
-      {10, "the history of tasks, and turns: many at a time", kHistory},
-      {11, "bounds of enqueued tasks and of streams", kBounds},
-      {12, "where tasks are found, outside of their rows", kPlaces},
-      {13, "the places of tasks, kept by those who change many", kHotPath},
-      {14, "many tasks in one place of the line", kReadyBatches},
-      {15, "claims, step by step", kClaims},
-      {16, "versions of the rules", kRules},
-      {17, "claims that wait for a commit", kAnnounced},
-      {18, "large claims, many at a time", kManyClaims},
-      {19, "retention, page after page; enqueueing from SQL without further rights", kRetention},
-      {20, "types left to workers outside", kExternal},
+  static constexpr std::array kWhole = {
+      schema::kTasks,    schema::kHistory, schema::kLine,   schema::kTurns,     schema::kLimits,  schema::kPlaces,
+      schema::kSubmit,   schema::kClaims,  schema::kFinish, schema::kComplete,  schema::kControl, schema::kKnowledge,
+      schema::kRegistry, schema::kGraph,   schema::kSteps,  schema::kSchedules, schema::kRules};
+  static constexpr std::array kTypesLeft = {schema::kExternal};
+  static constexpr std::array<Migration, 2> kMigrations = {{
+      {19, "the whole schema", kWhole},
+      {20, "types left to workers outside", kTypesLeft},
   }};
   return kMigrations;
 }

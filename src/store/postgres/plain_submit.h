@@ -12,7 +12,7 @@
 namespace seedcore::store::postgres {
 
 /// Plain tasks, without idempotency key, unique key and dependencies, that are stored by one statement. It keeps the
-/// places itself (schema_hot_path.cc), so nothing follows it in its transaction.
+/// places itself (schema/places.cc), so nothing follows it in its transaction.
 class PlainSubmit {
  public:
   explicit PlainSubmit(WallTime now) : now_(now) {}

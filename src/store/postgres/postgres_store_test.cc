@@ -10,7 +10,7 @@
 #include "store/admission.h"
 #include "store/conformance.h"
 #include "store/postgres/connection.h"
-#include "store/postgres/schema.h"
+#include "store/postgres/schema/schema.h"
 #include "store/postgres/store_fixture.h"
 #include "store/postgres/testing.h"
 
@@ -65,6 +65,16 @@ TEST_F(PostgresStore, EachFaultOfTheDsnIsNamed) {
     EXPECT_EQ(store.error().code, c.code) << ToString(store.error());
     EXPECT_THAT(store.error().message, HasSubstr(c.message));
   }
+}
+
+TEST_F(PostgresStore, ASchemaOlderThanTheFirstIsRefusedAndBothVersionsAreNamed) {
+  Must(Open());
+  server_.Execute(database_, "UPDATE schema_version SET version = version - 19");
+  const auto store = Open();
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, ErrorCode::kCorrupt);
+  EXPECT_THAT(store.error().message, HasSubstr("schema version 1,"));
+  EXPECT_THAT(store.error().message, HasSubstr(fmt::format("from version {} on", Migrations().front().version)));
 }
 
 TEST_F(PostgresStore, ANewerSchemaIsRefusedAndBothVersionsAreNamed) {

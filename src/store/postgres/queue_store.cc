@@ -30,7 +30,7 @@ constexpr char kPutLimit[] =
     "tokens_at = CASE WHEN " SEEDCORE_PG_SAME_RATE
     " THEN l.tokens_at ELSE excluded.tokens_at END, "
     "rate_tasks = excluded.rate_tasks, interval_ms = excluded.interval_ms, burst = excluded.burst";
-// Whoever ends tasks with a key holds this lock shared, and has looked for limits once it has it (schema_hot_path.cc).
+// Whoever ends tasks with a key holds this lock shared, and has looked for limits once it has it (schema/places.cc).
 constexpr char kWaitForKeys[] = "SELECT pg_advisory_xact_lock(24307, 0)";
 constexpr char kOtherLimits[] = "SELECT count(*) FROM queue_limit WHERE (scope, name) <> ($1, $2)";
 constexpr char kDeleteLimit[] = "DELETE FROM queue_limit WHERE scope = $1 AND name = $2";

@@ -1,4 +1,4 @@
-// Tasks that stand in line together (schema_ready_batches.cc): the order and the counts are those of tasks that stand
+// Tasks that stand in line together (schema/line.cc): the order and the counts are those of tasks that stand
 // alone, whatever comes between them, leaves the line, or claims at the same time.
 
 #include <algorithm>
@@ -49,8 +49,7 @@ class ReadyBatches : public CheckedPostgresTasks {
   std::unique_ptr<Connection> BeginAClaimOf(int n) {
     auto other = Connect();
     Must(other->Script("BEGIN"));
-    Must(other->Query(
-        fmt::format("SELECT changed FROM seedcore_prepare_claim(now(), 10, '', '', 0, {}, NULL)", n).c_str()));
+    Must(other->Query("SELECT seqs FROM seedcore_take_batches(NULL, $1, NULL, false)", n));
     return other;
   }
 };
@@ -183,12 +182,6 @@ TEST_F(ReadyBatches, ALimitThatComesInTheMiddleOfAClaimIsMetByTheNextOne) {
   Must(store_->queues().Resume("a"));
   EXPECT_EQ(Count("task_line"), 54);
   EXPECT_THAT(ClaimSome(100), SizeIs(54));
-}
-
-TEST_F(ReadyBatches, AProcessOfAnEarlierVersionTakesNothingFromThem) {
-  Submit(64);
-  ASSERT_TRUE(Connect()->Script("SELECT changed FROM seedcore_prepare_claim(now(), 10, '', '', 0, 10)"));
-  EXPECT_THAT(ClaimSome(100), SizeIs(64));
 }
 
 TEST_F(ReadyBatches, AClaimPassesOverABatchThatAnotherHasLocked) {

@@ -20,7 +20,7 @@ namespace seedcore::store::postgres {
   "(SELECT type FROM found WHERE type IS NOT NULL LIMIT 1000) UNION "                              \
   "(SELECT type FROM batched WHERE type IS NOT NULL LIMIT 1000) LIMIT 1000"
 
-/// Changes the tasks that this transaction has chosen (schema_claims.cc), and returns them: SEEDCORE_PG_TASK_COLUMNS,
+/// Changes the tasks that this transaction has chosen (schema/claims.cc), and returns them: SEEDCORE_PG_TASK_COLUMNS,
 /// no result, and the turn. $1 now, $2 owner, $3 lease end.
 extern const char kBeginChosen[];
 

@@ -27,7 +27,7 @@ class Conditions {
     }
   }
 
-  /// By what tells of the few tasks in that state, where there is any (schema_places.cc).
+  /// By what tells of the few tasks in that state, where there is any (schema/places.cc).
   void AddStatus(TaskStatus status) {
     const std::string_view name = EnumToString(status);
     switch (status) {

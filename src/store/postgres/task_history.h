@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-/// How the history of tasks is kept: see schema_history.cc.
+/// How the history of tasks is kept: see schema/history.cc.
 namespace seedcore::store::postgres {
 
 /// The step of task_event_seq: how many numbers a batch of events has.

@@ -1,4 +1,4 @@
-// What happens to every task once is kept for many tasks in one row (schema_history.cc): what callers see of it.
+// What happens to every task once is kept for many tasks in one row (schema/history.cc): what callers see of it.
 
 #include <algorithm>
 #include <future>

@@ -7,7 +7,7 @@
 namespace seedcore::store::postgres {
 namespace {
 
-// The CASE keeps the planner from idx_tasks_running, see schema_dispatch_functions.cc.
+// The CASE keeps the planner from looking elsewhere than at the ids, see schema/finish.cc.
 #define SEEDCORE_PG_IS_HELD \
   "CASE WHEN t.status = 'running' THEN t.owner_id = g.owner_id AND t.fencing_token = g.token ELSE false END"
 

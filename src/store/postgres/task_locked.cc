@@ -8,7 +8,7 @@ namespace seedcore::store::postgres {
 namespace {
 
 // $1 ids. What a failure fails farther away is not looked at: of that there is seldom any. The LATERALs with a LIMIT
-// are looked up one at a time, see schema_bounds.cc.
+// are looked up one at a time, see schema/control.cc.
 constexpr char kLockWhatIsFree[] =
     "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::uuid[]) WITH ORDINALITY AS g (id, number) ORDER BY g.id), "
     "own AS MATERIALIZED (SELECT g.number, t.id FROM given g CROSS JOIN LATERAL ("

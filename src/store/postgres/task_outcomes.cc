@@ -57,7 +57,7 @@ struct Details {
   }
 };
 
-/// Completions at the first attempt of one owner share rows of history, see schema_history.cc.
+/// Completions at the first attempt of one owner share rows of history, see schema/history.cc.
 struct Batches {
   struct Newest {
     int tasks = 0;

@@ -1,4 +1,4 @@
-// Where claims, the reaper and retention find tasks (schema_places.cc): what must hold of these tables when several are
+// Where claims, the reaper and retention find tasks (schema/places.cc): what must hold of these tables when several are
 // at work, and that a task's row changes without a change of its indexes.
 
 #include <algorithm>
@@ -84,7 +84,7 @@ TEST_F(TaskPlaces, WhoClaimsBehindOthersTakesWhatTheyLeave) {
   // Somebody is about to claim, and has the first place.
   const auto first = Connect();
   Must(first->Script("BEGIN"));
-  Must(first->Query("SELECT changed FROM seedcore_prepare_claim(now(), 10, '', '', 0, 30)"));
+  Must(first->Query("SELECT pg_advisory_xact_lock(24306, 0)"));
   const auto claims = ClaimSome(30);
   ASSERT_THAT(claims, SizeIs(30));
   std::set<std::int64_t> behind;

@@ -6,7 +6,7 @@ namespace {
 
 // $1 ids, $2 owners, $3 tokens, $4 texts, $5 now. The number of each that was accepted, and negative the number of each
 // that a cancellation ended. The lock keeps a task from ending before its event is written. The CASE keeps the planner
-// from idx_tasks_running, see schema_dispatch_functions.cc.
+// from looking elsewhere than at the ids, see schema/finish.cc.
 constexpr char kReport[] =
     "WITH given AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[]) WITH "
     "ORDINALITY AS g (id, owner_id, token, detail, number) ORDER BY g.id), "

@@ -15,8 +15,8 @@ constexpr char kEnough[] =
     "WHERE s.n >= $3 OR g.run_after - s.first > $4::bigint * interval '1 millisecond'";
 
 // $1 now, $2 ids, $3 owners, $4 tokens, $5 run_after, $6 reasons. The numbers of those that were put off. Means the
-// same as handing back, with a time. The CASE keeps the planner from idx_tasks_running, see
-// schema_dispatch_functions.cc.
+// same as handing back, with a time. The CASE keeps the planner from looking elsewhere than at the ids, see
+// schema/finish.cc.
 constexpr char kSnooze[] =
     "WITH given AS MATERIALIZED (SELECT * FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::timestamptz[], "
     "$6::text[]) WITH ORDINALITY AS g (id, owner_id, token, run_after, reason, number) ORDER BY g.id), "

@@ -40,7 +40,7 @@ struct FinishJob {
 
 /// Tasks on PostgreSQL. One .cc file per group of operations: task_submit, task_claim, task_lease,
 /// task_progress, task_finish (with task_outcomes), task_snooze, task_control, task_query. What takes several steps is
-/// a function in the database (schema_functions.cc), so that it is one round trip.
+/// a function in the database (schema/control.cc), so that it is one round trip.
 class PostgresTaskStore final : public TaskStore {
  public:
   PostgresTaskStore(Database& database, Env& env, std::size_t queue_bound);

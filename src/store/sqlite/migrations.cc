@@ -20,7 +20,7 @@ constexpr char kInsertVersion[] = "INSERT INTO schema_version (version, descript
 
 Result<void> Apply(Database& database, WallTime now, const Migration& migration) {
   SEEDCORE_RETURN_IF_ERROR(database.ExecuteScript(kCreateVersionTable));
-  SEEDCORE_RETURN_IF_ERROR(database.ExecuteScript(migration.script));
+  for (const char* script : migration.scripts) SEEDCORE_RETURN_IF_ERROR(database.ExecuteScript(script));
   SEEDCORE_RETURN_IF_ERROR(database.Execute(kInsertVersion, migration.version, migration.description, now));
   return database.ExecuteScript("COMMIT");
 }
@@ -28,29 +28,13 @@ Result<void> Apply(Database& database, WallTime now, const Migration& migration)
 }  // namespace
 
 std::span<const Migration> Migrations() {
-  // Since 12 the versions are those of PostgreSQL, where a change of an index costs more than the row.
-  static constexpr char kNothing[] = "";
-  static constexpr std::array<Migration, 20> kMigrations = {{
-      {1, "tasks, their events and dependencies", kSchemaTasks},
-      {2, "facts, incidents, energy ledger and stream states", kSchemaKnowledge},
-      {3, "cluster epoch, instances, organs, agents and routing rules", kSchemaRegistry},
-      {4, "what instances serve, and at which address", kSchemaListeners},
-      {5, "limits, pauses and unique keys of tasks", kSchemaDispatch},
-      {6, "nodes, edges and embeddings of the graph", kSchemaGraph},
-      {7, "steps of tasks", kSchemaSteps},
-      {8, "schedules, and the progress of tasks", kSchemaSchedules},
-      {9, "turns: fair order of claiming", kSchemaTurns},
-      {10, "the history of tasks as a view", kSchemaHistory},
-      {11, "streams by the time they were touched", kSchemaBounds},
-      {12, "nothing; PostgreSQL has other tables since", kNothing},
-      {13, "nothing; PostgreSQL has other functions since", kNothing},
-      {14, "nothing; PostgreSQL has another table since", kNothing},
-      {15, "nothing; PostgreSQL has other functions since", kNothing},
-      {16, "versions of the rules", kSchemaRules},
-      {17, "nothing; PostgreSQL has other functions since", kNothing},
-      {18, "nothing; PostgreSQL has other functions since", kNothing},
-      {19, "nothing; PostgreSQL has other functions since", kNothing},
-      {20, "types left to workers outside", kSchemaExternal},
+  static constexpr std::array kWhole = {schema::kTasks,     schema::kLimits,    schema::kTurns,
+                                        schema::kKnowledge, schema::kRegistry,  schema::kGraph,
+                                        schema::kSteps,     schema::kSchedules, schema::kRules};
+  static constexpr std::array kTypesLeft = {schema::kExternal};
+  static constexpr std::array<Migration, 2> kMigrations = {{
+      {19, "the whole schema", kWhole},
+      {20, "types left to workers outside", kTypesLeft},
   }};
   return kMigrations;
 }
@@ -73,6 +57,12 @@ Result<void> Migrate(Database& database, WallTime now, std::span<const Migration
     return Fail(ErrorCode::kCorrupt, fmt::format("the database has schema version {}, this program knows up to {}; use "
                                                  "the newer program or restore an older backup",
                                                  current, newest));
+  }
+  if (current > 0 && current < migrations.front().version) {
+    return Fail(ErrorCode::kCorrupt,
+                fmt::format("the database has schema version {}, this program migrates from version "
+                            "{} on; migrate it with a program between the two first",
+                            current, migrations.front().version));
   }
   for (const Migration& migration : migrations) {
     if (migration.version <= current) continue;

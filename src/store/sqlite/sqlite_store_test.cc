@@ -1,17 +1,19 @@
 // What can go wrong with the file: each is one clear error, and nothing that was acknowledged is lost.
 #include "store/sqlite/sqlite_store.h"
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
 #include "store/conformance.h"
 #include "store/sqlite/migrations.h"
-#include "store/sqlite/schema.h"
+#include "store/sqlite/schema/schema.h"
 
 namespace seedcore::store::sqlite {
 namespace {
@@ -134,35 +136,29 @@ TEST_F(SqliteFileTest, ANewerSchemaIsRefusedAndBothVersionsAreNamed) {
   EXPECT_THAT(store.error().message, HasSubstr("999"));
 }
 
+TEST_F(SqliteFileTest, ASchemaOlderThanTheFirstIsRefusedAndBothVersionsAreNamed) {
+  Must(Open());
+  Alter("UPDATE schema_version SET version = version - 19");
+  const auto store = Open();
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, ErrorCode::kCorrupt);
+  EXPECT_THAT(store.error().message, HasSubstr(fmt::format("from version {} on", Migrations().front().version)));
+}
+
 TEST_F(SqliteFileTest, AMigrationThatFailsLeavesTheVersionBeforeAndRunsAgain) {
   auto database = Must(Database::Open(settings_.path, OpenMode::kReadWriteCreate, settings_.busy_timeout));
-  const Migration first{1, "one table", "CREATE TABLE a (x INTEGER)"};
-  const std::vector<Migration> broken{first, {2, "half of it works", "CREATE TABLE b (x INTEGER); CREATE TABLE a (x)"}};
-  const std::vector<Migration> mended{first, {2, "all of it works", "CREATE TABLE b (x INTEGER)"}};
+  constexpr std::array kA{"CREATE TABLE a (x INTEGER)"};
+  constexpr std::array kHalf{"CREATE TABLE b (x INTEGER)", "CREATE TABLE a (x)"};
+  constexpr std::array kB{"CREATE TABLE b (x INTEGER)"};
+  const Migration first{1, "one table", kA};
+  const std::vector<Migration> broken{first, {2, "half of it works", kHalf}};
+  const std::vector<Migration> mended{first, {2, "all of it works", kB}};
   EXPECT_FALSE(Migrate(database, env_.WallNow(), broken));
   EXPECT_EQ(Must(SchemaVersion(database)), 1);
   for (int repeat = 0; repeat < 2; ++repeat) {
     Must(Migrate(database, env_.WallNow(), mended));
     EXPECT_EQ(Must(SchemaVersion(database)), 2);
   }
-}
-
-TEST_F(SqliteFileTest, AStoreFromBeforeLimitsGoesOnWithThem) {
-  {
-    auto database = Must(Database::Open(settings_.path, OpenMode::kReadWriteCreate, std::chrono::seconds(1)));
-    Must(Migrate(database, env_.WallNow(), Migrations().first(3)));
-    Must(database.ExecuteScript(
-        "INSERT INTO tasks (id, type, domain, status, runnable, priority, max_attempts, retry_base_ms, retry_max_ms, "
-        "drift_score, created_at, updated_at) VALUES ('0194bb96-c607-7fd9-a661-b0f669dd0806', 'work', '', 'queued', 1, "
-        "5, 3, 1000, 1000, 0, 0, 0);"
-        "INSERT INTO task_payload (seq, description, params) VALUES (1, '', '{}');"
-        "UPDATE task_count SET n = 1 WHERE status = 'queued'"));
-  }
-  const auto store = Must(Open());
-  EXPECT_EQ(store->CheckHealth().schema_version, Migrations().back().version);
-  Must(store->queues().PutLimit({.name = "work", .max_running = 1, .rate = std::nullopt}));
-  Must(Submit(*store));
-  EXPECT_EQ(Must(store->tasks().ClaimTasks({.owner_id = "w", .limit = 5})).size(), 1U);
 }
 
 TEST_F(SqliteFileTest, AReadOnlyFolderIsNamed) {
