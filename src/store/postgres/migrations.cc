@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "store/postgres/takeover.h"
+#include "store/schema_version.h"
 
 namespace seedcore::store::postgres {
 namespace {
@@ -56,17 +57,7 @@ Result<int> MigrateLocked(Connection& connection, WallTime now, std::span<const 
   if (takes_over) SEEDCORE_RETURN_IF_ERROR(MoveAside(connection));
   SEEDCORE_ASSIGN_OR_RETURN(const int current, SchemaVersion(connection));
   const int newest = migrations.back().version;
-  if (current > newest) {
-    return Fail(ErrorCode::kCorrupt, fmt::format("the database has schema version {}, this program knows up to {}; use "
-                                                 "the newer program or restore an older backup",
-                                                 current, newest));
-  }
-  if (current > 0 && current < migrations.front().version) {
-    return Fail(ErrorCode::kCorrupt,
-                fmt::format("the database has schema version {}, this program migrates from version "
-                            "{} on; migrate it with a program between the two first",
-                            current, migrations.front().version));
-  }
+  SEEDCORE_RETURN_IF_ERROR(CheckSchemaVersion(current, migrations.front().version, newest));
   if (current < newest) SEEDCORE_RETURN_IF_ERROR(connection.Script(kCreateVersionTable));
   for (const Migration& migration : migrations) {
     if (migration.version <= current) continue;

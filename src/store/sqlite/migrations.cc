@@ -2,9 +2,8 @@
 
 #include <array>
 
-#include <fmt/format.h>
-
 #include "base/log.h"
+#include "store/schema_version.h"
 
 namespace seedcore::store::sqlite {
 namespace {
@@ -53,17 +52,7 @@ Result<int> SchemaVersion(Database& database) {
 Result<void> Migrate(Database& database, WallTime now, std::span<const Migration> migrations) {
   SEEDCORE_ASSIGN_OR_RETURN(const int current, SchemaVersion(database));
   const int newest = migrations.back().version;
-  if (current > newest) {
-    return Fail(ErrorCode::kCorrupt, fmt::format("the database has schema version {}, this program knows up to {}; use "
-                                                 "the newer program or restore an older backup",
-                                                 current, newest));
-  }
-  if (current > 0 && current < migrations.front().version) {
-    return Fail(ErrorCode::kCorrupt,
-                fmt::format("the database has schema version {}, this program migrates from version "
-                            "{} on; migrate it with a program between the two first",
-                            current, migrations.front().version));
-  }
+  SEEDCORE_RETURN_IF_ERROR(CheckSchemaVersion(current, migrations.front().version, newest));
   for (const Migration& migration : migrations) {
     if (migration.version <= current) continue;
     SEEDCORE_RETURN_IF_ERROR(database.ExecuteScript("BEGIN IMMEDIATE"));

@@ -12,8 +12,8 @@ namespace seedcore::store::postgres::schema {
 // behind the first task as others are before it, so that it does not have to pass over what they are just taking. Eight
 // are enough to keep a server busy; a large claim that comes ninth waits until one of them is done. Small claims never
 // wait: what they wait for would mostly be the disk. Who begins behind others and finds nothing looks at once from the
-// first task on. Whoever looks at what others have left waits for their batches, and locks nothing out of turn: two of
-// them would wait for each other.
+// first task on. Whoever looks at what others have left waits for their batches, and locks them in the order of
+// claiming alone; otherwise two of them could wait for each other.
 //
 // A process announces the commit of a single task right ahead of it (notifier.h), and its transaction holds the lock
 // (24308, mark) until others can see the task. Claims that have heard of it are on their way meanwhile: one that finds
